@@ -1,0 +1,12 @@
+"""Registers every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
+
+model, errors, ports     the nouns, what can go wrong, what the outside promises
+rules/                   pure decisions: which object, which metadata, which batch, how long to wait
+config, schedule         the TOML file as frozen values; when scans start
+oss/  vod/  ledger/      one adapter per technology; no adapter knows another
+scan, register           use cases: source -> ledger, ledger -> registrar -> ledger
+wiring, cli/             Config -> App; parse, call, print, exit status
+sandbox/                 a local OSS and VOD, for the demo, rehearsals and tests
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,106 @@
+"""Every error a person may meet: a sentence, a hint, an exit status, and whom it stops.
+
+WatcherError              exit 1   unforeseen
+|-- MachineFailed         exit 1   disk full, unwritable folder, locked file
+|-- ConfigError           exit 2   the file is wrong; nothing was touched
+|-- CredentialsMissing    exit 2   nothing in the chain answered
+|-- UsageError            exit 2   the command line is wrong
+|-- AlreadyRunning        exit 3   another process holds the lock
+|-- LedgerUntrusted       exit 4   missing, foreign, damaged or newer
+`-- CloudError            exit 5   a cloud service refused or stayed unreachable
+    |-- NotSent                    transient: nothing reached the service
+    |-- Throttled                  transient: asked to slow down
+    |-- CallRefused                permanent: this call's content is at fault
+    |-- BucketRefused              global for one bucket
+    `-- AccountRefused             global: credentials, permission, arrears, clock, region
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WatcherError(Exception):
+    """Base of all our errors: `str()` is the sentence, `hint` the cure, neither holds a secret."""
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, sentence: str, *, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(sentence)
+
+
+class MachineFailed(WatcherError):
+    """The machine failed us: a full disk, a folder that cannot be written, a file locked too long."""
+
+
+class ConfigError(WatcherError):
+    """The configuration is wrong.  Lists every problem, not only the first."""
+
+    exit_status = 2
+
+    def __init__(self, path: str, problems: tuple[str, ...]) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__(
+            "\n".join((f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}", *problems)),
+            hint="Correct the file; config/watcher.example.toml explains every key.",
+        )
+
+
+class CredentialsMissing(WatcherError):
+    """No link of the credentials chain answered, or the one that should was broken."""
+
+    exit_status = 2
+
+
+class UsageError(WatcherError):
+    """The command line asks for something that does not exist."""
+
+    exit_status = 2
+
+
+class AlreadyRunning(WatcherError):
+    """Another process holds the ledger's lock."""
+
+    exit_status = 3
+
+
+class LedgerUntrusted(WatcherError):
+    """The ledger is missing, foreign, damaged, or made by a newer version."""
+
+    exit_status = 4
+
+
+class CloudError(WatcherError):
+    """A cloud service refused or stayed unreachable."""
+
+    exit_status = 5
+
+    def __init__(
+        self, sentence: str, *, hint: str = "", code: str = "", request_id: str = "", retry_after_s: float = 0.0
+    ) -> None:
+        self.code = code
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s  # what the service asked for; 0 = nothing
+        super().__init__(sentence, hint=hint)
+
+
+class NotSent(CloudError):
+    """Transient: nothing of the call took effect (no connection, or refused before any effect)."""
+
+
+class Throttled(CloudError):
+    """Transient: the service asked us to slow down; nothing of the call took effect."""
+
+
+class CallRefused(CloudError):
+    """Permanent: the call was refused for its content.  One of its items is at fault."""
+
+
+class BucketRefused(CloudError):
+    """Global for one bucket: VOD or OSS does not serve it to us at all."""
+
+
+class AccountRefused(CloudError):
+    """Global: no call of this account can succeed until a person acts."""

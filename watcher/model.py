@@ -1,0 +1,213 @@
+"""The nouns: objects, entries, outcomes, reports.  Values only; standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class ObjectType(StrEnum):
+    """`Type` of a listed object, as OSS names it; what OSS adds later counts as NORMAL."""
+
+    NORMAL = "Normal"
+    MULTIPART = "Multipart"
+    APPENDABLE = "Appendable"
+    SYMLINK = "Symlink"
+
+
+class Lane(StrEnum):
+    """Which queue an entry waits in: a due fresh one is always claimed before a backfill one."""
+
+    FRESH = "fresh"
+    BACKFILL = "backfill"
+
+
+class State(StrEnum):
+    """What is known of an entry.  Nothing else is a state."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    REGISTERED = "registered"
+    FAILED = "failed"
+
+
+class Excluded(StrEnum):
+    """Why a listed object gets no row (design 4.1)."""
+
+    EXTENSION = "extension"
+    AMBIGUOUS_EXTENSION = "ambiguous_extension"
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
+    TOO_YOUNG = "too_young"
+    BEFORE_START = "before_start"
+    DIRECTORY = "directory"
+    EMPTY = "empty"
+    SYMLINK = "symlink"
+    ARCHIVED = "archived"
+    KEY_NOT_UTF8 = "key_not_utf8"
+    OTHER_WATCH = "other_watch"
+
+
+class Failure(StrEnum):
+    """Why an entry is `failed` (design 4.1)."""
+
+    REFUSED = "refused"
+    FILE_URL_TOO_LONG = "file_url_too_long"
+    GONE = "gone"
+    ARCHIVED = "archived"
+    ILLEGAL_CHARACTERS = "illegal_characters"
+    BAD_REQUEST = "bad_request"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object as its bucket listed it.
+
+    Positional, and made a thousand a page: keep it small.
+    """
+
+    key: str  # exact; valid UTF-8
+    etag: str  # without quotes; compare it, never parse it
+    size_bytes: int
+    modified_at: int  # milliseconds since the epoch, OSS's clock
+    type: ObjectType = ObjectType.NORMAL
+    storage_class: str = "Standard"
+    restored: bool = False  # of an archive class, and readable for now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one listing call returned, in UTF-8 byte order of the keys."""
+
+    objects: tuple[ObjectInfo, ...]
+    at: int  # milliseconds since the epoch: the answer's `Date`
+    last_key: str  # the next page starts after it; "" if the page is empty
+    is_last: bool
+    not_utf8: int = 0  # keys that are not UTF-8; not among `objects`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What belongs to a RegisterMedia call as a whole, not to its items; "" = not sent."""
+
+    template_group_id: str = ""
+    workflow_id: str = ""
+    user_data: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """One item of a RegisterMedia call: an object with all that VOD is told of it."""
+
+    bucket: str
+    key: str
+    file_url: str
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    cate_id: int = 0  # 0 = none
+    cover_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One claimed row of the ledger: what is needed to register it and to settle it."""
+
+    bucket: str
+    key: str
+    watch: str
+    etag: str
+    size_bytes: int
+    modified_at: int  # milliseconds since the epoch
+    attempts: int  # refusals counted so far
+    lane: Lane = Lane.FRESH
+    alone: bool = False  # refused in company: the next call carries nothing else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """VOD knows the object under this media ID."""
+
+    media_id: str
+    new_register: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """VOD will not take this object as it is."""
+
+    reason: Failure
+    message: str
+    final: bool = False  # asking again cannot help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Sent, and no trustworthy answer: it may or may not be registered."""
+
+    message: str
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """One RegisterMedia call: an outcome for each of its items, by key, none missing, none extra."""
+
+    outcomes: dict[str, Outcome]
+    request_id: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class ScanReport:
+    """What one scan of one watch did; counts grow while it runs."""
+
+    watch: str
+    complete: bool = False
+    listed: int = 0
+    matched: int = 0
+    new: int = 0
+    changed: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    list_calls: int = 0
+    duration_s: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RegisterReport:
+    """What registering did in one run."""
+
+    registered: int = 0
+    already_registered: int = 0  # of `registered`: VOD knew the file already
+    failed: int = 0
+    register_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedEntry:
+    """One entry as `export` and `list` show it; field names are the public columns (design 4.1)."""
+
+    bucket: str
+    key: str
+    watch: str
+    file_url: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+    state: str
+    changed: bool
+    media_id: str | None
+    new_register: bool | None
+    attempts: int
+    reason: str | None
+    message: str | None
+    request_id: str | None
+    first_seen_at: datetime
+    registered_at: datetime | None
