@@ -211,3 +211,72 @@ class ExportedEntry:
     request_id: str | None
     first_seen_at: datetime
     registered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSpec:
+    """What the ledger must know of one configured watch."""
+
+    name: str
+    bucket: str
+    prefix: str
+    rules: str  # a digest: another one means that the watch selects differently now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketSpec:
+    """The one form in which a bucket's file URLs are sent."""
+
+    name: str
+    region: str
+    file_url: str  # template
+    encoding: str  # "percent" | "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What recording one page changed."""
+
+    new: int = 0
+    changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Entries of one batch, committed as claimed before the call is made."""
+
+    batch_id: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a call (or the decision to make none) says of one claimed entry."""
+
+    entry: Entry
+    outcome: Outcome
+    due_at: int  # milliseconds since the epoch: not to be claimed again before, if it is pending again
+    counted: bool = True  # whether a refusal counts as an attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What settling made of the entries."""
+
+    registered: int = 0
+    already_registered: int = 0
+    failed: tuple[tuple[str, Failure, str], ...] = ()  # (key, reason, sentence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStatus:
+    """One watch as `status` shows it (design 4.1)."""
+
+    watch: str
+    pending: int
+    claimed: int
+    registered: int
+    failed: int
+    changed: int
+    oldest_pending_at: int | None  # first_seen_at, milliseconds since the epoch
+    last_complete_scan_at: int | None  # milliseconds since the epoch

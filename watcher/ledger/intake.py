@@ -1,0 +1,256 @@
+"""What scans write down: watches as configured, pages as listed, scans as finished."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from watcher.errors import ConfigError
+from watcher.ledger.transactions import add_to_tally
+from watcher.model import Lane, ObjectInfo, Recorded
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+
+    from watcher.ledger.transactions import Transactions
+    from watcher.model import BucketSpec, WatchSpec
+
+FRESH_MS = 3_600_000  # an object younger than this is fresh whenever it is found
+LANE_NUMBERS = {Lane.FRESH: 0, Lane.BACKFILL: 1}
+_CHUNK = 500  # keys in one SELECT
+
+
+class Intake:
+    """The scanning side of the ledger."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def adopt(self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str) -> bool:
+        """Bring buckets and watches in line with the configuration; return whether any watch changed.
+
+        Raises:
+            ConfigError: a bucket with registered entries would get another form of file URL, and with it
+                a second media for every file.
+        """
+        with self._transactions.begin(durable=True) as db:
+            for bucket in buckets:
+                _adopt_bucket(db, bucket, config_path)
+            before = db.execute("SELECT name, bucket_id, prefix, rules, position FROM watch ORDER BY name").fetchall()
+            db.execute("UPDATE watch SET position = NULL")
+            for position, watch in enumerate(watches):
+                db.execute(
+                    """
+                    INSERT INTO watch (name, bucket_id, prefix, rules, position)
+                    VALUES (:name, (SELECT id FROM bucket WHERE name = :bucket), :prefix, :rules, :position)
+                        ON CONFLICT (name) DO UPDATE
+                       SET bucket_id = excluded.bucket_id, prefix = excluded.prefix,
+                           rules = excluded.rules, position = excluded.position
+                    """,
+                    {
+                        "name": watch.name,
+                        "bucket": watch.bucket,
+                        "prefix": watch.prefix,
+                        "rules": watch.rules,
+                        "position": position,
+                    },
+                )
+            after = db.execute("SELECT name, bucket_id, prefix, rules, position FROM watch ORDER BY name").fetchall()
+        return bool(before != after)
+
+    def reassign(self, owner: Callable[[str, str, int], str | None], *, now_ms: int) -> None:
+        """Give each pending entry to the watch that `owner(bucket, key, size_bytes)` names.
+
+        One that no watch selects waits under its old watch until one does again.
+        """
+        after: tuple[int, str] | None = (0, "")
+        while after is not None:
+            after = self._reassign_some(owner, after, now_ms)
+
+    def _reassign_some(
+        self, owner: Callable[[str, str, int], str | None], after: tuple[int, str], now_ms: int
+    ) -> tuple[int, str] | None:
+        with self._transactions.begin(durable=False) as db:
+            ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
+            rows = db.execute(
+                """
+                SELECT e.bucket_id, b.name, e.key, e.size_bytes, e.watch_id, e.due_at
+                  FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
+                 WHERE e.state = 'pending' AND (e.bucket_id, e.key) > (?, ?)
+                 ORDER BY e.bucket_id, e.key
+                 LIMIT 1000
+                """,
+                after,
+            ).fetchall()
+            tally: Counter[tuple[int, str]] = Counter()
+            for bucket_id, bucket, key, size_bytes, watch_id, due_at in rows:
+                name = owner(bucket, key, size_bytes)
+                new_id = watch_id if name is None else ids[name]
+                new_due_at = None if name is None else now_ms if due_at is None else due_at
+                if (new_id, new_due_at) != (watch_id, due_at):
+                    db.execute(
+                        "UPDATE entry SET watch_id = ?, due_at = ? WHERE bucket_id = ? AND key = ?",
+                        (new_id, new_due_at, bucket_id, key),
+                    )
+                    tally[watch_id, "pending"] -= 1
+                    tally[new_id, "pending"] += 1
+            add_to_tally(db, tally)
+        return (rows[-1][0], rows[-1][2]) if rows else None
+
+    def start_of(self, source: str) -> int | None:
+        """Return what `start = "now"` means for `source`, or None if it was never scanned with it."""
+        with self._transactions.look() as db:
+            row = db.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
+        return row[0] if row else None
+
+    def remember_start(self, source: str, start_at: int) -> None:
+        """Keep the meaning of `start = "now"`; the first one told stays."""
+        with self._transactions.begin(durable=True) as db:
+            db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
+
+    def record(self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int) -> Recorded:
+        """Write down one page of selected objects: new ones become pending, overwritten ones are marked.
+
+        `oss_now_ms` (the answer's Date) tells what is fresh; `now_ms` is when they were first seen.
+        """
+        if not objects:
+            return Recorded()
+        with self._transactions.begin(durable=False) as db:
+            watch_id, bucket_id, in_steady_state = db.execute(
+                "SELECT id, bucket_id, complete_at IS NOT NULL AND complete_rules = rules FROM watch WHERE name = ?",
+                (watch,),
+            ).fetchone()
+            known = _known(db, bucket_id, [listed.key for listed in objects])
+            new = [listed for listed in objects if listed.key not in known]
+            db.executemany(
+                """
+                INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at,
+                                   first_seen_at, due_at)
+                VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    (
+                        bucket_id,
+                        listed.key,
+                        watch_id,
+                        0 if in_steady_state or listed.modified_at >= oss_now_ms - FRESH_MS else 1,
+                        listed.etag,
+                        listed.size_bytes,
+                        listed.modified_at,
+                        now_ms,
+                        now_ms,
+                    )
+                    for listed in new
+                ],
+            )
+            tally: Counter[tuple[int, str]] = Counter({(watch_id, "pending"): len(new)})
+            changed = [
+                listed.key
+                for listed in objects
+                if listed.key in known and _see_again(db, bucket_id, listed, known[listed.key], now_ms, tally)
+            ]
+            add_to_tally(db, tally)
+        return Recorded(new=len(new), changed=tuple(changed))
+
+    def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
+        """Remember a complete scan: `started_at` by OSS's clock, `now_ms` by ours."""
+        with self._transactions.begin(durable=True) as db:
+            db.execute(
+                """
+                UPDATE watch
+                   SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?
+                 WHERE name = ?
+                """,
+                (started_at, now_ms, listed, watch),
+            )
+
+
+def _adopt_bucket(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:
+    row = db.execute("SELECT id, region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
+    if row is None:
+        db.execute(
+            "INSERT INTO bucket (name, region, file_url, encoding) VALUES (?, ?, ?, ?)",
+            (bucket.name, bucket.region, bucket.file_url, bucket.encoding),
+        )
+        return
+    if row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
+        return
+    # An entry that a call ever carried may be known to VOD under the old form.
+    sent = db.execute(
+        "SELECT 1 FROM entry WHERE bucket_id = ? AND batch_id IS NOT NULL AND state <> 'failed' LIMIT 1", (row[0],)
+    ).fetchone()
+    if sent:
+        raise ConfigError(
+            config_path,
+            (
+                f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
+                f"registered, or every file would become a second media (was {row[2]!r}, {row[3]}, region {row[1]}). "
+                "Set it back, or start a new ledger.",
+            ),
+        )
+    db.execute(
+        "UPDATE bucket SET region = ?, file_url = ?, encoding = ? WHERE id = ?",
+        (bucket.region, bucket.file_url, bucket.encoding, row[0]),
+    )
+
+
+def _known(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, tuple[str, int, int, str, int]]:
+    """Return {key: (etag, size_bytes, modified_at, state, watch_id)} of the keys that have a row."""
+    rows: Iterator[tuple[str, str, int, int, str, int]] = (
+        row
+        for first in range(0, len(keys), _CHUNK)
+        for chunk in (keys[first : first + _CHUNK],)
+        for row in db.execute(
+            f"""
+            SELECT key, etag, size_bytes, modified_at, state, watch_id
+              FROM entry
+             WHERE bucket_id = ? AND key IN ({", ".join("?" * len(chunk))})
+            """,  # noqa: S608 (question marks only)
+            (bucket_id, *chunk),
+        )
+    )
+    return {key: rest for key, *rest in rows}  # type: ignore[misc]
+
+
+def _see_again(
+    db: sqlite3.Connection,
+    bucket_id: int,
+    listed: ObjectInfo,
+    row: tuple[str, int, int, str, int],
+    now_ms: int,
+    tally: Counter[tuple[int, str]],
+) -> bool:
+    """Bring a known row up to date; return whether a registered object was overwritten."""
+    etag, size_bytes, modified_at, state, watch_id = row
+    overwritten = (listed.etag, listed.size_bytes) != (etag, size_bytes)
+    if not overwritten and listed.modified_at == modified_at:
+        return False
+    where = {
+        "bucket_id": bucket_id,
+        "key": listed.key,
+        "etag": listed.etag,
+        "size_bytes": listed.size_bytes,
+        "modified_at": listed.modified_at,
+        "now": now_ms,
+    }
+    latest = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
+    if state == "failed":  # somebody uploaded it anew: it starts afresh
+        change = f"{latest}, state = 'pending', reason = NULL, message = NULL, attempts = 0, due_at = :now, lane = 0"
+        tally[watch_id, "failed"] -= 1
+        tally[watch_id, "pending"] += 1
+    elif state == "registered" and overwritten:
+        (was_changed,) = db.execute(
+            "SELECT changed FROM entry WHERE bucket_id = :bucket_id AND key = :key", where
+        ).fetchone()
+        change = (
+            "registered_etag = coalesce(registered_etag, etag), "
+            f"registered_size = coalesce(registered_size, size_bytes), changed = 1, {latest}"
+        )
+        tally[watch_id, "changed"] += 1 - was_changed
+    elif state == "pending" and overwritten:  # its refusals were of other bytes
+        change = f"{latest}, attempts = 0, due_at = CASE WHEN attempts > 0 THEN :now ELSE due_at END"
+    else:
+        change = latest
+    db.execute(f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key", where)  # noqa: S608
+    return state == "registered" and overwritten

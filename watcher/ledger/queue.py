@@ -1,0 +1,240 @@
+"""What registering takes from the ledger and writes back: recover, claim, settle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from watcher.ledger.transactions import add_to_tally
+from watcher.model import Accepted, Claim, Entry, Lane, Refused, Settled, Unknown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from watcher.ledger.transactions import Transactions
+    from watcher.model import Failure, Settlement
+
+MAX_BATCH = 10
+_COLUMNS = "w.name, e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.lane"
+
+
+class Queue:
+    """The registering side of the ledger."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def recover(self, *, now_ms: int) -> int:
+        """Put the claims of a dead process back in line; return how many.
+
+        Only the lock's owner may ask.  Their calls may have counted: asking again is what settles that.
+        """
+        with self._transactions.begin(durable=True) as db:
+            rows = db.execute("SELECT watch_id, count(*) FROM entry WHERE state = 'claimed' GROUP BY 1").fetchall()
+            db.execute("UPDATE entry SET state = 'pending', due_at = ? WHERE state = 'claimed'", (now_ms,))
+            add_to_tally(
+                db,
+                {(w, "claimed"): -n for w, n in rows} | {(w, "pending"): n for w, n in rows},
+            )
+        return sum(n for _, n in rows)
+
+    def claim(
+        self,
+        bucket: str,
+        watches: Sequence[str],
+        *,
+        fits: Callable[[Sequence[Entry]], int],
+        now_ms: int,
+        horizon_ms: int,
+        part_filled: bool,
+    ) -> Claim | None:
+        """Take entries of `bucket` and `watches` for one batch and mark them claimed; None if there is none.
+
+        Fresh ones first, then by age and key.  `fits` says how many from the front of a sequence one call
+        carries.  A batch that could still take more is taken only if `part_filled`.  An entry that was
+        refused before goes alone.  A `due_at` beyond `horizon_ms` was written by a clock that ran ahead,
+        and is due now.
+
+        Committed before it returns: after a crash the claim tells which calls may have reached the cloud.
+        """
+        with self._transactions.begin(durable=True) as db:
+            entries = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms)
+            if not entries:
+                return None
+            if not entries[0].attempts:
+                room = fits(entries)
+                if room == len(entries) < MAX_BATCH and not part_filled:
+                    return None
+                entries = entries[:room]
+            batch_id = db.execute("INSERT INTO batch (claimed_at) VALUES (?)", (now_ms,)).lastrowid
+            db.executemany(
+                """
+                UPDATE entry SET state = 'claimed', batch_id = ?, due_at = NULL
+                 WHERE bucket_id = (SELECT id FROM bucket WHERE name = ?) AND key = ?
+                """,
+                [(batch_id, bucket, entry.key) for entry in entries],
+            )
+            _count(db, Counter((entry.watch, "pending") for entry in entries), -1)
+            _count(db, Counter((entry.watch, "claimed") for entry in entries), 1)
+        return Claim(batch_id=batch_id or 0, entries=tuple(entries))
+
+    def settle(
+        self, claim: Claim, settlements: Sequence[Settlement], *, request_id: str, max_attempts: int, now_ms: int
+    ) -> Settled:
+        """Write down what came of a claim, all of it or nothing.
+
+        An entry whose object was overwritten since the claim is registered as claimed and marked changed,
+        or, refused, starts afresh: the refusal was of other bytes.
+        """
+        with self._transactions.begin(durable=True) as db:
+            db.execute(
+                "UPDATE batch SET settled_at = ?, request_id = nullif(?, '') WHERE id = ?",
+                (now_ms, request_id, claim.batch_id),
+            )
+            tally: Counter[tuple[int, str]] = Counter()
+            totals = _Totals()
+            for settlement in settlements:
+                _settle_one(db, settlement, tally, totals, max_attempts=max_attempts, now_ms=now_ms)
+            add_to_tally(db, tally)
+        return Settled(
+            registered=totals.registered, already_registered=totals.already_registered, failed=tuple(totals.failed)
+        )
+
+    def next_due_at(self, watches: Sequence[str]) -> int | None:
+        """Return when the next pending entry of `watches` is due (milliseconds), or None if none will be."""
+        with self._transactions.look() as db:
+            rows = [
+                db.execute(
+                    """
+                    SELECT min(due_at) FROM entry
+                     WHERE state = 'pending' AND due_at IS NOT NULL
+                       AND watch_id = (SELECT id FROM watch WHERE name = ?) AND lane = ?
+                    """,
+                    (watch, lane),
+                ).fetchone()
+                for watch in watches
+                for lane in (0, 1)
+            ]
+        return min((due_at for (due_at,) in rows if due_at is not None), default=None)
+
+    def pending(self, watches: Sequence[str] | None = None) -> int:
+        """Return how many entries are pending or claimed, of `watches` or of all."""
+        with self._transactions.look() as db:
+            rows = db.execute(
+                """
+                SELECT w.name, sum(t.n) FROM tally AS t JOIN watch AS w ON w.id = t.watch_id
+                 WHERE t.state IN ('pending', 'claimed') GROUP BY w.name
+                """
+            ).fetchall()
+        return sum(n for name, n in rows if watches is None or name in watches)
+
+
+class _Totals:
+    """Grows while a claim is settled."""
+
+    def __init__(self) -> None:
+        self.registered = 0
+        self.already_registered = 0
+        self.failed: list[tuple[str, Failure, str]] = []
+
+
+def _due(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_ms: int, horizon_ms: int) -> list[Entry]:
+    """Return up to ten entries that one call may carry, or the one that must go alone."""
+    together: list[tuple[int, int, Entry]] = []
+    alone: list[tuple[int, int, Entry]] = []
+    for watch in watches:
+        for lane in (0, 1):
+            for found, refused, limit in ((together, "=", MAX_BATCH), (alone, ">", 1)):
+                found += [
+                    (lane, due_at, _entry(bucket, row))
+                    for due_at, *row in db.execute(
+                        f"""
+                        SELECT e.due_at, {_COLUMNS}
+                          FROM entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id
+                         WHERE e.state = 'pending' AND w.name = :watch AND b.name = :bucket AND e.lane = :lane
+                           AND (e.due_at <= :now OR e.due_at > :horizon) AND e.attempts {refused} 0
+                         ORDER BY e.due_at, e.key LIMIT {limit}
+                        """,  # noqa: S608 (our own words)
+                        {"watch": watch, "bucket": bucket, "lane": lane, "now": now_ms, "horizon": horizon_ms},
+                    )
+                ]
+    together.sort(key=lambda found: (*found[:2], found[2].key))
+    alone.sort(key=lambda found: found[:2])
+    if alone and (not together or alone[0][:2] < together[0][:2]):
+        return [alone[0][2]]
+    first = together[:MAX_BATCH]
+    return [entry for _, _, entry in sorted(first, key=lambda found: (found[0], found[2].key))]
+
+
+def _entry(bucket: str, row: Sequence[object]) -> Entry:
+    watch, key, etag, size_bytes, modified_at, attempts, lane = row
+    return Entry(
+        bucket=bucket,
+        key=str(key),
+        watch=str(watch),
+        etag=str(etag),
+        size_bytes=int(str(size_bytes)),
+        modified_at=int(str(modified_at)),
+        attempts=int(str(attempts)),
+        lane=(Lane.FRESH, Lane.BACKFILL)[int(str(lane))],
+    )
+
+
+def _count(db: sqlite3.Connection, by_name: Counter[tuple[str, str]], sign: int) -> None:
+    ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
+    add_to_tally(db, {(ids[name], state): sign * n for (name, state), n in by_name.items()})
+
+
+def _settle_one(
+    db: sqlite3.Connection,
+    settlement: Settlement,
+    tally: Counter[tuple[int, str]],
+    totals: _Totals,
+    *,
+    max_attempts: int,
+    now_ms: int,
+) -> None:
+    entry, outcome = settlement.entry, settlement.outcome
+    bucket_id, watch_id, etag, size_bytes = db.execute(
+        """
+        SELECT e.bucket_id, e.watch_id, e.etag, e.size_bytes
+          FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
+         WHERE b.name = ? AND e.key = ?
+        """,
+        (entry.bucket, entry.key),
+    ).fetchone()
+    overwritten = (etag, size_bytes) != (entry.etag, entry.size_bytes)
+    row = {"bucket_id": bucket_id, "key": entry.key, "due_at": settlement.due_at}
+    tally[watch_id, "claimed"] -= 1
+    match outcome:
+        case Accepted():
+            row |= {"media_id": outcome.media_id, "new_register": int(outcome.new_register)}
+            change = "state = 'registered', media_id = :media_id, new_register = :new_register, message = NULL"
+            if overwritten:
+                row |= {"etag": entry.etag, "size_bytes": entry.size_bytes}
+                change += ", changed = 1, registered_etag = :etag, registered_size = :size_bytes"
+                tally[watch_id, "changed"] += 1
+            totals.registered += 1
+            totals.already_registered += not outcome.new_register
+            state = "registered"
+        case Refused() if overwritten:
+            row |= {"due_at": now_ms}
+            change = "state = 'pending', due_at = :due_at, attempts = 0, message = NULL"
+            state = "pending"
+        case Refused():
+            attempts = entry.attempts + settlement.counted
+            row |= {"attempts": attempts, "message": outcome.message, "reason": str(outcome.reason)}
+            if outcome.final or attempts >= max_attempts:
+                change = "state = 'failed', reason = :reason, message = :message, attempts = :attempts"
+                totals.failed.append((entry.key, outcome.reason, outcome.message))
+                state = "failed"
+            else:
+                change = "state = 'pending', due_at = :due_at, message = :message, attempts = :attempts"
+                state = "pending"
+        case Unknown():
+            row |= {"message": outcome.message}
+            change = "state = 'pending', due_at = :due_at, message = :message"
+            state = "pending"
+    tally[watch_id, state] += 1
+    db.execute(f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key", row)  # noqa: S608

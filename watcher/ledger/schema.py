@@ -1,0 +1,107 @@
+"""Tables of the ledger, as forward-only migrations.
+
+Instants are INTEGER milliseconds since the epoch, UTC.  Keys are exact text, compared byte by byte (BINARY
+collation of UTF-8 is OSS's listing order).  Rows are never deleted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x4F565731  # "OVW1", in the file's header: whose database this is
+
+MIGRATIONS = Migrations("oss-vod-watcher")
+
+_FIRST = """
+CREATE TABLE bucket (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    region   TEXT NOT NULL,
+    file_url TEXT NOT NULL,              -- the template of the one canonical form
+    encoding TEXT NOT NULL CHECK (encoding IN ('percent', 'raw'))
+) STRICT;
+
+CREATE TABLE watch (
+    id                  INTEGER PRIMARY KEY,
+    name                TEXT NOT NULL UNIQUE,
+    bucket_id           INTEGER NOT NULL REFERENCES bucket (id),
+    prefix              TEXT NOT NULL,
+    rules               TEXT NOT NULL,   -- digest of what it selects by
+    position            INTEGER,         -- in the configuration file; NULL: no longer configured
+    complete_rules      TEXT,            -- the rules of its last complete scan
+    complete_started_at INTEGER,         -- OSS's clock, first answer of that scan
+    complete_at         INTEGER,         -- our clock, end of that scan
+    complete_listed     INTEGER
+) STRICT;
+
+CREATE TABLE source_start (              -- what `start = "now"` came to mean
+    source   TEXT PRIMARY KEY,           -- oss://BUCKET/PREFIX
+    start_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE batch (                     -- one RegisterMedia call
+    id         INTEGER PRIMARY KEY,
+    claimed_at INTEGER NOT NULL,
+    settled_at INTEGER,
+    request_id TEXT
+) STRICT;
+
+CREATE TABLE entry (                     -- one object
+    bucket_id           INTEGER NOT NULL REFERENCES bucket (id),
+    key                 TEXT NOT NULL,
+    watch_id            INTEGER NOT NULL REFERENCES watch (id),
+    state               TEXT NOT NULL CHECK (state IN ('pending', 'claimed', 'registered', 'failed')),
+    lane                INTEGER NOT NULL CHECK (lane IN (0, 1)),   -- 0 fresh, 1 backfill
+    etag                TEXT NOT NULL,   -- etag, size and modified: the latest seen
+    size_bytes          INTEGER NOT NULL,
+    modified_at         INTEGER NOT NULL,
+    first_seen_at       INTEGER NOT NULL,
+    attempts            INTEGER NOT NULL DEFAULT 0,
+    changed             INTEGER NOT NULL DEFAULT 0 CHECK (changed IN (0, 1)),
+    due_at              INTEGER,         -- pending: not before; NULL: no watch selects it any more
+    batch_id            INTEGER,         -- the last call that carried it
+    media_id            TEXT,
+    new_register        INTEGER,
+    reason              TEXT,            -- of `failed`
+    message             TEXT,            -- the sentence; on pending entries what the last call said
+    registered_etag     TEXT,            -- what was registered, where it differs from the latest seen
+    registered_size     INTEGER,
+    PRIMARY KEY (bucket_id, key),
+    CHECK ((state = 'registered') = (media_id IS NOT NULL)),
+    CHECK ((state = 'failed') = (reason IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX entry_due    ON entry (watch_id, lane, due_at) WHERE state = 'pending';
+CREATE INDEX entry_claimed ON entry (batch_id) WHERE state = 'claimed';
+CREATE INDEX entry_failed ON entry (watch_id, reason) WHERE state = 'failed';
+
+CREATE TABLE tally (                     -- so that counts cost nothing
+    watch_id INTEGER NOT NULL REFERENCES watch (id),
+    state    TEXT NOT NULL,              -- a state, or 'changed'
+    n        INTEGER NOT NULL,
+    PRIMARY KEY (watch_id, state)
+) STRICT, WITHOUT ROWID;
+
+-- The watcher deletes nothing; whoever does it by hand keeps true counts.
+CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
+    UPDATE tally SET n = n - 1 WHERE watch_id = old.watch_id AND state = old.state;
+    UPDATE tally SET n = n - old.changed WHERE watch_id = old.watch_id AND state = 'changed';
+END;
+"""
+
+
+def run_statements(db: Database, text: str) -> None:
+    """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
+@MIGRATIONS(name="0001_first")
+def _first(db: Database) -> None:
+    run_statements(db, _FIRST)

@@ -1,0 +1,148 @@
+"""A bucket below a prefix, listed page by page through oss2."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import oss2
+import requests
+from requests.utils import should_bypass_proxies
+
+from watcher.errors import CloudError, WatcherError
+from watcher.model import ObjectInfo, ObjectType
+from watcher.oss.faults import as_cloud_error
+from watcher.oss.listing import RawPage, answered_at, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from watcher.model import Page
+    from watcher.ports import CredentialsProvider
+
+PAGE_SIZE = 1000  # the most OSS returns; its default is 100
+TIMEOUT_S = 15
+
+
+class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
+    """Hands oss2 one snapshot of our chain for each request."""
+
+    def __init__(self, chain: CredentialsProvider) -> None:
+        self._chain = chain
+
+    def get_credentials(self) -> oss2.credentials.Credentials:
+        now = self._chain.get()
+        return oss2.credentials.Credentials(now.access_key_id, now.access_key_secret, now.security_token)
+
+
+class _Bucket(oss2.Bucket):  # type: ignore[misc]
+    """oss2's bucket with our reading of a listing."""
+
+    def _parse_result(self, resp: oss2.http.Response, parse_func: object, klass: type) -> object:
+        if klass is oss2.models.ListObjectsV2Result:
+            return parse(resp.read(), resp.headers)
+        return super()._parse_result(resp, parse_func, klass)
+
+
+def connect(
+    *,
+    bucket: str,
+    endpoint: str,
+    region: str,
+    credentials: CredentialsProvider,
+    proxies: Mapping[str, str],
+    no_proxy: str,
+    ca_bundle: str,
+) -> oss2.Bucket:
+    """Return a client for one bucket: V4 signatures, nothing taken from the environment or ~/.netrc."""
+    session = oss2.Session()
+    session.session.trust_env = False
+    session.session.verify = ca_bundle or True
+    bypassed = should_bypass_proxies(endpoint, no_proxy=no_proxy or None) if proxies else True
+    return _Bucket(
+        oss2.ProviderAuthV4(_Provider(credentials)),
+        endpoint,
+        bucket,
+        session=session,
+        connect_timeout=TIMEOUT_S,
+        region=region,
+        proxies={} if bypassed else dict(proxies),
+        is_path_style=_is_local(endpoint),
+    )
+
+
+def _is_local(endpoint: str) -> bool:
+    return urlsplit(endpoint).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+class BucketSource:
+    """`ports.Source` over one bucket and prefix."""
+
+    def __init__(self, client: oss2.Bucket, *, prefix: str, pace: Callable[[], None] = lambda: None) -> None:
+        self._client = client
+        self._pace = pace  # waits until the next list call is within its budget
+        self.bucket: str = client.bucket_name
+        self.prefix = prefix
+
+    def pages(self, *, start_after: str = "") -> Iterator[Page]:
+        """See `ports.Source.pages`."""
+        token = ""
+        while True:
+            self._pace()
+            raw = self._list(start_after, token)
+            self._check(raw.page, start_after)
+            yield raw.page
+            if raw.page.is_last:
+                return
+            start_after, token = raw.page.last_key or start_after, raw.next_token
+            if not token and not raw.page.last_key:
+                raise CloudError(f"the listing of bucket {self.bucket} does not advance after {start_after!r}")
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `ports.Source.head`."""
+        try:
+            answer = self._client.head_object(key)
+            headers = answer.headers
+            kind = headers.get("x-oss-object-type", "")
+            return ObjectInfo(
+                key,
+                str(answer.etag),
+                int(answer.content_length),
+                int(answer.last_modified) * 1000,
+                ObjectType(kind) if kind in set(ObjectType) else ObjectType.NORMAL,
+                headers.get("x-oss-storage-class") or "Standard",
+                'ongoing-request="false"' in headers.get("x-oss-restore", ""),
+            )
+        except oss2.exceptions.NotFound as error:
+            if error.code == "NoSuchBucket":
+                raise as_cloud_error(error, bucket=self.bucket) from None
+            return None
+        except (oss2.exceptions.OssError, requests.RequestException, ValueError) as error:
+            raise as_cloud_error(error, bucket=self.bucket) from None
+
+    def _list(self, start_after: str, token: str) -> RawPage:
+        try:
+            answer: RawPage = self._client.list_objects_v2(
+                prefix=self.prefix,
+                start_after="" if token else start_after,
+                continuation_token=token,
+                max_keys=PAGE_SIZE,
+            )
+        except WatcherError:
+            raise
+        except (oss2.exceptions.OssError, requests.RequestException, ET.ParseError, *_BAD_BODY) as error:
+            raise as_cloud_error(error, bucket=self.bucket) from None
+        return answer
+
+    def _check(self, page: Page, start_after: str) -> None:
+        """Refuse a page that is out of order or does not advance: some stores ignore `start-after`."""
+        keys = [listed.key for listed in page.objects]
+        if keys and (keys[0] <= start_after or any(a >= b for a, b in pairwise(keys))):
+            raise CloudError(f"the listing of bucket {self.bucket} is out of order after {start_after!r}")
+
+
+_BAD_BODY = (ValueError, KeyError, TypeError, RuntimeError)
+
+__all__ = ["PAGE_SIZE", "BucketSource", "answered_at", "connect"]
