@@ -125,9 +125,8 @@ class Entry:
     etag: str
     size_bytes: int
     modified_at: int  # milliseconds since the epoch
-    attempts: int  # refusals counted so far
+    attempts: int  # refusals counted so far; an entry with any goes alone
     lane: Lane = Lane.FRESH
-    alone: bool = False  # refused in company: the next call carries nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +177,7 @@ class ScanReport:
     excluded: dict[str, int] = field(default_factory=dict)
     list_calls: int = 0
     duration_s: float = 0.0
+    error: Exception | None = None  # why it is incomplete
 
 
 @dataclass(slots=True, kw_only=True)

@@ -148,7 +148,8 @@ class Intake:
             changed = [
                 listed.key
                 for listed in objects
-                if listed.key in known and _see_again(db, bucket_id, listed, known[listed.key], now_ms, tally)
+                if listed.key in known
+                and _see_again(db, bucket_id, listed, known[listed.key], now_ms=now_ms, tally=tally)
             ]
             add_to_tally(db, tally)
         return Recorded(new=len(new), changed=tuple(changed))
@@ -184,9 +185,12 @@ def _adopt_bucket(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) 
         raise ConfigError(
             config_path,
             (
-                f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
-                f"registered, or every file would become a second media (was {row[2]!r}, {row[3]}, region {row[1]}). "
-                "Set it back, or start a new ledger.",
+                (
+                    f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
+                    "registered, or every file would become a second media "
+                    f"(was {row[2]!r}, {row[3]}, region {row[1]}). "
+                    "Set it back, or start a new ledger."
+                ),
             ),
         )
     db.execute(
@@ -218,6 +222,7 @@ def _see_again(
     bucket_id: int,
     listed: ObjectInfo,
     row: tuple[str, int, int, str, int],
+    *,
     now_ms: int,
     tally: Counter[tuple[int, str]],
 ) -> bool:

@@ -44,29 +44,22 @@ class Queue:
         bucket: str,
         watches: Sequence[str],
         *,
-        fits: Callable[[Sequence[Entry]], int],
+        choose: Callable[[Sequence[Entry]], Sequence[Entry]],
         now_ms: int,
         horizon_ms: int,
-        part_filled: bool,
     ) -> Claim | None:
-        """Take entries of `bucket` and `watches` for one batch and mark them claimed; None if there is none.
+        """Mark as claimed what `choose` takes of the next entries of `bucket` and `watches`; None if nothing.
 
-        Fresh ones first, then by age and key.  `fits` says how many from the front of a sequence one call
-        carries.  A batch that could still take more is taken only if `part_filled`.  An entry that was
-        refused before goes alone.  A `due_at` beyond `horizon_ms` was written by a clock that ran ahead,
-        and is due now.
+        It is shown up to ten, fresh ones first, then by age and key; or the one that was refused before
+        and goes alone.  A `due_at` beyond `horizon_ms` was written by a clock that ran ahead, and is due now.
 
         Committed before it returns: after a crash the claim tells which calls may have reached the cloud.
         """
         with self._transactions.begin(durable=True) as db:
-            entries = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms)
+            due = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms)
+            entries = choose(due) if due else ()
             if not entries:
                 return None
-            if not entries[0].attempts:
-                room = fits(entries)
-                if room == len(entries) < MAX_BATCH and not part_filled:
-                    return None
-                entries = entries[:room]
             batch_id = db.execute("INSERT INTO batch (claimed_at) VALUES (?)", (now_ms,)).lastrowid
             db.executemany(
                 """
@@ -118,16 +111,27 @@ class Queue:
             ]
         return min((due_at for (due_at,) in rows if due_at is not None), default=None)
 
-    def pending(self, watches: Sequence[str] | None = None) -> int:
-        """Return how many entries are pending or claimed, of `watches` or of all."""
+    def pending(self) -> int:
+        """Return how many entries are pending or claimed."""
         with self._transactions.look() as db:
-            rows = db.execute(
-                """
-                SELECT w.name, sum(t.n) FROM tally AS t JOIN watch AS w ON w.id = t.watch_id
-                 WHERE t.state IN ('pending', 'claimed') GROUP BY w.name
-                """
-            ).fetchall()
-        return sum(n for name, n in rows if watches is None or name in watches)
+            (n,) = db.execute("SELECT coalesce(sum(n), 0) FROM tally WHERE state IN ('pending', 'claimed')").fetchone()
+        return int(n)
+
+    def undecided(self, watches: Sequence[str]) -> int:
+        """Return how many pending entries of `watches` wait for an answer that is none of their own fault."""
+        with self._transactions.look() as db:
+            rows = [
+                db.execute(
+                    """
+                    SELECT count(*) FROM entry
+                     WHERE state = 'pending' AND attempts = 0 AND due_at IS NOT NULL
+                       AND watch_id = (SELECT id FROM watch WHERE name = ?)
+                    """,
+                    (watch,),
+                ).fetchone()
+                for watch in watches
+            ]
+        return sum(n for (n,) in rows)
 
 
 class _Totals:

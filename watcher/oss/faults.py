@@ -67,17 +67,25 @@ def _no_answer(error: Exception, bucket: str) -> CloudError:
 
 def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
     code, message = str(error.code), str(error.message)
-    facts = {"code": code, "request_id": str(error.request_id)}
     sentence = f"OSS refused bucket {bucket}: {code or error.status}: {message[:300]} (RequestId {error.request_id})"
     if _names_another_region(code, message):
-        return BucketRefused(sentence, hint=_WRONG_REGION, **facts)
+        return BucketRefused(sentence, hint=_WRONG_REGION, code=code, request_id=str(error.request_id))
     if code in _ACCOUNT:
-        return AccountRefused(sentence, hint=_ACCOUNT[code], **facts)
+        return AccountRefused(sentence, hint=_ACCOUNT[code], code=code, request_id=str(error.request_id))
     if code in _BUCKET:
-        return BucketRefused(sentence, hint=_BUCKET[code].replace("BUCKET", bucket), **facts)
+        return BucketRefused(
+            sentence, hint=_BUCKET[code].replace("BUCKET", bucket), code=code, request_id=str(error.request_id)
+        )
     if code.lower() in _THROTTLED or error.status == 429:  # noqa: PLR2004 (Too Many Requests)
-        return Throttled(sentence, hint="Lower list_calls_per_second of the watch.", **facts)
-    return CloudError(sentence, hint="Try again later; if it stays, ask OSS support with the RequestId.", **facts)
+        return Throttled(
+            sentence, hint="Lower list_calls_per_second of the watch.", code=code, request_id=str(error.request_id)
+        )
+    return CloudError(
+        sentence,
+        hint="Try again later; if it stays, ask OSS support with the RequestId.",
+        code=code,
+        request_id=str(error.request_id),
+    )
 
 
 def _names_another_region(code: str, message: str) -> bool:
