@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError
+from watcher.errors import AccountRefused, BucketRefused, CloudError
 from watcher.model import (
     Accepted,
     BatchResult,
@@ -117,11 +118,17 @@ class Registering:
         self._jitter = jitter
         self._policy = policy
         self._emit = emit
+        self._noting = threading.Lock()  # around what the calling threads note for the loop
         self._halted = _Halted()
         self._answered_at = clock.monotonic()
         self._streak = 0  # calls in a row without a trustworthy answer
         self._last_error: CloudError | None = None
         self.report = RegisterReport()
+
+    @property
+    def halted(self) -> bool:
+        """Whether calls stopped for the account or for a bucket."""
+        return bool(self._halted.account or self._halted.buckets)
 
     @property
     def error(self) -> CloudError | None:
@@ -130,13 +137,13 @@ class Registering:
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
         """Work until the listing has ended and nothing is due within the patience; return the totals."""
-        flying: set[Future[None]] = set()
+        flying: set[Future[Settled]] = set()
         with ThreadPoolExecutor(self._policy.concurrent_calls, thread_name_prefix="register") as pool:
             while not self._clock.wait(0):
                 landed = {future for future in flying if future.done()}
                 flying -= landed
                 for future in landed:
-                    future.result()
+                    self._count(future.result())
                 ended = listing_ended()
                 if len(flying) >= self._policy.concurrent_calls:
                     wait(flying, return_when=FIRST_COMPLETED)
@@ -149,7 +156,7 @@ class Registering:
                 elif not ended:
                     self._clock.wait(_POLL_S)
             for future in flying:
-                future.result()
+                self._count(future.result())
         return self.report
 
     def _wait_for_more(self) -> bool:
@@ -198,43 +205,44 @@ class Registering:
         room = take(media, max_bytes=self._policy.max_bytes)
         return due[:room] if room < len(due) or room == _MAX_BATCH or part_filled else ()
 
-    def _carry_out(self, group: Group, claim: Claim) -> None:
+    def _carry_out(self, group: Group, claim: Claim) -> Settled:
         """Make the call for a claim and settle it."""
         media = [self._describe(entry) for entry in claim.entries]
         if _too_long(media[0]):
-            self._settle(claim, media, BatchResult(outcomes={item.key: _unsendable(item) for item in media}))
-            return
+            return self._settle(claim, media, BatchResult(outcomes={item.key: _unsendable(item) for item in media}))
         try:
             result = self._registrar.register(media, group.options)
         except CloudError as error:
             self._halt(group, error)
             result = BatchResult(outcomes={item.key: Unknown(message=str(error)) for item in media})
             retry_after_ms = int(error.retry_after_s * 1000)
-            self._settle(claim, media, result, delay=0 if self._stops(error) else self._delay(retry_after_ms))
-            return
-        if all(isinstance(outcome, Unknown) for outcome in result.outcomes.values()):
-            self._streak += 1
-            self._last_error = CloudError(next(o.message for o in result.outcomes.values() if isinstance(o, Unknown)))
-        else:
-            self._heard()
+            delay = 0 if isinstance(error, (AccountRefused, BucketRefused)) else self._delay(retry_after_ms)
+            return self._settle(claim, media, result, delay=delay)
+        self._hear(result)
         if len(media) == 1:
             result = self._with_reason(claim.entries[0], result)
-        self._settle(claim, media, result, delay=self._delay(0))
+        return self._settle(claim, media, result, delay=self._delay(0))
 
-    def _heard(self) -> None:
-        self._answered_at, self._streak, self._last_error = self._clock.monotonic(), 0, None
-
-    def _stops(self, error: CloudError) -> bool:
-        return isinstance(error, (AccountRefused, BucketRefused))
+    def _hear(self, result: BatchResult) -> None:
+        """Note whether an answer could be trusted: one outcome that is not unknown is enough."""
+        doubts = [outcome.message for outcome in result.outcomes.values() if isinstance(outcome, Unknown)]
+        with self._noting:
+            if len(doubts) == len(result.outcomes):
+                self._streak += 1
+                self._last_error = CloudError(doubts[0], hint="The files are asked again; VOD answers each once.")
+            else:
+                self._answered_at, self._streak, self._last_error = self._clock.monotonic(), 0, None
 
     def _halt(self, group: Group, error: CloudError) -> None:
-        if isinstance(error, AccountRefused):
-            self._halted.account = error
-        elif isinstance(error, BucketRefused):
-            self._halted.buckets[group.bucket] = error
-        elif not isinstance(error, CallRefused):
-            self._streak += 1
-            self._last_error = error
+        """Note whom an error stops."""
+        with self._noting:
+            if isinstance(error, AccountRefused):
+                self._halted.account = error
+            elif isinstance(error, BucketRefused):
+                self._halted.buckets[group.bucket] = error
+            else:
+                self._streak += 1
+                self._last_error = error
 
     def _delay(self, retry_after_ms: int) -> int:
         """Return how long to wait before the next attempt, in milliseconds."""
@@ -264,7 +272,7 @@ class Registering:
             )
         return BatchResult(outcomes={entry.key: better}, request_id=result.request_id)
 
-    def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult, *, delay: int = 0) -> None:
+    def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult, *, delay: int = 0) -> Settled:
         now_ms = self._clock.now_ms()
         settled = self._queue.settle(
             claim,
@@ -281,8 +289,8 @@ class Registering:
             max_attempts=self._policy.max_attempts,
             now_ms=now_ms,
         )
-        self._count(settled)
         self._tell(claim, media, result, settled)
+        return settled
 
     def _count(self, settled: Settled) -> None:
         report = self.report

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self
 from sqlite_utils import Database
 
 from watcher.ledger.opening import open_read_only, translated
-from watcher.model import ExportedEntry, ObjectInfo, WatchStatus
+from watcher.model import Entry, ExportedEntry, ObjectInfo, WatchStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -99,9 +99,9 @@ class LedgerReader:
             row = self._connection.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
         return row[0] if row else None
 
-    def unknown_among(self, bucket: str, objects: Sequence[ObjectInfo]) -> Mapping[str, bool]:
-        """Return {key: would it be registered} for the listed objects: no row, or not settled yet."""
-        waiting: dict[str, bool] = {}
+    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
+        """Return the keys that a scan would put in line: without a row, or failed and uploaded anew."""
+        new: set[str] = set()
         with translated(self._path):
             for listed in objects:
                 row = self._connection.execute(
@@ -112,13 +112,26 @@ class LedgerReader:
                     """,
                     (bucket, listed.key),
                 ).fetchone()
-                if row is None:
-                    waiting[listed.key] = True
-                elif row[0] == "failed":
-                    waiting[listed.key] = row[1:] != (listed.etag, listed.size_bytes, listed.modified_at)
-                else:
-                    waiting[listed.key] = row[0] in {"pending", "claimed"}
-        return waiting
+                seen = (listed.etag, listed.size_bytes, listed.modified_at)
+                if row is None or (row[0] == "failed" and row[1:] != seen):
+                    new.add(listed.key)
+        return new
+
+    def waiting(self, watches: Sequence[str]) -> Iterator[Entry]:
+        """Yield the entries of `watches` that are in line already, in key order."""
+        with translated(self._path):
+            for watch in watches:
+                for row in self._connection.execute(
+                    """
+                    SELECT b.name, e.key, e.etag, e.size_bytes, e.modified_at, e.attempts
+                      FROM entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id
+                     WHERE w.name = ? AND (e.state = 'pending' AND e.due_at IS NOT NULL OR e.state = 'claimed')
+                     ORDER BY b.name, e.key
+                    """,
+                    (watch,),
+                ):
+                    names = ("bucket", "key", "etag", "size_bytes", "modified_at", "attempts")
+                    yield Entry(watch=watch, **dict(zip(names, row, strict=True)))
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -1,0 +1,107 @@
+"""Use case: a dry run.  Lists and decides for real; writes nothing and calls nothing but the listing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from watcher.model import Entry, ObjectInfo, Recorded
+from watcher.rules.batching import take
+from watcher.rules.file_url import MAX_FILE_URL_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from watcher.model import Media
+    from watcher.register import Group
+
+_MAX_BATCH = 10
+
+
+class Reader(Protocol):
+    """The ledger, opened read-only."""
+
+    def start_of(self, source: str) -> int | None:
+        """Return the remembered meaning of `start = "now"`."""
+        ...
+
+    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
+        """Return the keys that a scan would put in line."""
+        ...
+
+    def waiting(self, watches: Sequence[str]) -> Iterator[Entry]:
+        """Yield the entries that are in line already."""
+        ...
+
+
+class Rehearsal:
+    """`scan.Records` that writes nothing and counts what registering would do."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        groups: Sequence[Group],
+        describe: Callable[[Entry], Media],
+        max_bytes: int | None,
+        show: Callable[[str, str], None],
+    ) -> None:
+        self._reader = reader
+        self._group_of = {watch: group for group in groups for watch in group.watches}
+        self._describe = describe
+        self._max_bytes = max_bytes
+        self._show = show  # told (bucket, key) of all that would be registered
+        self._open: dict[Group, list[Media]] = {}
+        self._calls = 0
+        self.would_register = 0
+
+    @property
+    def would_call(self) -> int:
+        """RegisterMedia calls, as few as both limits allow."""
+        return self._calls + sum(1 for media in self._open.values() if media)
+
+    def begin(self) -> None:
+        """Count what is in line already."""
+        for entry in self._reader.waiting(list(self._group_of)):
+            self._add(entry)
+
+    def start_of(self, source: str) -> int | None:
+        """See `scan.Records`."""
+        return self._reader.start_of(source)
+
+    def remember_start(self, source: str, start_at: int) -> None:
+        """Remember nothing."""
+
+    def record(self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int) -> Recorded:  # noqa: ARG002 (the port's)
+        """Count what a scan would put in line."""
+        bucket = self._group_of[watch].bucket
+        new = self._reader.would_be_new(bucket, objects)
+        for listed in objects:
+            if listed.key in new:
+                self._add(
+                    Entry(
+                        bucket=bucket,
+                        key=listed.key,
+                        watch=watch,
+                        etag=listed.etag,
+                        size_bytes=listed.size_bytes,
+                        modified_at=listed.modified_at,
+                        attempts=0,
+                    )
+                )
+        return Recorded(new=len(new))
+
+    def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
+        """Remember nothing."""
+
+    def _add(self, entry: Entry) -> None:
+        media = self._describe(entry)
+        if len(media.file_url.encode()) > MAX_FILE_URL_BYTES:
+            return
+        self.would_register += 1
+        self._show(entry.bucket, entry.key)
+        batch = self._open.setdefault(self._group_of[entry.watch], [])
+        batch.append(media)
+        room = take(batch, max_bytes=self._max_bytes)
+        if room < len(batch) or len(batch) == _MAX_BATCH:
+            self._calls += 1
+            del batch[:room]

@@ -1,0 +1,83 @@
+"""Use case: one turn.  List every watch, record, register what is due, and say how it went."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from watcher.errors import CloudError, WatcherError
+from watcher.model import RegisterReport, ScanReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from watcher.ports import Clock
+    from watcher.register import Registering
+    from watcher.scan import Scan
+
+CLOUD_FAILED = 5
+SOMETHING_FAILED = 6
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnReport:
+    """What one turn did."""
+
+    scans: list[ScanReport] = field(default_factory=list)
+    registered: RegisterReport = field(default_factory=RegisterReport)
+    pending: int = 0  # what the ledger still holds
+    undecided: int = 0  # of it: asked, and not answered
+    duration_s: float = 0.0
+    error: CloudError | None = None  # why registering stopped, or was not answered
+    registering_pid: int | None = None  # another process registers what this one found
+
+    @property
+    def exit_status(self) -> int:
+        """The documented exit status (design 4.1)."""
+        if self.error or self.undecided or any(not scan.complete for scan in self.scans):
+            return CLOUD_FAILED
+        return SOMETHING_FAILED if self.registered.failed else 0
+
+    @property
+    def errors(self) -> list[WatcherError]:
+        """What a person must be told, each once."""
+        found: dict[str, WatcherError] = {}
+        for error in (*(scan.error for scan in self.scans), self.error):
+            if isinstance(error, WatcherError):
+                found.setdefault(str(error), error)
+        return list(found.values())
+
+
+def take_turn(
+    scans: Sequence[Scan],
+    registering: Registering | None,
+    *,
+    clock: Clock,
+    pending: Callable[[], int],
+    undecided: Callable[[], int],
+) -> TurnReport:
+    """Scan one watch after the other while what they find is being registered.
+
+    Without `registering`, another process does that; then nothing here waits for it.
+    """
+    began = clock.monotonic()
+    report = TurnReport()
+    listing_ended = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="registering") as pool:
+        work = pool.submit(registering.run, listing_ended.is_set) if registering else None
+        try:
+            for scan in scans:
+                if clock.wait(0) or (work and work.done()):
+                    break
+                report.scans.append(scan.run())
+        finally:
+            listing_ended.set()
+        if registering and work:
+            report.registered = work.result()
+            report.undecided = undecided()
+            report.error = registering.error if registering.halted or report.undecided else None
+    report.pending = pending()
+    report.duration_s = round(clock.monotonic() - began, 3)
+    return report
