@@ -1,0 +1,103 @@
+"""The command line: parse, call, print, exit status.  SDKs are imported only by commands that need them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from watcher import __version__
+from watcher.cli import ledger, reports, sandbox, scanning
+from watcher.cli.invocation import Invocation
+from watcher.errors import WatcherError
+
+_UNFORESEEN = 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-c",
+    "--config-file",
+    metavar="FILE",
+    help="Default: $OSS_VOD_WATCHER_CONFIG, ./config/watcher.toml, /etc/oss-vod-watcher/watcher.toml.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Neither progress nor log lines below warning.")
+@click.option("--log-format", type=click.Choice(["auto", "console", "json", "journal"]), help="Default: [log] format.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: [log] level.")
+@click.version_option(__version__, prog_name="oss-vod-watcher")
+@click.pass_context
+def cli(
+    context: click.Context, *, config_file: str | None, quiet: bool, log_format: str | None, log_level: str | None
+) -> None:
+    """Register every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
+
+    \b
+    Exit status: 0 done; 1 unforeseen, or the machine failed us; 2 usage, configuration or credentials,
+    nothing was touched; 3 another process holds the lock; 4 the ledger is missing or cannot be trusted;
+    5 a cloud service refused or stayed unreachable, or the scan is incomplete; 6 something became failed
+    in this run; 130/143 interrupted.
+    """  # noqa: D301 (click's \b keeps the lines)
+    context.obj = Invocation(config_file=config_file, quiet=quiet, log_format=log_format, log_level=log_level)
+
+
+for _command in (scanning.scan, reports.status, reports.export, ledger.ledger, sandbox.sandbox, sandbox.demo):
+    cli.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run one command and exit with its status; a person sees sentences, never a traceback."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return its exit status (design 4.1)."""
+    try:
+        return _invoke(arguments)
+    except WatcherError as error:
+        tell(error)
+        return error.exit_status
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNFORESEEN
+    except Exception as error:  # noqa: BLE001 (the one place: a bug ends neither in silence nor in a traceback)
+        return _unforeseen(error)
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        status = cli.main(args=arguments, prog_name="oss-vod-watcher", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what was done is in the ledger, run the command again to go on", err=True)
+        return 128 + signal.SIGINT
+    return int(status or 0)
+
+
+def tell(error: WatcherError) -> None:
+    """Print the sentence and its cure."""
+    from watcher.observe.redaction import redact
+
+    click.echo(redact(f"error: {error}"), err=True)
+    if error.hint:
+        click.echo(redact(f"hint: {error.hint}"), err=True)
+
+
+def _unforeseen(error: Exception) -> int:
+    import logging
+    import traceback
+
+    from watcher.observe.redaction import redact
+
+    click.echo(redact(f"error: unforeseen: {type(error).__name__}: {error}"), err=True)
+    click.echo("hint: this is a bug; run again with --log-level debug and report what it prints", err=True)
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        click.echo(redact("".join(traceback.format_exception(error))), err=True)
+    return _UNFORESEEN

@@ -1,0 +1,68 @@
+"""What all commands share: the global options, the configuration they lead to, and the log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watcher.errors import ConfigError
+
+if TYPE_CHECKING:
+    from watcher.config import Config
+
+_SEARCHED = (Path("config/watcher.toml"), Path("/etc/oss-vod-watcher/watcher.toml"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """The global options of one command."""
+
+    config_file: str | None = None
+    quiet: bool = False
+    log_format: str | None = None
+    log_level: str | None = None
+
+    def config_path(self) -> Path:
+        """Return the file to read.
+
+        Raises:
+            ConfigError: none was named, and none lies where one is looked for.
+        """
+        named = self.config_file or os.environ.get("OSS_VOD_WATCHER_CONFIG")
+        if named:
+            return Path(named)
+        for path in _SEARCHED:
+            if path.exists():
+                return path
+        places = ", ".join(str(path) for path in _SEARCHED)
+        problem = (
+            f"looked at --config-file, $OSS_VOD_WATCHER_CONFIG, {places}. "
+            "Copy config/watcher.example.toml to config/watcher.toml and edit it."
+        )
+        raise ConfigError("no configuration", (problem,))
+
+    def load(self) -> Config:
+        """Return the configuration, with the log set up as it and the options say.
+
+        Raises:
+            ConfigError: it has problems; all of them are told.
+        """
+        from watcher.config import load
+
+        config = load(self.config_path())
+        self.set_up_log(config.log.format, config.log.level)
+        return config
+
+    def set_up_log(self, log_format: str, level: str) -> None:
+        """Send log lines to stderr; options win over the configuration."""
+        from watcher.observe import logs
+
+        logs.configure(
+            format=self.log_format or log_format,
+            level=self.log_level or level,
+            stream=sys.stderr,
+            quiet=self.quiet,
+        )

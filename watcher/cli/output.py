@@ -1,0 +1,108 @@
+"""Results on stdout, as a table for people or as JSON, JSON lines or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+
+def output_format_option(default: str = "table") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that reporting commands share."""
+    return click.option(
+        "--output-format",
+        type=click.Choice(FORMATS),
+        default=default,
+        show_default=True,
+        help="Of the result on stdout.",
+    )
+
+
+def utc(at: datetime) -> str:
+    """Return an instant as machine output has it: ISO 8601, UTC, milliseconds, `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_ms(milliseconds: int | None) -> str | None:
+    """Return milliseconds since the epoch as machine output has instants."""
+    return None if milliseconds is None else utc(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def to_json(value: object) -> str:
+    """Return one line of JSON, Chinese readable."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return utc(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(type(value).__name__)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters escaped, so that a key cannot steer a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str) -> None:
+    """Write dataclass rows one by one; nothing is kept.  `json` is one array."""
+    match output_format:
+        case "jsonl":
+            for row in rows:
+                click.echo(to_json(row))
+        case "json":
+            separator = "["
+            for row in rows:
+                click.echo(separator + to_json(row), nl=False)
+                separator = ",\n"
+            click.echo("[]" if separator == "[" else "]")
+        case "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(names)
+            for row in rows:
+                writer.writerow([_cell(getattr(row, name)) for name in names])
+        case _:
+            for row in rows:
+                click.echo("  ".join(printable(_cell(getattr(row, name))) or "-" for name in names))
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return utc(value)
+        case _:
+            return str(value)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a small table for people."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(printable(_cell(cell)) or "-") for cell in row))
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    console.print(shown)
