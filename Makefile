@@ -1,0 +1,65 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 or later, make and a package index, nothing else.
+# Variables: PYTHON (the interpreter), VENV (where it goes), PYTEST_ARGS, DEMO_ARGS, WORKERS (parallel test processes).
+
+VENV ?= .venv
+WORKERS ?= 2
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-system check bench format clean setup
+
+help: ## Show what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: $(VENV)/.demo-ready ## A local OSS and VOD, sample media, one scan, the result
+	@$(BIN)/oss-vod-watcher demo $(DEMO_ARGS)
+
+test: $(VENV)/.test-ready ## The test suite (PYTEST_ARGS="-k word")
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+check: $(VENV)/.test-ready ## Format, lint, types, import layers, generated docs, then the tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	COLUMNS=80 NO_COLOR=1 $(BIN)/cog --check README.md README.zh-CN.md
+	$(MAKE) test
+
+test-system: $(VENV)/.test-ready ## A fresh Debian and a real systemd (as root; says what it cannot run)
+	@if [ "$$(id -u)" = 0 ] && ! (command -v debootstrap && command -v systemd-nspawn) >/dev/null; then \
+		(apt-get -qq update && apt-get -qq -y install --no-install-recommends systemd-container debootstrap) >/dev/null 2>&1 \
+		|| echo "test-system: apt-get could not install systemd-container and debootstrap" >&2; fi
+	$(BIN)/python -m pytest tests/system --timeout 1200 $(PYTEST_ARGS)
+	@echo "Not checked yet: alert rules and the status page in a browser, for neither is built yet."
+
+bench: $(VENV)/.test-ready ## Throughput, memory and ledger size on this machine
+	$(BIN)/python -m tests.bench
+
+format: $(VENV)/.test-ready ## Rewrite the code as `check` wants it
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## Remove the virtual environment and the caches
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+setup: $(VENV)/.test-ready
+
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(if $(PYTHON),$(PYTHON) is,On PATH there is) no Python 3.11 or later: install one, or say 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
+	@test ! -e "$(VENV)" || { echo "$(VENV) is there but holds no working Python: remove it and try again." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
+		v=$$("$(PYTHON)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		echo "$(PYTHON) cannot make virtual environments; as root: apt-get install python3-venv (or $$v)." >&2; exit 1; }
+	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; exit 1; }
+
+# One stamp for each set of packages: a second run is instant, a changed pin installs again.
+$(VENV)/.demo-ready: EXTRAS = sandbox
+$(VENV)/.test-ready: EXTRAS = sandbox,dev
+$(VENV)/.demo-ready $(VENV)/.test-ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV), which takes about a minute ..." >&2
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@

@@ -1,0 +1,30 @@
+"""Fixtures: a sandbox, and a workspace that is configured for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.workspace import BUCKET, Workspace
+from watcher.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A local OSS and VOD with one bucket."""
+    with Sandbox() as local:
+        local.oss.create_bucket(BUCKET)
+        yield local
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, sandbox: Sandbox) -> Workspace:
+    """A folder with a configuration for the sandbox and a new ledger."""
+    made = Workspace(tmp_path, sandbox)
+    made.init()
+    return made

@@ -1,0 +1,96 @@
+"""A folder with a configuration, a ledger, and the program run in it as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from watcher.sandbox import Sandbox
+
+BUCKET = "media-bucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What one command did."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Return stdout as one JSON value."""
+        return json.loads(self.out)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Return the JSON log lines."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+
+class Workspace:
+    """Runs `oss-vod-watcher` in a process of its own, against a sandbox."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.config = folder / "watcher.toml"
+        self.ledger = folder / "ledger.db"
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": sandbox.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": sandbox.access_key_secret,
+        }
+        self.configure()
+
+    def configure(self, *watches: str, vod: str = "", more: str = "") -> None:
+        """Write the configuration; each watch is the inside of a [[watch]] table."""
+        url = self.sandbox.url
+        tables = watches or (self.watch(),)
+        self.config.write_text(
+            f'[ledger]\npath = "ledger.db"\n[vod]\nendpoint = "{url}"\nregion = "{self.sandbox.region}"\n{vod}\n{more}\n'
+            + "\n".join(f"[[watch]]\n{table}" for table in tables),
+            encoding="utf-8",
+        )
+
+    def watch(self, name: str = "videos", source: str = f"oss://{BUCKET}/", more: str = "") -> str:
+        """Return the inside of a [[watch]] table."""
+        return f'name = "{name}"\nsource = "{source}"\nendpoint = "{self.sandbox.url}"\nstart = "all"\n{more}\n'
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> Ran:
+        """Run one command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "watcher", "-c", str(self.config), "--log-format", "json", *arguments],
+            cwd=self.folder,
+            env=self.env if env is None else env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(status=done.returncode, out=done.stdout, err=done.stderr)
+
+    def init(self) -> None:
+        """Create the ledger."""
+        assert self.run("ledger", "init").status == 0
+
+    def scan(self, *arguments: str) -> Ran:
+        """Take one turn and return it, its report as JSON."""
+        return self.run("scan", "--output-format", "json", *arguments)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the ledger as exported."""
+        exported = self.run("export")
+        assert exported.status == 0, exported.err
+        return [json.loads(line) for line in exported.out.split("\n") if line]

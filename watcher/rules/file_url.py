@@ -1,0 +1,112 @@
+"""The one form in which an object's URL is sent to VOD, and the way back from what VOD echoes.
+
+VOD documents neither how a file URL is to be escaped nor in which form it comes back: its own sample answers an
+https URL with an http one.  So an echo is compared with what was asked, in every form it may have taken.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_FILE_URL_BYTES: Final = 1024
+"""Of `FileURL`.  Source: RegisterMedia reference."""
+
+ENCODINGS: Final = ("percent", "raw")
+_HOST_FIELDS = re.compile(r"\{(?:bucket|region)\}")
+_URL = re.compile(r"https?://(?P<host>[^/]*)/(?P<path>.*)", re.IGNORECASE | re.DOTALL)
+_CANONICAL_DOMAIN = ".aliyuncs.com"
+
+
+def check_form(template: str, encoding: str) -> str | None:
+    """Return a sentence that says what is wrong with `file_url` or its encoding and how to mend it, or None."""
+    if encoding not in ENCODINGS:
+        return f'The file URL encoding "{encoding}" does not exist: use "percent" or "raw".'
+    host_and_path = _HOST_FIELDS.sub("x", template)
+    if not re.fullmatch(r"https?://[^/?#\s{}]+/(?:[^?#\s{}]*/)?\{key\}", host_and_path):
+        return (
+            f'The file URL "{template}" must be http(s)://HOST/{{key}}: only {{bucket}} and {{region}} may stand '
+            "before {key}, a slash stands right before it, and nothing after it."
+        )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class FileUrlForm:
+    """How a bucket's keys become URLs."""
+
+    template: str  # with {bucket}, {region} and, last, {key}
+    encoding: str  # "percent": UTF-8, all but RFC 3986 unreserved and "/" escaped; "raw": the key as it is
+    region: str
+
+    def url(self, bucket: str, key: str) -> str:
+        """Return the URL of one object."""
+        base = self.template.removesuffix("{key}").replace("{bucket}", bucket).replace("{region}", self.region)
+        return base + (quote(key) if self.encoding == "percent" else key)
+
+
+def confusable(key: str, others: Iterable[str]) -> bool:
+    """Tell whether some form of the URL of `key` is also one of another key's URL.
+
+    The raw URL of `a%20b` is the percent-encoded one of `a b`.  Such keys must not share a call: nobody could tell
+    from the answer which of them it speaks of.
+    """
+    unquoted = unquote_to_bytes(key)
+    return any(
+        other != key and (unquoted == other.encode() or ("%" in other and unquote_to_bytes(other) == key.encode()))
+        for other in others
+    )
+
+
+class Matcher:
+    """Finds the asked key for a URL that came back; sure, unless keys are `confusable`."""
+
+    def __init__(self, asked: Mapping[str, str]) -> None:
+        """Take what was asked: URL as sent -> key."""
+        self._asked = asked
+        self._forms: tuple[dict[bytes, str | None], ...] = ({}, {}, {}, {})
+        for url, key in asked.items():
+            parts = _split(url)
+            if parts is None:
+                continue
+            host, path = parts
+            folder = path.removesuffix(quote(key) if path.endswith(quote(key)) else key)
+            found = (
+                path.encode(),
+                unquote_to_bytes(folder) + key.encode(),
+                unquote_to_bytes(path),
+                (folder + key).encode(),
+            )
+            for form, text in zip(self._forms, found, strict=True):
+                place = host.encode() + b"/" + text
+                form[place] = key if form.get(place, key) == key else None
+
+    def key_of(self, echoed: str) -> str | None:
+        """Return the key that was asked with this URL, whatever its scheme and escaping now; None if unsure.
+
+        As it was sent; then but for the scheme and the letter case of the host (of which, on aliyuncs.com, only the
+        bucket counts); then unescaped, as the key and as what was sent; then as the bare key.
+        """
+        if echoed in self._asked:
+            return self._asked[echoed]
+        parts = _split(echoed)
+        if parts is None:
+            return None
+        host, path = parts[0].encode() + b"/", parts[1]
+        texts = (path.encode(), unquote_to_bytes(path), unquote_to_bytes(path), path.encode())
+        keys = (form.get(host + text) for form, text in zip(self._forms, texts, strict=True))
+        return next((key for key in keys if key is not None), None)
+
+
+def _split(url: str) -> tuple[str, str] | None:
+    """Return what identifies the host, and the path: all that follows it, for a raw key may hold "?" and "#"."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        return None
+    host = found["host"].lower()
+    return host.partition(".")[0] if host.endswith(_CANONICAL_DOMAIN) else host, found["path"]

@@ -1,0 +1,264 @@
+"""Globs over the key below a watch's prefix.
+
+Our own translation: `fnmatch` knows no "**" or braces, and `wcmatch` speaks of files, so it treats ".", ".." and empty
+components specially, wants "**" to fill a component, and may normalise what it is given.  A key is only text.
+
+- "*" and "?" stop at "/", "**" does not; "**/" at the start of a component also stands for no directory at all;
+- `[abc]`, `[!abc]`, `[a-z]` match one character that is not "/"; `{a,b}` is either; a backslash makes the next
+  character literal;
+- letter case never counts, a newline is a character like any other;
+- a glob without "/" is matched with the last component, one with "/" with the whole key below the prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+MAX_ALTERNATIVES: Final = 1000
+"""The braces of one glob may stand for this many globs without braces."""
+
+
+class _Wild(Enum):
+    """What matches any number of characters."""
+
+    STAR = "*"
+    DOUBLE = "**"
+    DIRECTORIES = "**/"
+
+
+_Token = str | _Wild  # a str is a regular expression for exactly one character
+_Flat = tuple[_Token, ...]
+_FLAGS = re.IGNORECASE | re.DOTALL
+
+
+def check(glob: str) -> str | None:
+    """Return a sentence that says what is wrong with `glob` and how to mend it, or None."""
+    problem = _problem(glob)
+    return problem and f'The glob "{glob}" {problem}.'
+
+
+def _problem(glob: str) -> str | None:
+    if not glob:
+        return "is empty: remove it, or write * for every name"
+    if glob.startswith("/"):
+        return 'starts with "/": leave it out, keys below the prefix never start with "/"'
+    if glob.endswith("/"):
+        return f'ends in "/" and so matches only folder markers: write {glob}** for everything below'
+    try:
+        _Parser(glob).alternatives()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def compile_globs(globs: Sequence[str]) -> Callable[[str], bool]:
+    """Return a function that tells whether a key below the prefix matches any of `globs`.
+
+    Raises:
+        ValueError: `check` objects to one of them.
+    """
+    names, paths = _sorted_out(globs)
+    suffixes = frozenset(filter(None, map(_suffix, names)))
+    named = _matcher(names)
+    named_oddly = _matcher(flat for flat in names if not _suffix(flat))
+    on_path = _matcher(paths)
+
+    def matches(key: str) -> bool:
+        name = key.rpartition("/")[2]
+        _, dot, suffix = name.rpartition(".")
+        if suffix.isascii():  # the common case without a regular expression
+            if dot and suffix.lower() in suffixes:
+                return True
+            found = named_oddly is not None and named_oddly(name) is not None
+        else:
+            found = named is not None and named(name) is not None
+        return found or (on_path is not None and on_path(key) is not None)
+
+    return matches
+
+
+def _sorted_out(globs: Iterable[str]) -> tuple[list[_Flat], list[_Flat]]:
+    """Return the globs for the last component, and those for the whole key."""
+    names: list[_Flat] = []
+    paths: list[_Flat] = []
+    for glob in globs:
+        if problem := check(glob):
+            raise ValueError(problem)
+        for flat in map(_with_directories, _Parser(glob).alternatives()):
+            if "/" not in glob:
+                names.append(flat)
+            elif flat[:1] == (_Wild.DIRECTORIES,) and not {"/", _Wild.DOUBLE, _Wild.DIRECTORIES} & set(flat[1:]):
+                names.append(flat[1:])  # "**/*.mp4" is "*.mp4", which is quicker
+            else:
+                paths.append(flat)
+    return names, paths
+
+
+def _suffix(flat: _Flat) -> str:
+    """Return "mp4" for "*.mp4", and "" for whatever is not as simple."""
+    if flat[:2] != (_Wild.STAR, r"\."):
+        return ""
+    rest = "".join(token if isinstance(token, str) else "*" for token in flat[2:])
+    return rest.lower() if rest.isascii() and rest.isalnum() else ""
+
+
+def _matcher(flats: Iterable[_Flat]) -> Callable[[str], re.Match[str] | None] | None:
+    expressions = list(dict.fromkeys(map(_regex, flats)))
+    return re.compile("|".join(expressions), _FLAGS).fullmatch if expressions else None
+
+
+def _with_directories(flat: _Flat) -> _Flat:
+    """Merge neighbouring wildcards, and "**" with the "/" after it where it fills a component."""
+    merged: list[_Token] = []
+    for atom in flat:
+        last = merged[-1] if merged else "/"
+        before = merged[-2] if len(merged) > 1 else "/"
+        if atom == "/" and last is _Wild.DOUBLE and before in ("/", _Wild.DIRECTORIES):
+            merged[-1] = _Wild.DIRECTORIES
+        elif atom is _Wild.STAR and last in (_Wild.STAR, _Wild.DOUBLE):
+            continue
+        elif atom is _Wild.DOUBLE and last in (_Wild.STAR, _Wild.DOUBLE):
+            merged[-1] = _Wild.DOUBLE
+        else:
+            merged.append(atom)
+    return tuple(merged)
+
+
+def _regex(flat: _Flat) -> str:
+    """Return the regular expression for a glob without braces.
+
+    What stands before a wildcard is settled at the first place where it fits: whatever a later place would leave to
+    the wildcard after it, an earlier one leaves to it as well.  The atomic groups say so, and keep the time for a
+    match from growing with a power of the number of wildcards.
+    """
+    segments, wilds = _split(flat, (_Wild.DOUBLE, _Wild.DIRECTORIES))
+    parts = [_component(segments[0], final=not wilds)]
+    for n, (wild, segment) in enumerate(zip(wilds, segments[1:], strict=True), start=1):
+        double = wild is _Wild.DOUBLE
+        if n == len(wilds):
+            parts.append((".*" if double else "(?:.*/)?") + _component(segment, final=True))
+        else:
+            parts.append(f"(?>{'.*?' if double else '(?:.*?/)??'}{_component(segment, final=False)})")
+    return "".join(parts)
+
+
+def _component(flat: _Flat, *, final: bool) -> str:
+    """Return the regular expression for what holds no wildcard but "*"; `final` if the key must end with it."""
+    pieces, stars = _split(flat, (_Wild.STAR,))
+    first, *rest = ("".join(map(str, piece)) for piece in pieces)
+    parts = [first, *(f"(?>[^/]*?{piece})" for piece in rest)]
+    if final and stars:
+        parts[-1] = f"[^/]*{rest[-1]}"
+    return "".join(parts)
+
+
+def _split(flat: _Flat, at: tuple[_Wild, ...]) -> tuple[list[_Flat], list[_Token]]:
+    """Return what stands between the wildcards named in `at`, and those wildcards."""
+    cuts = [n for n, token in enumerate(flat) if token in at]
+    bounds = zip([0, *(n + 1 for n in cuts)], [*cuts, len(flat)], strict=True)
+    return [flat[start:end] for start, end in bounds], [flat[n] for n in cuts]
+
+
+class _Parser:
+    """Reads one glob; gives every glob without braces that it stands for."""
+
+    def __init__(self, glob: str) -> None:
+        self._glob = glob
+        self._at = 0
+
+    def alternatives(self) -> list[_Flat]:
+        """Return them.
+
+        Raises:
+            ValueError: the glob is malformed; the sentence goes on after its name.
+        """
+        return self._sequence(end="")
+
+    def _sequence(self, *, end: str) -> list[_Flat]:
+        """Read up to one of the characters of `end`, and leave it unread."""
+        flats: list[_Flat] = [()]
+        while self._at < len(self._glob) and self._glob[self._at] not in end:
+            following = self._braces() if self._glob[self._at] == "{" else [(self._token(),)]
+            if len(flats) * len(following) > MAX_ALTERNATIVES:
+                raise ValueError(f"stands for more than {MAX_ALTERNATIVES} globs: use fewer braces")
+            flats = [flat + more for flat in flats for more in following]
+        return flats
+
+    def _braces(self) -> list[_Flat]:
+        flats: list[_Flat] = []
+        while True:
+            self._at += 1  # past "{" or ","
+            flats += self._sequence(end=",}")
+            if self._at == len(self._glob):
+                raise ValueError(r'has a "{" without "}": close it, or write \{ for the character itself')
+            if self._glob[self._at] == "}":
+                self._at += 1
+                return flats
+
+    def _token(self) -> _Token:
+        match self._glob[self._at]:
+            case "*":
+                start = self._at
+                while self._glob[self._at : self._at + 1] == "*":
+                    self._at += 1
+                return _Wild.STAR if self._at - start == 1 else _Wild.DOUBLE
+            case "?":
+                self._at += 1
+                return "[^/]"
+            case "[":
+                return self._class()
+            case _:
+                return self._literal()
+
+    def _literal(self) -> str:
+        """Read one character, behind a backslash or not."""
+        if self._glob[self._at] == "\\":
+            self._at += 1
+            if self._at == len(self._glob):
+                raise ValueError(r"ends in a backslash: write \\ for the character itself")
+        self._at += 1
+        return re.escape(self._glob[self._at - 1])
+
+    def _class(self) -> str:
+        """Read `[...]`."""
+        self._at += 1
+        negated = self._glob[self._at : self._at + 1] == "!"
+        self._at += negated
+        if self._glob[self._at : self._at + 1] == "^":
+            raise ValueError(
+                r"has a class that starts with ^: write [!...] for none of these, [\^...] for the character"
+            )
+        members: list[str] = []
+        while not members or self._glob[self._at : self._at + 1] != "]":  # a "]" that comes first is a member
+            members.append(self._member())
+        self._at += 1
+        return f"(?!/)[{'^' if negated else ''}{''.join(members)}]"
+
+    def _member(self) -> str:
+        """Read one character of a class, or a range."""
+        low = self._class_character()
+        ahead = self._glob[self._at : self._at + 2]
+        if not ahead.startswith("-") or ahead in ("-", "-]"):
+            return low
+        self._at += 1
+        high = self._class_character()
+        if _character(high) < _character(low):
+            raise ValueError(f"has the range {_character(low)}-{_character(high)}: write the lower character first")
+        return f"{low}-{high}"
+
+    def _class_character(self) -> str:
+        if self._at == len(self._glob):
+            raise ValueError(r'has a "[" without "]": close it, or write \[ for the character itself')
+        character = self._literal()
+        if character == "/":
+            raise ValueError('has a "/" in a class: a class never matches it, write it outside')
+        return character
+
+
+def _character(escaped: str) -> str:
+    return escaped[-1]

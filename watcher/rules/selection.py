@@ -1,0 +1,142 @@
+"""Which listed objects a watch takes, and why it leaves the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from watcher.model import Excluded, ObjectInfo, ObjectType
+from watcher.rules.globs import compile_globs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VIDEO_EXTENSIONS: Final = frozenset(
+    {
+        *("mp4", "ts", "3gp", "mpg", "mpeg", "mpe", "dat", "vob", "asf", "avi", "wmv", "flv", "f4v"),
+        *("rm", "rmvb", "mov", "mkv", "m3u8", "dv", "gif", "m2t", "m4v", "mj2", "mjpeg", "mts", "ogg"),
+        *("qt", "swf", "webm"),
+    }
+)
+AUDIO_EXTENSIONS: Final = frozenset(
+    ("mp3", "wma", "wav", "aac", "ra", "m4a", "flac", "ape", "ac3", "amr", "caf", "acm")
+)
+"""What VOD takes.  Source: ApsaraVideo VOD, "Supported media formats" of the upload overview (doc id 55396)."""
+
+AMBIGUOUS_EXTENSIONS: Final = frozenset(("ts", "dat", "gif", "swf"))
+"""VOD takes these too, but mostly they are HLS slices and no media of their own: they must be asked for."""
+
+DEFAULT_EXTENSIONS: Final = (VIDEO_EXTENSIONS | AUDIO_EXTENSIONS) - AMBIGUOUS_EXTENSIONS
+"""What an empty `include` stands for."""
+
+ARCHIVE_CLASSES: Final = frozenset(("Archive", "ColdArchive", "DeepColdArchive"))
+"""Storage classes that cannot be read before they are restored.  Source: OSS GetObject, InvalidObjectState."""
+
+PLAYLIST_EXTENSION: Final = "m3u8"
+
+GROWING_QUIET_MS: Final = 600_000
+"""How long an appendable object or a playlist must have been left alone: live ones are rewritten all the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What one watch selects."""
+
+    bucket: str
+    prefix: str = ""
+    include: tuple[str, ...] = ()  # globs; empty = `DEFAULT_EXTENSIONS`
+    exclude: tuple[str, ...] = ()
+    min_size_bytes: int = 1
+    max_size_bytes: int | None = None
+    min_age_ms: int = 0
+    _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+    _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the globs.
+
+        Raises:
+            ValueError: one of them is malformed.
+        """
+        object.__setattr__(self, "_included", compile_globs(self.include) if self.include else None)
+        object.__setattr__(self, "_excluded", compile_globs(self.exclude) if self.exclude else None)
+
+    def covers(self, key: str) -> bool:
+        """Tell whether `key` is below the prefix, selected or not."""
+        return key.startswith(self.prefix)
+
+    def select(self, listed: ObjectInfo, *, now_ms: int, start_ms: int | None) -> Excluded | None:
+        """Return why an object below the prefix is left out, or None if it is selected.
+
+        Args:
+            listed: the object.
+            now_ms: OSS's clock, as the listing told it.
+            start_ms: older objects do not count, one of that very instant does; None = all count.
+        """
+        reason = self._lasting(listed)
+        if reason is not None:
+            return reason
+        if start_ms is not None and listed.modified_at < start_ms:
+            return Excluded.BEFORE_START
+        if max(0, now_ms - listed.modified_at) < self._quiet_ms(listed):
+            return Excluded.TOO_YOUNG
+        return None
+
+    def owns(self, listed: ObjectInfo) -> bool:
+        """Tell whether the watch selects the object, now or when it is old enough: `select` without start and ages."""
+        return self.covers(listed.key) and self._lasting(listed) is None
+
+    def owns_entry(self, key: str, size_bytes: int) -> bool:
+        """Tell the same of an entry, which was neither a symlink nor archived when it was recorded."""
+        return self.owns(ObjectInfo(key, "", size_bytes, 0))
+
+    def _lasting(self, listed: ObjectInfo) -> Excluded | None:
+        """Return the first reason that waiting does not lift."""
+        reason = self._by_name(listed.key)
+        if reason is not None:
+            return reason
+        if listed.type is ObjectType.SYMLINK:
+            return Excluded.SYMLINK
+        if listed.size_bytes == 0:
+            return Excluded.EMPTY
+        if listed.storage_class in ARCHIVE_CLASSES and not listed.restored:
+            return Excluded.ARCHIVED
+        return self._by_size(listed.size_bytes)
+
+    def _by_size(self, size_bytes: int) -> Excluded | None:
+        if size_bytes < self.min_size_bytes:
+            return Excluded.TOO_SMALL
+        if self.max_size_bytes is not None and size_bytes > self.max_size_bytes:
+            return Excluded.TOO_LARGE
+        return None
+
+    def _by_name(self, key: str) -> Excluded | None:
+        if key.endswith("/"):
+            return Excluded.DIRECTORY
+        below = key[len(self.prefix) :]
+        unwanted = self._unwanted_extension(key) if self._included is None else None
+        if unwanted is Excluded.EXTENSION:
+            return unwanted
+        if self._included is not None and not self._included(below):
+            return Excluded.INCLUDE
+        if self._excluded is not None and self._excluded(below):
+            return Excluded.EXCLUDE  # before AMBIGUOUS_EXTENSION: who excludes *.ts has answered the question
+        return unwanted
+
+    def _unwanted_extension(self, key: str) -> Excluded | None:
+        extension = extension_of(key)
+        if extension in DEFAULT_EXTENSIONS:
+            return None
+        return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
+
+    def _quiet_ms(self, listed: ObjectInfo) -> int:
+        """Return how long the object must have been left alone."""
+        if listed.type is ObjectType.APPENDABLE or extension_of(listed.key) == PLAYLIST_EXTENSION:
+            return max(self.min_age_ms, GROWING_QUIET_MS)
+        return self.min_age_ms
+
+
+def extension_of(key: str) -> str:
+    """Return what follows the last dot of the last path component, in lower case; "" if there is none."""
+    _, dot, extension = key.rpartition(".")
+    return "" if not dot or "/" in extension else extension.lower()

@@ -1,0 +1,288 @@
+"""Buckets and objects: bodies in moto's S3 store, everything OSS says about them in our own index."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.sandbox.index import KeyIndex, StoredObject
+from watcher.sandbox.oss_answers import OssRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.index import Listing
+
+STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+ARCHIVES: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
+MAX_KEY_BYTES: Final = 1023
+MIN_PART_BYTES: Final = 100 * 1024
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredBucket:
+    """One bucket."""
+
+    name: str
+    region: str
+    created_at: int  # milliseconds since the epoch
+    shelf: str  # what moto calls it: unique in the whole process, where bucket names are only unique here
+    index: KeyIndex = field(default_factory=KeyIndex)
+
+
+@dataclass(slots=True, kw_only=True)
+class Upload:
+    """A multipart upload under way."""
+
+    key: bytes
+    headers: Mapping[str, str]
+    storage_class: str
+    parts: Any  # moto's FakeMultipart
+
+
+class ObjectStore:
+    """All buckets of one sandbox.  Every method is atomic."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        from moto.s3.models import S3Backend  # noqa: PLC0415 - slow to import, and needed here alone
+
+        self._clock = clock
+        self._account = f"{secrets.randbelow(10**12):012d}"
+        self._moto: Any = S3Backend("us-east-1", self._account)
+        self._buckets: dict[str, StoredBucket] = {}
+        self._uploads: dict[str, Upload] = {}
+        self._lock = threading.RLock()
+
+    def create_bucket(self, name: str, region: str) -> StoredBucket:
+        """Create a bucket, or return it if it is there.
+
+        Raises:
+            OssRefused: the name is not a bucket's.
+        """
+        if not _BUCKET_NAME.fullmatch(name):
+            raise OssRefused(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
+        with self._lock:
+            if name not in self._buckets:
+                shelf = f"{name[:38]}-{secrets.token_hex(12)}"
+                self._moto.create_bucket(shelf, "us-east-1")
+                self._buckets[name] = StoredBucket(
+                    name=name, region=region, created_at=self._clock.now_ms(), shelf=shelf
+                )
+            return self._buckets[name]
+
+    def bucket(self, name: str) -> StoredBucket:
+        """Return a bucket.
+
+        Raises:
+            OssRefused: there is none of that name.
+        """
+        with self._lock:
+            if name in self._buckets:
+                return self._buckets[name]
+        raise OssRefused(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name)
+
+    def buckets(self) -> tuple[StoredBucket, ...]:
+        """Return all buckets by name."""
+        with self._lock:
+            return tuple(self._buckets[name] for name in sorted(self._buckets))
+
+    def drop_bucket(self, name: str) -> None:
+        """Delete an empty bucket.
+
+        Raises:
+            OssRefused: it is not there, or not empty.
+        """
+        with self._lock:
+            bucket = self.bucket(name)
+            if len(bucket.index):
+                raise OssRefused(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.", BucketName=name)
+            self._moto.delete_bucket(bucket.shelf)
+            del self._buckets[name]
+
+    def put(
+        self,
+        bucket: StoredBucket,
+        key: bytes,
+        body: bytes,
+        *,
+        modified_at: int | None = None,
+        etag: str = "",
+        type: str = "Normal",  # noqa: A002 - OSS's word
+        storage_class: str = "Standard",
+        restored: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        """Store an object, in place of one of the same key.
+
+        Raises:
+            OssRefused: the key or the storage class is not one of OSS.
+        """
+        _check_key(key)
+        if storage_class not in STORAGE_CLASSES:
+            raise OssRefused(400, "InvalidArgument", "The specified storage class is not valid.")
+        with self._lock:
+            at = self._clock.now_ms() if modified_at is None else modified_at
+            self._moto.put_object(bucket.shelf, _moto_name(key), body, disable_notification=True)
+            stored = StoredObject(
+                key=key,
+                etag=etag or hashlib.md5(body, usedforsecurity=False).hexdigest().upper(),
+                size_bytes=len(body),
+                modified_at=at // 1000 * 1000,
+                type=type,
+                storage_class=storage_class,
+                restored=restored,
+                headers=headers or {},
+            )
+            bucket.index.put(stored)
+            return stored
+
+    def keys(self, bucket: StoredBucket) -> tuple[bytes, ...]:
+        """Return all keys in byte order."""
+        with self._lock:
+            return bucket.index.keys()
+
+    def page(self, bucket: StoredBucket, *, first: bytes, prefix: bytes, delimiter: bytes, limit: int) -> Listing:
+        """Return one page of a listing, from the key `first` on."""
+        with self._lock:
+            return bucket.index.page(first=first, prefix=prefix, delimiter=delimiter, limit=limit)
+
+    def find(self, bucket: StoredBucket, key: bytes) -> StoredObject | None:
+        """Return what is known of an object, or None if it is not there."""
+        with self._lock:
+            return bucket.index.get(key)
+
+    def get(self, bucket: StoredBucket, key: bytes) -> StoredObject:
+        """Return what is known of an object.
+
+        Raises:
+            OssRefused: it is not there.
+        """
+        if (found := self.find(bucket, key)) is not None:
+            return found
+        raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=_moto_name(key))
+
+    def body(self, bucket: StoredBucket, key: bytes) -> bytes:
+        """Return an object's bytes; it must be there."""
+        with self._lock:
+            return bytes(self._moto.get_object(bucket.shelf, _moto_name(key)).value)
+
+    def append(self, bucket: StoredBucket, key: bytes, body: bytes, *, position: int) -> StoredObject:
+        """Append to an appendable object, which position 0 creates.
+
+        Raises:
+            OssRefused: it cannot be appended to, or not there.
+        """
+        with self._lock:
+            found = bucket.index.get(key)
+            if found is not None and found.type != "Appendable":
+                raise OssRefused(409, "ObjectNotAppendable", "The object is not appendable")
+            length = found.size_bytes if found else 0
+            if position != length:
+                raise OssRefused(409, "PositionNotEqualToLength", "Position is not equal to file length")
+            whole = (self.body(bucket, key) if found else b"") + body
+            return self.put(bucket, key, whole, type="Appendable", headers=found.headers if found else None)
+
+    def restore(self, bucket: StoredBucket, key: bytes, *, restored: bool) -> None:
+        """Make an archived object readable, or unreadable again."""
+        with self._lock:
+            bucket.index.put(replace(self.get(bucket, key), restored=restored))
+
+    def delete(self, bucket: StoredBucket, key: bytes) -> None:
+        """Delete an object; nothing happens if it is not there."""
+        with self._lock:
+            if bucket.index.get(key) is not None:
+                self._moto.delete_object(bucket.shelf, _moto_name(key))
+                bucket.index.drop(key)
+
+    def begin_upload(
+        self, bucket: StoredBucket, key: bytes, *, headers: Mapping[str, str], storage_class: str = "Standard"
+    ) -> str:
+        """Begin a multipart upload; return its ID."""
+        _check_key(key)
+        with self._lock:
+            parts = self._moto.create_multipart_upload(bucket.shelf, _moto_name(key), {}, "", {}, None, "", "")
+            upload_id = str(parts.id)
+            self._uploads[upload_id] = Upload(key=key, headers=headers, storage_class=storage_class, parts=parts)
+            return upload_id
+
+    def put_part(self, upload_id: str, number: int, body: bytes) -> str:
+        """Store one part; return its ETag."""
+        with self._lock:
+            part = self._upload(upload_id).parts.set_part(number, body)
+            return str(part.etag).strip('"').upper()
+
+    def parts(self, upload_id: str) -> tuple[tuple[int, str, int], ...]:
+        """Return number, ETag and size of each part so far."""
+        with self._lock:
+            stored = self._upload(upload_id).parts.parts
+            return tuple((number, stored[number].etag.strip('"').upper(), stored[number].size) for number in sorted(stored))
+
+    def complete_upload(self, bucket: StoredBucket, upload_id: str, wanted: Sequence[tuple[int, str]]) -> StoredObject:
+        """Make an object of the parts, which must be ascending and, the last aside, large enough.
+
+        Raises:
+            OssRefused: a part is missing, another one, out of order, or too small.
+        """
+        with self._lock:
+            upload = self._upload(upload_id)
+            if not wanted or [number for number, _ in wanted] != sorted({number for number, _ in wanted}):
+                raise OssRefused(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
+            known = {number: (etag, size) for number, etag, size in self.parts(upload_id)}
+            for number, etag in wanted:
+                if known.get(number, ("", 0))[0] != etag:
+                    raise OssRefused(400, "InvalidPart", "One or more of the specified parts could not be found.")
+                if known[number][1] < MIN_PART_BYTES and number != wanted[-1][0]:
+                    raise OssRefused(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size.")
+            body = b"".join(upload.parts.parts[number].value for number, _ in wanted)
+            digest = hashlib.md5(bytes.fromhex("".join(etag for _, etag in wanted)), usedforsecurity=False)
+            stored = self.put(
+                bucket,
+                upload.key,
+                body,
+                etag=f"{digest.hexdigest().upper()}-{len(wanted)}",
+                type="Multipart",
+                storage_class=upload.storage_class,
+                headers=upload.headers,
+            )
+            self.abort_upload(bucket, upload_id)
+            return stored
+
+    def abort_upload(self, bucket: StoredBucket, upload_id: str) -> None:
+        """Forget an upload and its parts."""
+        with self._lock:
+            self._upload(upload_id)
+            self._moto.abort_multipart_upload(bucket.shelf, upload_id)
+            del self._uploads[upload_id]
+
+    def close(self) -> None:
+        """Give back what moto holds: it would keep every object until the process ends."""
+        from moto.s3.models import FakeKey, FakeMultipart, s3_backends  # noqa: PLC0415 - as above
+
+        with self._lock:
+            for tracked in (FakeMultipart.instances_tracked, FakeKey.instances_tracked):
+                for held in [each for each in tracked if each.account_id == self._account]:
+                    held.dispose()
+                tracked[:] = [each for each in tracked if each.account_id != self._account]
+            for bucket in self._buckets.values():
+                s3_backends.bucket_accounts.pop(bucket.shelf, None)
+
+    def _upload(self, upload_id: str) -> Upload:
+        if upload_id in self._uploads:
+            return self._uploads[upload_id]
+        raise OssRefused(404, "NoSuchUpload", "The specified upload does not exist.", UploadId=upload_id)
+
+
+def _check_key(key: bytes) -> None:
+    if not 1 <= len(key) <= MAX_KEY_BYTES or key[:1] in {b"/", b"\\"}:
+        raise OssRefused(400, "InvalidObjectName", "The specified object is not valid.", Key=_moto_name(key))
+
+
+def _moto_name(key: bytes) -> str:
+    """Return a key as text, which may hold bytes that are not UTF-8."""
+    return key.decode("utf-8", "surrogateescape")

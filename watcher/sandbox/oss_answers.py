@@ -1,0 +1,49 @@
+"""OSS answers: XML without a namespace, errors in OSS's words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from watcher.sandbox.wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OssRefused(Exception):
+    """A request that OSS answers with an error; `details` become further elements of it."""
+
+    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        super().__init__(f"{code}: {message}")
+
+    def body(self, request_id: str, host: str) -> bytes:
+        """Return the error document."""
+        fields = {"Code": self.code, "Message": self.message, "RequestId": request_id, "HostId": host, **self.details}
+        return document("Error", "".join(element(name, value) for name, value in fields.items()))
+
+
+def element(name: str, text: str | int) -> str:
+    """Return one element with its text escaped."""
+    return f"<{name}>{escape(str(text))}</{name}>"
+
+
+def document(root: str, inside: str) -> bytes:
+    """Return a whole document; surrogate escapes become the bytes they stand for."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inside}</{root}>'
+    return text.encode("utf-8", "surrogateescape")
+
+
+def xml(root: str, inside: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return a document as an answer."""
+    return Answer(headers={"Content-Type": "application/xml", **(headers or {})}, body=document(root, inside))
+
+
+def iso_date(at_ms: int) -> str:
+    """Return an instant as listings write it: always `.000Z`."""
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

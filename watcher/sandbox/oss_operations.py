@@ -1,0 +1,221 @@
+"""What each OSS operation does to the store.  Whoever calls them has checked the signature."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+from xml.etree import ElementTree as ET
+
+from watcher.sandbox.objects import ARCHIVES, ObjectStore, StoredBucket
+from watcher.sandbox.oss_answers import OssRefused, element, iso_date, xml
+from watcher.sandbox.wire import Answer, Request
+
+if TYPE_CHECKING:
+    from watcher.sandbox.index import StoredObject
+
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One operation on one bucket, and on one key if it has one."""
+
+    request: Request
+    store: ObjectStore
+    bucket: StoredBucket
+    key: bytes
+
+
+Operation = Callable[[Call], Answer]
+
+
+def get_bucket_info(call: Call) -> Answer:
+    """Answer with the facts of a bucket."""
+    bucket = call.bucket
+    fields = {
+        "CreationDate": iso_date(bucket.created_at),
+        "ExtranetEndpoint": f"oss-{bucket.region}.aliyuncs.com",
+        "IntranetEndpoint": f"oss-{bucket.region}-internal.aliyuncs.com",
+        "Location": f"oss-{bucket.region}",
+        "Name": bucket.name,
+        "StorageClass": "Standard",
+        "DataRedundancyType": "LRS",
+    }
+    owner = "<Owner><DisplayName>1</DisplayName><ID>1</ID></Owner>"
+    grant = "<AccessControlList><Grant>private</Grant></AccessControlList>"
+    inside = "".join(element(name, value) for name, value in fields.items())
+    return xml("BucketInfo", f"<Bucket>{inside}{owner}{grant}</Bucket>")
+
+
+def get_bucket_location(call: Call) -> Answer:
+    """Answer with the region of a bucket."""
+    return xml("LocationConstraint", f"oss-{call.bucket.region}")
+
+
+def delete_bucket(call: Call) -> Answer:
+    """Delete an empty bucket."""
+    call.store.drop_bucket(call.bucket.name)
+    return Answer(status=204)
+
+
+def put_object(call: Call) -> Answer:
+    """Store the body."""
+    headers, body = call.request.headers, call.request.body
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    if headers.get("content-md5", base64.b64encode(digest).decode()) != base64.b64encode(digest).decode():
+        raise OssRefused(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
+    _check_overwrite(call)
+    stored = call.store.put(
+        call.bucket, call.key, body, storage_class=storage_class_of(call), headers=kept_headers(call.request)
+    )
+    return Answer(headers={"ETag": f'"{stored.etag}"'})
+
+
+def copy_object(call: Call) -> Answer:
+    """Store what another key holds; an archived source must be restored first."""
+    source = unquote_to_bytes(call.request.headers["x-oss-copy-source"]).removeprefix(b"/")
+    name, _, key = source.partition(b"/")
+    bucket = call.store.bucket(name.decode("latin-1"))
+    found = _readable(call.store, bucket, key)
+    _check_overwrite(call)
+    replaced = call.request.headers.get("x-oss-metadata-directive", "COPY") == "REPLACE"
+    stored = call.store.put(
+        call.bucket,
+        call.key,
+        call.store.body(bucket, key),
+        storage_class=storage_class_of(call),
+        headers=kept_headers(call.request) if replaced else found.headers,
+    )
+    facts = element("LastModified", iso_date(stored.modified_at)) + element("ETag", f'"{stored.etag}"')
+    return xml("CopyObjectResult", facts, headers={"ETag": f'"{stored.etag}"'})
+
+
+def append_object(call: Call) -> Answer:
+    """Append the body to an appendable object."""
+    position = call.request.parameter("position") or ""
+    if not position.isdecimal():
+        raise OssRefused(400, "InvalidArgument", "Argument position must be a non-negative integer.")
+    stored = call.store.append(call.bucket, call.key, call.request.body, position=int(position))
+    return Answer(headers={"ETag": f'"{stored.etag}"', "x-oss-next-append-position": str(stored.size_bytes)})
+
+
+def head_object(call: Call) -> Answer:
+    """Answer with what a GET would say, without the body; archived objects too."""
+    found = call.store.get(call.bucket, call.key)
+    return Answer(headers={**_headers_of(found), "Content-Length": str(found.size_bytes)})
+
+
+def get_object(call: Call) -> Answer:
+    """Answer with the body, or a range of it; a symlink leads to its target."""
+    key, found = call.key, call.store.get(call.bucket, call.key)
+    if found.type == "Symlink":
+        key = unquote_to_bytes(found.headers["x-oss-symlink-target"])
+        if call.store.find(call.bucket, key) is None:
+            raise OssRefused(404, "SymlinkTargetNotExist", "The symlink target object does not exist")
+    found = _readable(call.store, call.bucket, key)
+    body, headers = call.store.body(call.bucket, key), _headers_of(found)
+    wanted = _RANGE.fullmatch(call.request.headers.get("range", ""))
+    if wanted is None or wanted[0] == "bytes=-":
+        return Answer(headers=headers, body=body)
+    first = int(wanted[1]) if wanted[1] else max(0, len(body) - int(wanted[2]))
+    last = min(int(wanted[2]), len(body) - 1) if wanted[1] and wanted[2] else len(body) - 1
+    if first > last:  # OSS's way: a range that cannot be had is as good as none
+        return Answer(headers=headers, body=body)
+    shown = {**headers, "Content-Range": f"bytes {first}-{last}/{len(body)}"}
+    return Answer(status=206, headers=shown, body=body[first : last + 1])
+
+
+def delete_object(call: Call) -> Answer:
+    """Delete an object, whether it is there or not."""
+    call.store.delete(call.bucket, call.key)
+    return Answer(status=204)
+
+
+def delete_objects(call: Call) -> Answer:
+    """Delete the objects that the body names."""
+    wanted = [node.findtext("Key", "") for node in body_tree(call.request).iter("Object")]
+    for key in wanted:
+        call.store.delete(call.bucket, key.encode())
+    return xml("DeleteResult", "".join(f"<Deleted>{element('Key', key)}</Deleted>" for key in wanted))
+
+
+def put_symlink(call: Call) -> Answer:
+    """Store a link; whether its target exists is not asked."""
+    target = call.request.headers.get("x-oss-symlink-target", "")
+    if not target:
+        raise OssRefused(400, "InvalidArgument", "The symlink target is missing.")
+    headers = {**kept_headers(call.request), "x-oss-symlink-target": target}
+    stored = call.store.put(call.bucket, call.key, b"", type="Symlink", headers=headers)
+    return Answer(headers={"ETag": f'"{stored.etag}"'})
+
+
+def get_symlink(call: Call) -> Answer:
+    """Answer with the target of a link."""
+    found = call.store.get(call.bucket, call.key)
+    if found.type != "Symlink":
+        raise OssRefused(400, "NotSymlink", "The object is not symlink")
+    return Answer(headers=_headers_of(found))
+
+
+def restore_object(call: Call) -> Answer:
+    """Make an archived object readable at once, where OSS takes minutes or hours."""
+    if call.store.get(call.bucket, call.key).storage_class not in ARCHIVES:
+        raise OssRefused(400, "OperationNotSupported", "The operation is not supported for this object's class.")
+    call.store.restore(call.bucket, call.key, restored=True)
+    return Answer(status=202)
+
+
+def kept_headers(request: Request) -> dict[str, str]:
+    """Return the headers of an upload that come back with every GET."""
+    kept = {name: value for name, value in request.headers.items() if name.startswith("x-oss-meta-")}
+    return {"Content-Type": request.headers.get("content-type", "application/octet-stream"), **kept}
+
+
+def storage_class_of(call: Call) -> str:
+    """Return the storage class that an upload asks for."""
+    return call.request.headers.get("x-oss-storage-class", "Standard")
+
+
+def body_tree(request: Request) -> ET.Element:
+    """Return the XML of a body.
+
+    Raises:
+        OssRefused: it is none.
+    """
+    try:
+        return ET.fromstring(request.body)  # noqa: S314 - our own clients wrote it
+    except ET.ParseError as error:
+        raise OssRefused(400, "MalformedXML", "The XML you provided was not well-formed.") from error
+
+
+def _check_overwrite(call: Call) -> None:
+    forbidden = call.request.headers.get("x-oss-forbid-overwrite", "") == "true"
+    if forbidden and call.store.find(call.bucket, call.key) is not None:
+        raise OssRefused(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
+
+
+def _readable(store: ObjectStore, bucket: StoredBucket, key: bytes) -> StoredObject:
+    found = store.get(bucket, key)
+    if found.storage_class in ARCHIVES and not found.restored:
+        raise OssRefused(403, "InvalidObjectState", "The operation is not valid for the object's state")
+    return found
+
+
+def _headers_of(found: StoredObject) -> dict[str, str]:
+    restored = {"x-oss-restore": 'ongoing-request="false", expiry-date="Thu, 31 Dec 2099 00:00:00 GMT"'}
+    return {
+        "Content-Type": "application/octet-stream",
+        **found.headers,
+        "ETag": f'"{found.etag}"',
+        "Last-Modified": format_datetime(datetime.fromtimestamp(found.modified_at // 1000, UTC), usegmt=True),
+        "x-oss-object-type": found.type,
+        "x-oss-storage-class": found.storage_class,
+        **(restored if found.restored else {}),
+    }

@@ -1,0 +1,133 @@
+"""When scans start: a duration ("1m") or a line as in crontab(5), as an APScheduler trigger.
+
+APScheduler counts weekdays from Monday and wants all fields to match.  crontab(5) counts them from Sunday (0 and 7),
+and when day of month and day of week are both restricted (neither starts with "*") a day matches if either does.  So
+fields are read here, into numbers, and handed over as plain lists.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from apscheduler.triggers.combining import OrTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from watcher.rules.units import parse_duration_ms
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from apscheduler.triggers.base import BaseTrigger
+
+_SHORTEST_MS: Final = 1000
+_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+_STEP: Final = re.compile(r"[1-9][0-9]?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One of the five fields: its bounds, and its names, which count from the lower bound."""
+
+    title: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_FIELDS: Final = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of week", 0, 7, _WEEKDAYS),
+)
+_LONGEST_MONTH: Final = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+_NICKNAMES: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_EXAMPLES: Final = 'Write a duration, e.g. "1m", or five crontab(5) fields, e.g. "*/10 8-18 * * mon-fri".'
+
+
+def parse(text: str, timezone: ZoneInfo) -> BaseTrigger:
+    """Return the trigger of a duration or of a crontab(5) line; the line's times are those of `timezone`.
+
+    Raises:
+        ValueError: a sentence with the cure.
+    """
+    text = _NICKNAMES.get(text.strip().lower(), text.strip())
+    words = text.split()
+    if len(words) > 1:
+        return _cron(words, timezone)
+    if text.startswith("@"):
+        raise ValueError(f"not one of {', '.join(_NICKNAMES)}. {_EXAMPLES}")
+    if not text:
+        raise ValueError(f"empty. {_EXAMPLES}")
+    every_ms = parse_duration_ms(text)
+    if every_ms < _SHORTEST_MS:
+        raise ValueError('less than a second. Write "1s" or more.')
+    return IntervalTrigger(seconds=every_ms / 1000, timezone="UTC")
+
+
+def _cron(words: list[str], timezone: ZoneInfo) -> BaseTrigger:
+    if len(words) != len(_FIELDS):
+        raise ValueError(f"{len(words)} fields, and crontab(5) has five: {', '.join(f.title for f in _FIELDS)}.")
+    minutes, hours, days, months, weekdays = (_numbers(word, field) for word, field in zip(words, _FIELDS, strict=True))
+    time = {"minute": _list(minutes), "hour": _list(hours), "month": _list(months), "timezone": timezone}
+    on_day = _list(days)
+    on_weekday = _list({(number - 1) % 7 for number in weekdays})  # APScheduler's Monday is 0
+    either = not words[2].startswith("*") and not words[4].startswith("*")
+    if not either and min(days) > max(_LONGEST_MONTH.get(month, 31) for month in months):
+        raise ValueError("no such day in any year. Correct day of month or month.")
+    if not either:
+        return CronTrigger(day=on_day, day_of_week=on_weekday, **time)
+    return OrTrigger([CronTrigger(day=on_day, **time), CronTrigger(day_of_week=on_weekday, **time)])
+
+
+def _list(numbers: set[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))
+
+
+def _numbers(text: str, field: _Field) -> set[int]:
+    """Return every number that a field such as "1-5,*/20" stands for."""
+    return {number for part in text.split(",") for number in _part(part, field)}
+
+
+def _part(text: str, field: _Field) -> range:
+    span, slash, step = text.partition("/")
+    first, dash, last = span.partition("-")
+    if span == "*":
+        low, high = field.low, field.high - (field.high == 7)  # noqa: PLR2004 (7 is Sunday once more)
+    else:
+        low = _number(first, field)
+        high = _number(last, field, ends=True) if dash else low
+    if slash and not _STEP.fullmatch(step):
+        raise ValueError(f"{field.title}: what follows the slash must be a number from 1 to 99.")
+    if slash and not dash and span != "*":
+        raise ValueError(f"{field.title}: a step needs a range. Write {first}-{field.high}/{step}.")
+    if low > high:
+        raise ValueError(f"{field.title}: the range runs backwards. Write two ranges, parted by a comma.")
+    return range(low, high + 1, int(step) if slash else 1)
+
+
+def _number(text: str, field: _Field, *, ends: bool = False) -> int:
+    """Return what a number or name stands for; Sunday at the end of a range is 7."""
+    if text.lower() in field.names:
+        number = field.names.index(text.lower()) + field.low
+        return 7 if ends and field.names is _WEEKDAYS and number == 0 else number
+    if not _NUMBER.fullmatch(text):
+        names = f" or a name from {field.names[0]} to {field.names[-1]}" if field.names else ""
+        raise ValueError(f"{field.title}: each part must be *, a number from {field.low} to {field.high}{names}.")
+    if not field.low <= int(text) <= field.high:
+        raise ValueError(f"{field.title}: {int(text)} is not between {field.low} and {field.high}.")
+    return int(text)
