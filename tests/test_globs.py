@@ -58,6 +58,7 @@ MATCHING = [
     (r"a\\b", "a\\b"),
     ("ÄÖ*.mp4", "äöx.MP4"),
     ("*.mKV", "a.mKv"),
+    ("*.mkv", "a.m\u212av"),  # the Kelvin sign is a capital k
     ("*.ДОК", "a.док"),
     ("第*集.mp4", "视频/第一集.mp4"),
 ]

@@ -26,7 +26,7 @@ from watcher.model import (
 )
 from watcher.rules.backoff import delay_ms
 from watcher.rules.batching import take
-from watcher.rules.file_url import MAX_FILE_URL_BYTES
+from watcher.rules.file_url import MAX_FILE_URL_BYTES, confusable
 from watcher.rules.selection import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Registering:
         unsendable = [entry for entry, item in zip(due, media, strict=True) if _too_long(item)]
         if unsendable:
             return unsendable
-        room = take(media, max_bytes=self._policy.max_bytes)
+        room = min(take(media, max_bytes=self._policy.max_bytes), _tellable(due))
         return due[:room] if room < len(due) or room == _MAX_BATCH or part_filled else ()
 
     def _carry_out(self, group: Group, claim: Claim) -> Settled:
@@ -329,6 +329,12 @@ class Registering:
 
 def _first_refusal(entry: Entry, result: BatchResult) -> bool:
     return not entry.attempts and isinstance(result.outcomes[entry.key], Refused)
+
+
+def _tellable(due: Sequence[Entry]) -> int:
+    """Return how many from the front can share a call without an answer that might speak of either of two."""
+    keys = [entry.key for entry in due]
+    return next((n for n in range(1, len(keys)) if confusable(keys[n], keys[:n])), len(keys))
 
 
 def _too_long(item: Media) -> bool:

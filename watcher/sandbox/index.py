@@ -44,6 +44,7 @@ class KeyIndex:
         self._sorted = True
 
     def __len__(self) -> int:
+        """How many objects there are."""
         return len(self._objects)
 
     def get(self, key: bytes) -> StoredObject | None:

@@ -50,7 +50,7 @@ class ObjectStore:
     """All buckets of one sandbox.  Every method is atomic."""
 
     def __init__(self, clock: SandboxClock) -> None:
-        from moto.s3.models import S3Backend  # noqa: PLC0415 - slow to import, and needed here alone
+        from moto.s3.models import S3Backend  # slow: not before it is needed
 
         self._clock = clock
         self._account = f"{secrets.randbelow(10**12):012d}"
@@ -221,7 +221,9 @@ class ObjectStore:
         """Return number, ETag and size of each part so far."""
         with self._lock:
             stored = self._upload(upload_id).parts.parts
-            return tuple((number, stored[number].etag.strip('"').upper(), stored[number].size) for number in sorted(stored))
+            return tuple(
+                (number, stored[number].etag.strip('"').upper(), stored[number].size) for number in sorted(stored)
+            )
 
     def complete_upload(self, bucket: StoredBucket, upload_id: str, wanted: Sequence[tuple[int, str]]) -> StoredObject:
         """Make an object of the parts, which must be ascending and, the last aside, large enough.
@@ -238,7 +240,9 @@ class ObjectStore:
                 if known.get(number, ("", 0))[0] != etag:
                     raise OssRefused(400, "InvalidPart", "One or more of the specified parts could not be found.")
                 if known[number][1] < MIN_PART_BYTES and number != wanted[-1][0]:
-                    raise OssRefused(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size.")
+                    raise OssRefused(
+                        400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size."
+                    )
             body = b"".join(upload.parts.parts[number].value for number, _ in wanted)
             digest = hashlib.md5(bytes.fromhex("".join(etag for _, etag in wanted)), usedforsecurity=False)
             stored = self.put(
@@ -262,10 +266,11 @@ class ObjectStore:
 
     def close(self) -> None:
         """Give back what moto holds: it would keep every object until the process ends."""
-        from moto.s3.models import FakeKey, FakeMultipart, s3_backends  # noqa: PLC0415 - as above
+        from moto.s3.models import FakeKey, FakeMultipart, s3_backends
 
         with self._lock:
-            for tracked in (FakeMultipart.instances_tracked, FakeKey.instances_tracked):
+            kinds: tuple[Any, ...] = (FakeMultipart, FakeKey)
+            for tracked in (kind.instances_tracked for kind in kinds):
                 for held in [each for each in tracked if each.account_id == self._account]:
                     held.dispose()
                 tracked[:] = [each for each in tracked if each.account_id != self._account]

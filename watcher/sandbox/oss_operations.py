@@ -198,7 +198,9 @@ def body_tree(request: Request) -> ET.Element:
 def _check_overwrite(call: Call) -> None:
     forbidden = call.request.headers.get("x-oss-forbid-overwrite", "") == "true"
     if forbidden and call.store.find(call.bucket, call.key) is not None:
-        raise OssRefused(409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten.")
+        raise OssRefused(
+            409, "FileAlreadyExists", "The object you specified already exists and can not be overwritten."
+        )
 
 
 def _readable(store: ObjectStore, bucket: StoredBucket, key: bytes) -> StoredObject:

@@ -1,0 +1,301 @@
+"""The ledger's promises, on real SQLite files."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from watcher.errors import ConfigError, LedgerUntrusted, UsageError
+from watcher.ledger import Ledger, LedgerReader, ProcessLock, create
+from watcher.model import (
+    Accepted,
+    BucketSpec,
+    Claim,
+    Entry,
+    Failure,
+    ObjectInfo,
+    Outcome,
+    Refused,
+    Settlement,
+    Unknown,
+    WatchSpec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+HOUR = 3_600_000
+NOW = 1_800_000_000_000
+FORM = "https://{bucket}.oss-{region}.aliyuncs.com/{key}"
+
+
+def obj(key: str, *, etag: str = "E1", size: int = 5, at: int = NOW) -> ObjectInfo:
+    return ObjectInfo(key, etag, size, at)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    create(tmp_path / "ledger.db")
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    with ProcessLock(path) as lock, Ledger(path, lock) as opened:
+        adopt(opened)
+        yield opened
+
+
+def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> bool:
+    return ledger.intake.adopt(
+        [BucketSpec(name="b", region="cn-shanghai", file_url=form, encoding="percent")],
+        [WatchSpec(name=name, bucket="b", prefix="", rules=rules) for name in names or ("w",)],
+        config_path="watcher.toml",
+    )
+
+
+def record(ledger: Ledger, *objects: ObjectInfo, watch: str = "w", now: int = NOW) -> tuple[int, tuple[str, ...]]:
+    recorded = ledger.intake.record(watch, objects, oss_now_ms=now, now_ms=now)
+    return recorded.new, recorded.changed
+
+
+def claim(ledger: Ledger, *, watches: Sequence[str] = ("w",), now: int = NOW, most: int = 10) -> Claim | None:
+    return ledger.queue.claim("b", watches, choose=lambda due: due[:most], now_ms=now, horizon_ms=now + HOUR)
+
+
+def settle(ledger: Ledger, claimed: Claim, outcome: Outcome, *, due_at: int = NOW, now: int = NOW) -> None:
+    ledger.queue.settle(
+        claimed,
+        [Settlement(entry=entry, outcome=outcome, due_at=due_at) for entry in claimed.entries],
+        request_id="R1",
+        max_attempts=3,
+        now_ms=now,
+    )
+
+
+def states(path: Path) -> dict[str, str]:
+    with LedgerReader(path) as reader:
+        return {entry.key: entry.state for entry in reader.entries(lambda *_: "")}
+
+
+def counts(path: Path) -> tuple[int, int, int, int, int]:
+    with LedgerReader(path) as reader:
+        (row,) = reader.status()
+    return row.pending, row.claimed, row.registered, row.failed, row.changed
+
+
+def keys(claimed: Claim | None) -> list[str]:
+    return [entry.key for entry in claimed.entries] if claimed else []
+
+
+ACCEPTED = Accepted(media_id="m1", new_register=True)
+REFUSED = Refused(reason=Failure.REFUSED, message="no")
+
+
+def test_an_object_seen_twice_is_one_entry(ledger: Ledger, path: Path) -> None:
+    assert record(ledger, obj("a"), obj("b")) == (2, ())
+    assert record(ledger, obj("a"), obj("b"), obj("c")) == (1, ())
+    assert counts(path) == (3, 0, 0, 0, 0)
+
+
+def test_keys_are_kept_byte_for_byte(ledger: Ledger, path: Path) -> None:
+    odd = sorted(["a\0b", "a\nb", "\x01", "a", "a ", "𠮷", "é", "e\u0301", "%41", "A"])
+    record(ledger, *(obj(key) for key in odd))
+    assert sorted(states(path)) == odd
+    assert record(ledger, *(obj(key) for key in odd)) == (0, ())
+
+
+def test_a_claim_is_committed_before_it_is_returned(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    claim(ledger)
+    assert states(path) == {"a": "claimed"}
+
+
+def test_claims_settle_as_registered_with_media_id_and_request_id(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), ACCEPTED, now=NOW + 5)
+    with LedgerReader(path) as reader:
+        (entry,) = reader.entries(lambda *_: "url")
+    assert (entry.state, entry.media_id, entry.new_register, entry.request_id) == ("registered", "m1", True, "R1")
+    assert entry.registered_at is not None
+    assert entry.registered_at.timestamp() * 1000 == NOW + 5
+    assert counts(path) == (0, 0, 1, 0, 0)
+
+
+def test_three_refusals_make_it_failed_and_unknown_ones_count_nothing(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    for outcome in (REFUSED, Unknown(message="?"), Unknown(message="?"), REFUSED):
+        settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), outcome)
+        assert states(path) == {"a": "pending"}
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), REFUSED)
+    assert states(path) == {"a": "failed"}
+    assert counts(path) == (0, 0, 0, 1, 0)
+
+
+def test_an_entry_refused_before_goes_alone(ledger: Ledger) -> None:
+    record(ledger, obj("a"))
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), REFUSED)
+    record(ledger, obj("b"), obj("c"))
+    assert sorted([keys(claim(ledger)), keys(claim(ledger))]) == [["a"], ["b", "c"]]
+
+
+def test_nothing_is_claimed_before_it_is_due_unless_a_clock_ran_ahead(ledger: Ledger) -> None:
+    record(ledger, obj("a"))
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), Unknown(message="?"), due_at=NOW + 1000)
+    assert claim(ledger) is None
+    assert ledger.queue.next_due_at(["w"]) == NOW + 1000
+    assert keys(claim(ledger, now=NOW - 2 * HOUR)) == ["a"]
+
+
+def test_fresh_entries_overtake_a_backfill(ledger: Ledger) -> None:
+    record(ledger, obj("a-old", at=NOW - 2 * HOUR), obj("b-young", at=NOW - HOUR))
+    assert keys(claim(ledger, most=1)) == ["b-young"]
+    ledger.intake.finish_scan("w", started_at=NOW, now_ms=NOW, listed=2)
+    record(ledger, obj("c-late", at=NOW - 9 * HOUR))
+    assert keys(claim(ledger, most=1)) == ["c-late"]
+    assert keys(claim(ledger, most=1)) == ["a-old"]
+
+
+def test_claims_of_a_dead_process_go_back_in_line(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock) as first:
+        adopt(first)
+        record(first, obj("a"), obj("b"))
+        claim(first, most=1)
+    with ProcessLock(path) as lock, Ledger(path, lock) as second:
+        assert second.queue.recover(now_ms=NOW) == 1
+        assert second.queue.recover(now_ms=NOW) == 0
+        assert keys(claim(second)) == ["a", "b"]
+
+
+def test_an_overwritten_registered_object_is_marked_once_per_etag(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), ACCEPTED)
+    assert record(ledger, obj("a", at=NOW + 5)) == (0, ())  # touched, not changed
+    assert record(ledger, obj("a", etag="E2")) == (0, ("a",))
+    assert record(ledger, obj("a", etag="E2")) == (0, ())
+    assert record(ledger, obj("a", etag="E3")) == (0, ("a",))
+    assert counts(path) == (0, 0, 1, 0, 1)
+
+
+def test_an_object_overwritten_while_claimed_is_registered_and_changed(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    claimed = claim(ledger) or pytest.fail("nothing claimed")
+    record(ledger, obj("a", etag="E2"))
+    settle(ledger, claimed, ACCEPTED)
+    assert counts(path) == (0, 0, 1, 0, 1)
+
+
+def test_a_refusal_of_bytes_that_were_overwritten_counts_nothing(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    claimed = claim(ledger) or pytest.fail("nothing claimed")
+    record(ledger, obj("a", etag="E2"))
+    settle(ledger, claimed, Refused(reason=Failure.GONE, message="gone", final=True))
+    assert counts(path) == (1, 0, 0, 0, 0)
+
+
+def test_a_failed_file_uploaded_anew_starts_afresh(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    final = Refused(reason=Failure.BAD_REQUEST, message="no", final=True)
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), final)
+    record(ledger, obj("a"))
+    assert states(path) == {"a": "failed"}
+    record(ledger, obj("a", at=NOW + 1000))
+    assert counts(path) == (1, 0, 0, 0, 0)
+
+
+def test_pending_entries_follow_the_rules_and_wait_if_none_selects_them(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a.mp4"), obj("b.mov"))
+    adopt(ledger, "w", "x")
+    ledger.intake.reassign(lambda _, key, __: "x" if key == "b.mov" else None, now_ms=NOW)
+    assert keys(claim(ledger, watches=["w", "x"])) == ["b.mov"]
+    with LedgerReader(path) as reader:
+        assert [(row.watch, row.pending, row.claimed) for row in reader.status()] == [("w", 1, 0), ("x", 0, 1)]
+    ledger.intake.reassign(lambda *_: "w", now_ms=NOW)
+    assert keys(claim(ledger, watches=["w", "x"])) == ["a.mp4"]
+
+
+def test_the_form_of_file_urls_cannot_change_once_a_file_was_sent(ledger: Ledger) -> None:
+    record(ledger, obj("a"))
+    assert not adopt(ledger, form="https://{bucket}.example.com/{key}")  # nothing sent yet: allowed
+    adopt(ledger)
+    claim(ledger)
+    with pytest.raises(ConfigError, match="second media"):
+        adopt(ledger, form="https://{bucket}.example.com/{key}")
+
+
+def test_claims_and_settlements_are_synchronous_full(ledger: Ledger) -> None:
+    levels: list[tuple[str, int]] = []
+    transactions = ledger._transactions
+    db = transactions._connection
+    db.set_trace_callback(
+        lambda statement: levels.append((statement, 0)) if "synchronous" in statement or "COMMIT" in statement else None
+    )
+    record(ledger, obj("a"))
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), ACCEPTED)
+    words = [statement for statement, _ in levels]
+    assert words == [
+        "PRAGMA synchronous = NORMAL",
+        "COMMIT",
+        "PRAGMA synchronous = FULL",
+        "COMMIT",
+        "PRAGMA synchronous = FULL",
+        "COMMIT",
+    ]
+
+
+def test_two_processes_cannot_both_hold_the_lock(path: Path) -> None:
+    with ProcessLock(path) as one, ProcessLock(path) as two:
+        assert one.try_acquire()
+        assert not two.try_acquire()
+        assert two.owner_pid() is not None
+        one.release()
+        assert two.try_acquire()
+
+
+def test_create_never_replaces_and_leaves_no_draft(path: Path) -> None:
+    with pytest.raises(UsageError):
+        create(path)
+    assert [found.name for found in path.parent.iterdir()] == ["ledger.db"]
+
+
+def test_a_foreign_database_and_a_newer_ledger_are_refused(path: Path, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    with sqlite3.connect(foreign) as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    with ProcessLock(foreign) as lock, pytest.raises(LedgerUntrusted, match="not a ledger"):
+        Ledger(foreign, lock)
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('oss-vod-watcher', '9999_x', '')"
+        )
+    db.close()
+    with ProcessLock(path) as lock, pytest.raises(LedgerUntrusted, match="newer version"):
+        Ledger(path, lock)
+    with pytest.raises(LedgerUntrusted, match="newer version"):
+        LedgerReader(path)
+
+
+def test_a_truncated_ledger_is_refused(ledger: Ledger, path: Path) -> None:
+    record(ledger, *(obj(f"{i:06}") for i in range(2000)))
+    ledger.__exit__()
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(LedgerUntrusted), LedgerReader(path) as reader:
+        list(reader.entries(lambda *_: ""))
+
+
+def test_deleting_rows_by_hand_keeps_the_counts_true(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"), obj("b"))
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM entry WHERE key = 'a'")
+    db.close()
+    assert counts(path) == (1, 0, 0, 0, 0)
+
+
+def test_an_entry_knows_what_it_carries() -> None:
+    """The claim carries the version it was made for: that is what settling compares."""
+    entry = Entry(bucket="b", key="k", watch="w", etag="E", size_bytes=1, modified_at=2, attempts=0)
+    assert (entry.etag, entry.size_bytes) == ("E", 1)

@@ -1,0 +1,32 @@
+"""Where faults will come in: every request passes here, before and after it takes effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from watcher.sandbox.wire import Answer, Request
+
+
+class Hook(Protocol):
+    """May answer in a service's place, change its answer, or raise `wire.HungUp` to reset the connection."""
+
+    def before_effect(self, service: str, request: Request) -> Answer | None:
+        """Return an answer that is given without any effect, or None to let the request through."""
+        ...
+
+    def after_effect(self, service: str, request: Request, answer: Answer) -> Answer:
+        """Return what is sent instead of `answer`, whose effect stands."""
+        ...
+
+
+class NoHook:
+    """Lets everything through."""
+
+    def before_effect(self, service: str, request: Request) -> Answer | None:  # noqa: ARG002
+        """Let the request through."""
+        return None
+
+    def after_effect(self, service: str, request: Request, answer: Answer) -> Answer:  # noqa: ARG002
+        """Send the answer as it is."""
+        return answer

@@ -1,0 +1,110 @@
+"""One address for both services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from watcher.ports import Credentials
+from watcher.sandbox.account import Account
+from watcher.sandbox.clock import SandboxClock
+from watcher.sandbox.hook import NoHook
+from watcher.sandbox.objects import ObjectStore
+from watcher.sandbox.oss import SandboxOss
+from watcher.sandbox.vod import SandboxVod
+from watcher.sandbox.wire import WireServer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from watcher.sandbox.hook import Hook
+    from watcher.sandbox.wire import Answer, Request
+
+
+class Sandbox:
+    """A local OSS and VOD that the real SDKs talk to unchanged; shares nothing with another sandbox.
+
+    Listens from the moment it is made until `close()`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        region: str = "cn-shanghai",
+        calls_per_second: int = 50,
+        access_key_id: str = "sandbox-id",
+        access_key_secret: str = "sandbox-secret",  # noqa: S107 - it guards nothing
+        security_token: str = "",
+        hook: Hook | None = None,
+    ) -> None:
+        self.region = region
+        self.hook: Hook = hook or NoHook()
+        self.account = Account(Credentials(access_key_id, access_key_secret, security_token))
+        self.clock = SandboxClock()
+        self._store = ObjectStore(self.clock)
+        self.vod = SandboxVod(
+            account=self.account,
+            clock=self.clock,
+            store=self._store,
+            region=region,
+            calls_per_second=calls_per_second,
+        )
+        self.oss = SandboxOss(
+            account=self.account,
+            clock=self.clock,
+            store=self._store,
+            region=region,
+            bucket_created=self.vod.add_bucket,
+        )
+        self._server = WireServer(port, self._answer)
+
+    @property
+    def credentials(self) -> Credentials:
+        """What both services accept; setting others is a rotation."""
+        return self.account.credentials
+
+    @credentials.setter
+    def credentials(self, credentials: Credentials) -> None:
+        self.account.credentials = credentials
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How far the services' clock is ahead of the machine's; may be set."""
+        return self.clock.offset_s
+
+    @clock_offset_s.setter
+    def clock_offset_s(self, seconds: float) -> None:
+        self.clock.offset_s = seconds
+
+    @property
+    def url(self) -> str:
+        """The address of both services, `http://127.0.0.1:PORT`."""
+        return f"http://{self.host}"
+
+    @property
+    def host(self) -> str:
+        """The address without a scheme, as the VOD SDK takes it."""
+        return f"127.0.0.1:{self._server.port}"
+
+    def close(self) -> None:
+        """Stop; connections are cut and everything stored is forgotten."""
+        self.clock.close()
+        self._server.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        """Return the sandbox, which listens already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _answer(self, request: Request) -> Answer:
+        service, answering = ("vod", self.vod.answer) if self.vod.is_meant_by(request) else ("oss", self.oss.answer)
+        instead = self.hook.before_effect(service, request)
+        if instead is not None:
+            return instead
+        return self.hook.after_effect(service, request, answering(request))

@@ -1,0 +1,146 @@
+"""The local VOD: checks, counts and journals calls; tests look into it and steer it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+
+from watcher.sandbox.vod_answers import VodRefused, accepted, refusal
+from watcher.sandbox.vod_registry import Registry
+from watcher.sandbox.vod_signing import Gate, Quota
+from watcher.sandbox.wire import Answer
+
+if TYPE_CHECKING:
+    from watcher.sandbox.account import Account
+    from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.objects import ObjectStore
+    from watcher.sandbox.vod_registry import RegisteredMedia
+    from watcher.sandbox.wire import Request
+
+VERSION: Final = "2017-03-21"
+Operation = Callable[[Mapping[str, str]], dict[str, object]]
+
+
+@dataclass(slots=True, kw_only=True)
+class VodCall:
+    """One call, as the journal keeps it: written on arrival, completed with what was answered."""
+
+    at: float  # monotonic
+    action: str
+    params: Mapping[str, str]
+    items: tuple[Mapping[str, object], ...] = ()  # of RegisterMedia
+    url_bytes: int = 0
+    body_bytes: int = 0
+    status: int = 0  # 0 = not answered yet
+    code: str = field(default="")  # of the error; "" = none
+
+
+class SandboxVod:
+    """VOD of one region."""
+
+    def __init__(
+        self, *, account: Account, clock: SandboxClock, store: ObjectStore, region: str, calls_per_second: int
+    ) -> None:
+        self.journal: list[VodCall] = []
+        self.latency_s = 0.0  # before every answer
+        self._clock = clock
+        self._gate = Gate(account)
+        self._quota = Quota(calls_per_second)
+        self._region = region
+        self._registry = Registry(store, region)
+        self._operations: dict[str, Operation] = {"RegisterMedia": self._registry.register}
+        self._writing = threading.Lock()
+
+    @property
+    def media(self) -> dict[tuple[str, str], RegisteredMedia]:
+        """What is registered, by bucket and decoded key."""
+        return self._registry.media
+
+    @property
+    def calls_per_second(self) -> int:
+        """The quota of each operation; may be set."""
+        return self._quota.calls_per_second
+
+    @calls_per_second.setter
+    def calls_per_second(self, calls: int) -> None:
+        self._quota.calls_per_second = calls
+
+    def add_bucket(self, bucket: str) -> None:
+        """Let VOD register the objects of a bucket."""
+        self._registry.buckets.add(bucket)
+
+    def remove_bucket(self, bucket: str) -> None:
+        """Make VOD refuse every call for a bucket."""
+        self._registry.buckets.discard(bucket)
+
+    def refuse(self, bucket: str, key: str) -> None:
+        """Answer with this object in `FailedFileURLs` from now on."""
+        self._registry.refused.add((bucket, key))
+
+    def accept(self, bucket: str, key: str) -> None:
+        """Take back a `refuse`."""
+        self._registry.refused.discard((bucket, key))
+
+    def is_meant_by(self, request: Request) -> bool:
+        """Return whether a request is a VOD call."""
+        if request.path != b"/":
+            return False
+        given = dict(_parameters(request))
+        return "Action" in given and given.get("Version") == VERSION
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one call and complete its line in the journal."""
+        parameters = _parameters(request)
+        given = dict(parameters)
+        call = self._arrived(request, given)
+        request_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)).upper()
+        self._clock.wait(self.latency_s)
+        try:
+            self._gate.check(request.method, parameters, self._clock.now())
+            operation = self._operation(call.action)
+            self._quota.admit(call.action, call.at)
+            answer = accepted(operation(given), request_id)
+        except VodRefused as refused:
+            host = f"vod.{self._region}.aliyuncs.com"
+            answer = refusal(refused, request_id, host, as_json=given.get("Format", "").upper() == "JSON")
+            call.code = refused.code
+        call.status = answer.status
+        headers = {"Date": format_datetime(self._clock.now(), usegmt=True), "x-acs-request-id": request_id}
+        return Answer(status=answer.status, headers={**headers, **answer.headers}, body=answer.body)
+
+    def _operation(self, action: str) -> Operation:
+        if action in self._operations:
+            return self._operations[action]
+        raise VodRefused(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+
+    def _arrived(self, request: Request, given: Mapping[str, str]) -> VodCall:
+        with self._writing:  # so that the journal is in order of arrival
+            call = VodCall(
+                at=self._clock.monotonic(),
+                action=given["Action"],
+                params=given,
+                items=_items(given.get("RegisterMetadatas", "")),
+                url_bytes=len(request.target),
+                body_bytes=len(request.body),
+            )
+            self.journal.append(call)
+        return call
+
+
+def _parameters(request: Request) -> tuple[tuple[str, str], ...]:
+    return (*request.query, *request.form())
+
+
+def _items(text: str) -> tuple[Mapping[str, object], ...]:
+    """Return the items of a call as they were sent; none if they cannot be read."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
