@@ -144,7 +144,7 @@ def test_no_configuration_at_all_is_exit_2(workspace: Workspace) -> None:
 
 
 def test_a_bucket_that_was_not_added_to_vod_is_exit_5_and_stays_in_line(workspace: Workspace, sandbox: Sandbox) -> None:
-    sandbox.oss.create_bucket("new-bucket", in_vod=False)
+    sandbox.oss.create_bucket("new-bucket", add_to_vod=False)
     sandbox.oss.put("new-bucket", "a.mp4")
     sandbox.oss.put(BUCKET, "b.mp4")
     workspace.configure(workspace.watch("new", "oss://new-bucket/"), workspace.watch("videos"))

@@ -48,8 +48,8 @@ class Workspace:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": sandbox.access_key_id,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": sandbox.access_key_secret,
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": sandbox.credentials.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": sandbox.credentials.access_key_secret,
         }
         self.configure()
 

@@ -138,7 +138,7 @@ class App:
         vod = self.config.vod
         client = VodClient(
             region=vod.region,
-            endpoint=vod.effective_endpoint,
+            endpoint=vod.endpoint,
             credentials=self._credentials,
             timeout_s=vod.timeout_s,
             concurrent_calls=vod.concurrent_calls,
@@ -215,7 +215,7 @@ class App:
     def _source(self, watch: Watch) -> BucketSource:
         client = connect(
             bucket=watch.bucket,
-            endpoint=watch.effective_endpoint,
+            endpoint=watch.endpoint,
             region=self.config.vod.region,
             credentials=self._credentials,
             proxies=self._proxies(),

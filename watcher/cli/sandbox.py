@@ -70,9 +70,9 @@ def configuration(local: Sandbox, buckets: tuple[str, ...]) -> str:
 def environment(local: Sandbox) -> dict[str, str]:
     """Return the variables with which the sandbox is signed for."""
     found = {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": local.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": local.access_key_secret,
-        "ALIBABA_CLOUD_SECURITY_TOKEN": local.security_token,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": local.credentials.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": local.credentials.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": local.credentials.security_token,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -11,11 +11,12 @@ Place = tuple[str | int, ...]
 """Where in the file: keys, and numbers of list items."""
 
 _SECRETS: Final = ("accesskey", "securitytoken", "ststoken", "secret", "password")
-_SECRET: Final = (
+_NO_SECRETS: Final = (
     "secrets never belong in this file. Remove it; give it by systemd credentials (access-key-id, access-key-secret), "
     "the environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ...) or a profile, see [credentials]."
 )
-_NOTIFY_SECRET: Final = "secrets never belong in this file. Remove it; give it as the credential file notify-secret."
+_NO_NOTIFY_SECRET: Final = "secrets never belong in this file. Remove it; give it as the credential file notify-secret."
+_ONE_FORM: Final = "A file in two forms would become two media: write the same in both."
 _FORMS: Final = {"file_url": "https://{bucket}.oss-{region}.aliyuncs.com/{key}", "file_url_encoding": "percent"}
 
 
@@ -28,7 +29,7 @@ def secrets(raw: dict[str, Any]) -> dict[Place, str]:
         if isinstance(value, dict):
             for key, inner in value.items():
                 if any(word in key.lower().replace("_", "").replace("-", "") for word in _SECRETS):
-                    found[*place, key] = _NOTIFY_SECRET if place == ("notify",) else _SECRET
+                    found[*place, key] = _NO_NOTIFY_SECRET if place == ("notify",) else _NO_SECRETS
                 else:
                     left.append(((*place, key), inner))
         elif isinstance(value, list):
@@ -43,7 +44,9 @@ def watches(raw: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 
 
 def disagreements(raw: dict[str, Any]) -> Iterator[tuple[Place, str]]:
-    """Yield where two watches contradict each other."""
+    """Yield where watches contradict each other, or none is."""
+    if raw.get("watch") == []:
+        yield ("watch",), "no watch at all. Write at least one [[watch]] with name, source and start."
     named: dict[str, int] = {}
     formed: dict[tuple[str, str], tuple[int, object]] = {}
     for n, watch in watches(raw):
@@ -57,8 +60,4 @@ def disagreements(raw: dict[str, Any]) -> Iterator[tuple[Place, str]]:
             form = watch.get(key, default)
             first, its_form = formed.setdefault((bucket, key), (n, form))
             if form != its_form:
-                yield (
-                    ("watch", n, key),
-                    f"watch[{first}] has another {key} for the same bucket, and a file in two forms would become two "
-                    "media. Write the same in both.",
-                )
+                yield ("watch", n, key), f"watch[{first}] has another one for the same bucket. {_ONE_FORM}"

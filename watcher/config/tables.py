@@ -5,10 +5,9 @@ A key that reads "1m" or "1B" in the file has its unit in the attribute's name h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -26,8 +25,11 @@ from pydantic import (
 from watcher import schedule
 from watcher.config import addresses, values, wording
 from watcher.config.addresses import Address
-from watcher.config.values import Location
+from watcher.config.values import Location  # noqa: TC001 (pydantic reads it from the annotation)
 from watcher.rules.units import parse_duration_ms, parse_size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
 _MOST_TIMEOUT_MS = 3_600_000
@@ -44,8 +46,7 @@ class Surroundings:
 
 
 def _around(info: ValidationInfo) -> Surroundings:
-    surroundings: Surroundings = info.context
-    return surroundings
+    return cast("Surroundings", info.context)
 
 
 def _text(value: object) -> str:
@@ -76,6 +77,10 @@ def _templated(check: Callable[[Any, frozenset[str]], Any]) -> Callable[[Any, Va
 def _schedule(text: str, info: ValidationInfo) -> str:
     schedule.parse(text, _around(info).zone)
     return text
+
+
+def _start(value: object, info: ValidationInfo) -> Literal["all", "now"] | int:
+    return values.start(value, _around(info).zone)
 
 
 Text = Annotated[str, AfterValidator(values.without_control)]
@@ -216,7 +221,7 @@ class Watch(Table):
 
     name: Annotated[str, AfterValidator(wording.name)]
     source: Annotated[Location, _parsed(values.location)]
-    start: Annotated[Literal["all", "now"] | int, PlainValidator(lambda value, info: _start(value, info))]
+    start: Annotated[Literal["all", "now"] | int, PlainValidator(_start)]
     endpoint: str = Field(default="", validate_default=True)  # scheme://host[:port]
     schedule: Annotated[str, AfterValidator(_schedule)] = "1m"  # for `schedule.parse`
     full_scan_every_ms: Milliseconds = Field(default=86_400_000, alias="full_scan_every")  # 0 = every scan is full
@@ -258,10 +263,6 @@ class Watch(Table):
         return self.source.prefix
 
 
-def _start(value: object, info: ValidationInfo) -> Literal["all", "now"] | int:
-    return values.start(value, _around(info).zone)
-
-
 class Config(Table):
     """The whole file."""
 
@@ -274,7 +275,7 @@ class Config(Table):
     http: HttpSettings
     notify: NotifySettings
     log: LogSettings
-    watches: Annotated[List[Watch], Field(min_length=1)] = Field(alias="watch")
+    watches: List[Watch] = Field(alias="watch")
     _path: Path = PrivateAttr()
 
     def model_post_init(self, context: Surroundings) -> None:

@@ -33,6 +33,7 @@ _LIB: Final = Path("/var/lib/oss-vod-watcher")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z0-9]{1,20}){1,4}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_MEANT: Final = dict.fromkeys(("beijing", "shenzhen", "hangzhou", "cst", "utc+8", "gmt+8"), ["Asia/Shanghai"])
 _MOST_KEY_BYTES: Final = 1023
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,7 +59,9 @@ def zone(text: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        near = difflib.get_close_matches(text, zoneinfo.available_timezones() - {text}, 1)
+        near = _MEANT.get(text.lower().removeprefix("asia/")) or difflib.get_close_matches(
+            text, zoneinfo.available_timezones() - {text}, 1
+        )
         cure = f'Did you mean "{near[0]}"?' if near else 'Write an IANA name, e.g. "UTC" or "Asia/Shanghai".'
         raise ValueError(f"not a time zone. {cure}") from None
 
@@ -192,7 +195,12 @@ def _below(folder: Path, text: str) -> Path:
         raise ValueError("holds a control character. Write a plain path.")
     if text.startswith("~"):
         raise ValueError("~ is not expanded here. Write the whole path.")
-    return Path(os.path.abspath(folder / text))
+    return absolute(folder / text)
+
+
+def absolute(path: Path) -> Path:
+    """Return the path from the root on, as it is named: symbolic links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows them)
 
 
 def without_control(text: str) -> str:
@@ -240,5 +248,5 @@ def _check_region(host: str, before: str, region: str) -> None:
     named = host.removeprefix(before).removesuffix(".aliyuncs.com").removesuffix("-internal")
     if named in REGIONS and host.startswith(before) and host.endswith(".aliyuncs.com") and named != region:
         raise ValueError(
-            f"lies in {named}, and vod.region is {region}. VOD takes buckets of its own region only: correct one of them."
+            f"lies in {named}, and vod.region is {region}. VOD takes buckets of its own region only: correct one."
         )

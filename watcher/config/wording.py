@@ -38,11 +38,9 @@ def glob(text: str) -> str:
         ValueError: a sentence with the cure.
     """
     try:
-        problem = globs.check(text)
+        sentence(globs.check(text))
     except RecursionError:
-        problem = "is nested too deeply: use fewer braces"
-    if problem:
-        raise ValueError(f"the glob {problem.removesuffix('.')}.")
+        raise ValueError("nested too deeply. Use fewer braces.") from None
     return text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from string import Formatter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -42,6 +42,7 @@ FIELDS: Final = {
 
 _MODIFIED: Final = "%Y-%m-%d %H:%M:%S"
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\[(?P<index>-?\d{1,4})\])?")
+_FORMAT = re.compile(r"(?:[^%\x00-\x1F]|%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%])*")
 _DROPPED = regex.compile(
     r"[\p{Cc}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}"
     r"\u200D\u20E3\uFE00-\uFE0F\U000E0100-\U000E01EF\U000E0020-\U000E007F]+"
@@ -79,10 +80,16 @@ def check_tags(tags: Sequence[str]) -> str | None:
     if len(tags) > MAX_TAGS:
         return f"There are {len(tags)} tags and VOD takes {MAX_TAGS}: remove some."
     for tag in tags:
-        fixed = "".join(literal for literal, *_ in Formatter().parse(tag))
-        if len(_clean(fixed).encode()) > MAX_TAG_BYTES:
+        if len(_clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
             return f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
     return None
+
+
+def _literal_text(template: str) -> str:
+    try:
+        return "".join(literal for literal, *_ in Formatter().parse(template))
+    except ValueError:
+        return ""  # malformed: `check_template` says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +170,8 @@ def _check_format(name: str, spec: str) -> None:
         raise ValueError(f"has a format on {{{name}}}: only {{modified:%Y-%m-%d}} takes one")
     if "{" in spec:
         raise ValueError("has a field within a field: write the format itself")
-    try:
-        datetime(2000, 1, 1, tzinfo=UTC).strftime(spec)
-    except ValueError as error:
-        raise ValueError(f"has a format that strftime refuses: {error}") from None
+    if not _FORMAT.fullmatch(spec):
+        raise ValueError("has a date format that strftime does not know: see the format codes of Python's datetime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,8 @@ class Rules:
             return reason
         if start_ms is not None and listed.modified_at < start_ms:
             return Excluded.BEFORE_START
-        if max(0, now_ms - listed.modified_at) < self._quiet_ms(listed):
+        age_ms = max(0, now_ms - listed.modified_at)
+        if age_ms < self.min_age_ms or (age_ms < GROWING_QUIET_MS and _may_grow(listed)):
             return Excluded.TOO_YOUNG
         return None
 
@@ -129,14 +130,12 @@ class Rules:
             return None
         return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
 
-    def _quiet_ms(self, listed: ObjectInfo) -> int:
-        """Return how long the object must have been left alone."""
-        if listed.type is ObjectType.APPENDABLE or extension_of(listed.key) == PLAYLIST_EXTENSION:
-            return max(self.min_age_ms, GROWING_QUIET_MS)
-        return self.min_age_ms
-
 
 def extension_of(key: str) -> str:
     """Return what follows the last dot of the last path component, in lower case; "" if there is none."""
     _, dot, extension = key.rpartition(".")
     return "" if not dot or "/" in extension else extension.lower()
+
+
+def _may_grow(listed: ObjectInfo) -> bool:
+    return listed.type is ObjectType.APPENDABLE or extension_of(listed.key) == PLAYLIST_EXTENSION

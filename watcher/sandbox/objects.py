@@ -266,7 +266,7 @@ class ObjectStore:
 
     def close(self) -> None:
         """Give back what moto holds: it would keep every object until the process ends."""
-        from moto.s3.models import FakeKey, FakeMultipart, s3_backends
+        from moto.s3.models import FakeAcl, FakeGrant, FakeGrantee, FakeKey, FakeMultipart, s3_backends
 
         with self._lock:
             kinds: tuple[Any, ...] = (FakeMultipart, FakeKey)
@@ -274,6 +274,9 @@ class ObjectStore:
                 for held in [each for each in tracked if each.account_id == self._account]:
                     held.dispose()
                 tracked[:] = [each for each in tracked if each.account_id != self._account]
+            idle: tuple[Any, ...] = (FakeAcl, FakeGrant, FakeGrantee)  # values that nothing looks up
+            for kind in idle:
+                kind.instances_tracked.clear()
             for bucket in self._buckets.values():
                 s3_backends.bucket_accounts.pop(bucket.shelf, None)
 

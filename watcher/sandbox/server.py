@@ -68,6 +68,21 @@ class Sandbox:
         self.account.credentials = credentials
 
     @property
+    def access_key_id(self) -> str:
+        """Of `credentials`."""
+        return self.credentials.access_key_id
+
+    @property
+    def access_key_secret(self) -> str:
+        """Of `credentials`."""
+        return self.credentials.access_key_secret
+
+    @property
+    def security_token(self) -> str:
+        """Of `credentials`; "" = none."""
+        return self.credentials.security_token
+
+    @property
     def clock_offset_s(self) -> float:
         """How far the services' clock is ahead of the machine's; may be set."""
         return self.clock.offset_s

@@ -23,7 +23,8 @@ _FILE_URL: Final = re.compile(
     re.DOTALL,
 )
 _VIDEO: Final = """
-    mp4 ts 3gp mpg mpeg mpe dat vob asf avi wmv flv f4v rm rmvb mov mkv m3u8 dv gif m2t m4v mj2 mjpeg mts ogg qt swf webm
+    mp4 ts 3gp mpg mpeg mpe dat vob asf avi wmv flv f4v rm rmvb mov mkv m3u8 dv gif m2t m4v mj2 mjpeg mts ogg qt
+    swf webm
 """
 _AUDIO: Final = "mp3 wma wav aac ra m4a flac ape ac3 amr caf acm"
 EXTENSIONS: Final = frozenset((_VIDEO + _AUDIO).split())
@@ -88,7 +89,8 @@ class Registry:
             raise VodRefused(400, "InvalidParameter", "The storage locations of all files must be the same.")
         bucket, region = places.pop()
         if bucket not in self.buckets or region != self._region or not self._is_here(bucket):
-            raise VodRefused(400, "InvalidStorage.NotFound", "The storageLocation must be registered on VOD.")
+            # Only the sentence is known of the real answer, so the code says as little as it can.
+            raise VodRefused(400, "InvalidParameter", "The storageLocation must be registered on VOD.")
         return bucket
 
     def _is_here(self, bucket: str) -> bool:

@@ -11,13 +11,15 @@ import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_Socket = Any  # the base class says: or a datagram and its socket
 MAX_REQUEST_LINE_BYTES: Final = 16 * 1024
+_POLL_S: Final = 0.02  # how long closing waits at most for the listening thread to notice
 _ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
 
 
@@ -73,10 +75,10 @@ class WireServer(socketserver.ThreadingTCPServer):
 
     def __init__(self, port: int, answer: Callable[[Request], Answer]) -> None:
         self.answer = answer
-        self._open: set[socket.socket] = set()
+        self._open: set[_Socket] = set()
         self._opening = threading.Lock()
         super().__init__(("127.0.0.1", port), _Connection)
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="sandbox", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True)
         self._thread.start()
 
     @property
@@ -94,15 +96,17 @@ class WireServer(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
-    def opened(self, connection: socket.socket) -> None:
-        """Remember a connection, so that closing can cut it."""
+    def process_request(self, request: _Socket, client_address: object) -> None:
+        """Remember the connection, so that closing can cut it, and give it a thread."""
         with self._opening:
-            self._open.add(connection)
+            self._open.add(request)
+        super().process_request(request, client_address)
 
-    def closed(self, connection: socket.socket) -> None:
-        """Forget a connection."""
+    def shutdown_request(self, request: _Socket) -> None:
+        """Forget the connection and end it."""
         with self._opening:
-            self._open.discard(connection)
+            self._open.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Be silent about clients that went away; a fault of the sandbox itself is shown."""
@@ -116,14 +120,6 @@ class _Connection(BaseHTTPRequestHandler):
     server: WireServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.opened(self.connection)
-
-    def finish(self) -> None:
-        self.server.closed(self.connection)
-        super().finish()
 
     def handle_one_request(self) -> None:
         """Read one request, answer it, and say whether the connection stays (as the base class does)."""
