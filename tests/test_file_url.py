@@ -179,6 +179,7 @@ def test_an_echo_that_fits_two_keys_is_unknown() -> None:
         ("a", "A", False),
         ("%ff", "%fe", False),
         ("a%20b", "a%20b", False),
+        ("a", "a", False),
     ],
 )
 def test_keys_are_confusable_if_one_is_the_other_escaped(one: str, other: str, *, expected: bool) -> None:

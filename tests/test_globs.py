@@ -33,6 +33,7 @@ MATCHING = [
     ("a**/b", "ax/y/b"),
     ("a/b**c", "a/bx/y/c"),
     ("a/b**c", "a/bc"),
+    ("a/**", "a/x\ny"),
     ("**/**/a.mp4", "a.mp4"),
     ("x/*/../a", "x/y/../a"),
     ("x//*.mp4", "x//a.mp4"),
@@ -60,6 +61,9 @@ MATCHING = [
     ("*.mKV", "a.mKv"),
     ("*.mkv", "a.m\u212av"),  # the Kelvin sign is a capital k
     ("*.ДОК", "a.док"),
+    ("*.ΑΣ", "a.ας"),
+    ("*.ας", "a.ΑΣ"),
+    ("{*,x}{**,y}*/b", "a/b"),
     ("第*集.mp4", "视频/第一集.mp4"),
 ]
 OTHER = [
@@ -87,6 +91,7 @@ OTHER = [
     ("{a/b,c}.mp4", "x/c.mp4"),
     (r"\*.mp4", "a.mp4"),
     ("a.mp4", "axmp4"),
+    ("a**/b", "ab"),
     ("x/./a", "x/a"),
 ]
 

@@ -206,7 +206,8 @@ class App:
     def _owner(self, bucket: str, key: str, size_bytes: int) -> str | None:
         """Return the first watch whose present rules select a pending entry."""
         return next(
-            (n for n, w in self._watches.items() if w.bucket == bucket and self._rules[n].owns_entry(key, size_bytes)), None
+            (n for n, w in self._watches.items() if w.bucket == bucket and self._rules[n].owns_entry(key, size_bytes)),
+            None,
         )
 
     def _head(self, bucket: str, key: str) -> ObjectInfo | None:

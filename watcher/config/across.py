@@ -11,11 +11,11 @@ Place = tuple[str | int, ...]
 """Where in the file: keys, and numbers of list items."""
 
 _SECRETS: Final = ("accesskey", "securitytoken", "ststoken", "secret", "password")
-_NO_SECRETS: Final = (
+_CURE: Final = (
     "secrets never belong in this file. Remove it; give it by systemd credentials (access-key-id, access-key-secret), "
     "the environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ...) or a profile, see [credentials]."
 )
-_NO_NOTIFY_SECRET: Final = "secrets never belong in this file. Remove it; give it as the credential file notify-secret."
+_NOTIFY_CURE: Final = "secrets never belong in this file. Remove it; give it as the credential file notify-secret."
 _ONE_FORM: Final = "A file in two forms would become two media: write the same in both."
 _FORMS: Final = {"file_url": "https://{bucket}.oss-{region}.aliyuncs.com/{key}", "file_url_encoding": "percent"}
 
@@ -29,7 +29,7 @@ def secrets(raw: dict[str, Any]) -> dict[Place, str]:
         if isinstance(value, dict):
             for key, inner in value.items():
                 if any(word in key.lower().replace("_", "").replace("-", "") for word in _SECRETS):
-                    found[*place, key] = _NO_NOTIFY_SECRET if place == ("notify",) else _NO_SECRETS
+                    found[*place, key] = _NOTIFY_CURE if place == ("notify",) else _CURE
                 else:
                     left.append(((*place, key), inner))
         elif isinstance(value, list):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -13,6 +12,9 @@ from pydantic import ValidationError
 from watcher.config import problems, values
 from watcher.config.tables import Config, Surroundings
 from watcher.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MOST_BYTES: Final = 1_048_576
 _COPY: Final = "Copy config/watcher.example.toml there and edit it, or name the file with --config-file."

@@ -67,6 +67,8 @@ def _sentence(details: ErrorDetails) -> str:
         return f": {details['msg']}"
     if kind == "value_error":
         wrong = str(context["error"])
+    elif kind == "tuple_type" and place == ("watch",):
+        wrong = "must be a list of tables. Start each with [[watch]], in double brackets."
     elif kind in _ON_VALUE:
         wrong = _ON_VALUE[kind].format(**context, table=_header(place)).replace("'", '"')
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -85,9 +85,7 @@ def _start(value: object, info: ValidationInfo) -> Literal["all", "now"] | int:
 
 Text = Annotated[str, AfterValidator(values.without_control)]
 Milliseconds = Annotated[int, _parsed(parse_duration_ms)]
-Seconds = Annotated[
-    float, _parsed(lambda text: values.seconds(text, parse_duration_ms(text), most_ms=_MOST_TIMEOUT_MS))
-]
+Seconds = Annotated[float, _parsed(lambda text: values.seconds(parse_duration_ms(text), most_ms=_MOST_TIMEOUT_MS))]
 Bytes = Annotated[int, _parsed(parse_size_bytes)]
 BytesOrNone = Annotated[int | None, _parsed(lambda text: parse_size_bytes(text) if text else None)]
 Glob = Annotated[str, AfterValidator(wording.glob)]
@@ -135,7 +133,7 @@ class CredentialsSettings(Table):
 class NetworkSettings(Table):
     """`[network]`."""
 
-    proxy: Annotated[str, AfterValidator(addresses.proxy)] = ""  # "", "env" or a URL
+    proxy: Annotated[str, AfterValidator(addresses.proxy)] = Field(default="", repr=False)  # "", "env" or a URL
     ca_bundle: str = ""  # absolute, or ""
 
     @field_validator("ca_bundle")
@@ -174,12 +172,16 @@ class RetrySettings(Table):
 
     @field_validator("first_delay_ms", "max_delay_ms")
     @classmethod
-    def _in_order(cls, delay_ms: int, info: ValidationInfo) -> int:
+    def _above_zero(cls, delay_ms: int) -> int:
         if delay_ms == 0:
             raise ValueError('no delay at all. Write "1s" or more.')
-        if info.field_name == "max_delay_ms" and delay_ms < info.data.get("first_delay_ms", 0):
-            raise ValueError("shorter than first_delay. Raise it, or lower first_delay.")
         return delay_ms
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_delay_ms < self.first_delay_ms:
+            raise ValueError("max_delay is shorter than first_delay. Raise it, or lower first_delay.")
+        return self
 
 
 class HttpSettings(Table):
@@ -192,7 +194,7 @@ class HttpSettings(Table):
 class NotifySettings(Table):
     """`[notify]`."""
 
-    url: Annotated[str, AfterValidator(addresses.url)] = ""
+    url: Annotated[str, AfterValidator(addresses.url)] = Field(default="", repr=False)  # may hold a token
 
 
 class LogSettings(Table):

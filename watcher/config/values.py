@@ -33,7 +33,7 @@ _LIB: Final = Path("/var/lib/oss-vod-watcher")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z0-9]{1,20}){1,4}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
-_MEANT: Final = dict.fromkeys(("beijing", "shenzhen", "hangzhou", "cst", "utc+8", "gmt+8"), ["Asia/Shanghai"])
+_MEANT: Final = dict.fromkeys(("beijing", "shenzhen", "hangzhou", "cst", "utc+8", "gmt+8"), "Asia/Shanghai")
 _MOST_KEY_BYTES: Final = 1023
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -59,10 +59,9 @@ def zone(text: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        near = _MEANT.get(text.lower().removeprefix("asia/")) or difflib.get_close_matches(
-            text, zoneinfo.available_timezones() - {text}, 1
-        )
-        cure = f'Did you mean "{near[0]}"?' if near else 'Write an IANA name, e.g. "UTC" or "Asia/Shanghai".'
+        near = difflib.get_close_matches(text, zoneinfo.available_timezones() - {text}, 1)
+        meant = _MEANT.get(text.lower().removeprefix("asia/")) or "".join(near)
+        cure = f'Did you mean "{meant}"?' if meant else 'Write an IANA name, e.g. "UTC" or "Asia/Shanghai".'
         raise ValueError(f"not a time zone. {cure}") from None
 
 
@@ -138,14 +137,14 @@ def start(value: object, timezone: zoneinfo.ZoneInfo) -> Literal["all", "now"] |
         raise ValueError(f"an instant beyond the calendar. {START_CURE}") from None
 
 
-def seconds(text: str, parsed_ms: int, *, most_ms: int) -> float:
+def seconds(parsed_ms: int, *, most_ms: int) -> float:
     """Return a duration in seconds, if it is above zero and at most so long.
 
     Raises:
         ValueError: a sentence with the cure.
     """
     if not 0 < parsed_ms <= most_ms:
-        raise ValueError(f"{text} is out of range. Write more than 0s and at most {duration_text(most_ms)}.")
+        raise ValueError(f"out of range. Write more than 0s and at most {duration_text(most_ms)}.")
     return parsed_ms / 1000
 
 
@@ -158,7 +157,7 @@ def ledger_path(text: str, config_path: Path) -> str:
     if not text:
         return str(_default_ledger(config_path))
     path = _below(config_path.parent, text)
-    if text.endswith("/") or path.is_dir():
+    if text.endswith("/") or os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises on some names)
         raise ValueError(f"a folder. Name a file in it, e.g. {text.rstrip('/')}/ledger.db.")
     return str(path)
 

@@ -87,10 +87,7 @@ def create(path: Path) -> None:
         _refuse_network_file_system(path.parent)
         with translated(path):
             _write_draft(draft)
-        os.link(draft, path)  # fails if another process was quicker; never replaces
-        _sync_folder(path.parent)
-    except FileExistsError as error:
-        raise UsageError(f"there is a ledger already: {path}") from error
+        _put_in_place(draft, path)
     except OSError as error:
         raise MachineFailed(
             f"cannot create the ledger {path}: {error.strerror}",
@@ -110,8 +107,13 @@ def _write_draft(draft: Path) -> None:
         MIGRATIONS.apply(Database(connection))
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Give the draft its name, unless another process was quicker; never replace."""
+    try:
+        os.link(draft, path)
+    except FileExistsError as error:
+        raise UsageError(f"there is a ledger already: {path}") from error
+    fd = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:
@@ -171,9 +173,11 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     recognise(path)
     with translated(path):
+        mode = _reading_mode(path)
         connection = sqlite3.connect(
-            path.absolute().as_uri() + "?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
         )
+        connection.execute("PRAGMA query_only = ON")
         try:
             _check_identity(path, connection)
             _refuse_older(path, connection)
@@ -181,6 +185,18 @@ def open_read_only(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _reading_mode(path: Path) -> str:
+    """Return how to open for looking only, so that neither the file changes nor others are left beside it.
+
+    SQLite's `ro` leaves the -wal and -shm that reading needs behind; `rw` removes them, but would write a log
+    that a crash left into the file.
+    """
+    log = path.with_name(path.name + "-wal")
+    left_over = log.exists() and log.stat().st_size > 0
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return "ro" if left_over or not writable else "rw"
 
 
 def _refuse_older(path: Path, connection: sqlite3.Connection) -> None:

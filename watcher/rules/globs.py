@@ -63,21 +63,18 @@ def compile_globs(globs: Sequence[str]) -> Callable[[str], bool]:
         ValueError: `check` objects to one of them.
     """
     names, paths = _sorted_out(globs)
-    suffixes = frozenset(filter(None, map(_suffix, names)))
-    named = _matcher(names)
-    named_oddly = _matcher(flat for flat in names if not _suffix(flat))
+    suffixes = frozenset(filter(None, map(_suffix, names)))  # looked up rather than tried one by one
+    named = _matcher(flat for flat in names if not _suffix(flat))
     on_path = _matcher(paths)
 
     def matches(key: str) -> bool:
         name = key.rpartition("/")[2]
         _, dot, suffix = name.rpartition(".")
-        if suffix.isascii():  # the common case without a regular expression
-            if dot and suffix.lower() in suffixes:
-                return True
-            found = named_oddly is not None and named_oddly(name) is not None
-        else:
-            found = named is not None and named(name) is not None
-        return found or (on_path is not None and on_path(key) is not None)
+        return bool(
+            (dot and suffix.lower() in suffixes)
+            or (named is not None and named(name) is not None)
+            or (on_path is not None and on_path(key) is not None)
+        )
 
     return matches
 
@@ -113,20 +110,14 @@ def _matcher(flats: Iterable[_Flat]) -> Callable[[str], re.Match[str] | None] | 
 
 
 def _with_directories(flat: _Flat) -> _Flat:
-    """Merge neighbouring wildcards, and "**" with the "/" after it where it fills a component."""
-    merged: list[_Token] = []
+    """Join "**" with the "/" after it where it fills a component."""
+    joined: list[_Token] = []
     for atom in flat:
-        last = merged[-1] if merged else "/"
-        before = merged[-2] if len(merged) > 1 else "/"
-        if atom == "/" and last is _Wild.DOUBLE and before in ("/", _Wild.DIRECTORIES):
-            merged[-1] = _Wild.DIRECTORIES
-        elif atom is _Wild.STAR and last in (_Wild.STAR, _Wild.DOUBLE):
-            continue
-        elif atom is _Wild.DOUBLE and last in (_Wild.STAR, _Wild.DOUBLE):
-            merged[-1] = _Wild.DOUBLE
+        if atom == "/" and joined[-1:] == [_Wild.DOUBLE] and joined[-2:-1] in ([], ["/"], [_Wild.DIRECTORIES]):
+            joined[-1] = _Wild.DIRECTORIES
         else:
-            merged.append(atom)
-    return tuple(merged)
+            joined.append(atom)
+    return tuple(joined)
 
 
 def _regex(flat: _Flat) -> str:

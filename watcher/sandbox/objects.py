@@ -168,8 +168,13 @@ class ObjectStore:
         raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=_moto_name(key))
 
     def body(self, bucket: StoredBucket, key: bytes) -> bytes:
-        """Return an object's bytes; it must be there."""
+        """Return an object's bytes.
+
+        Raises:
+            OssRefused: it is not there.
+        """
         with self._lock:
+            self.get(bucket, key)
             return bytes(self._moto.get_object(bucket.shelf, _moto_name(key)).value)
 
     def append(self, bucket: StoredBucket, key: bytes, body: bytes, *, position: int) -> StoredObject:

@@ -162,7 +162,11 @@ class SandboxOss:
         return self._store.find(self._store.bucket(bucket), key.encode())
 
     def body(self, bucket: str, key: str) -> bytes:
-        """Return an object's bytes; it must be there."""
+        """Return an object's bytes.
+
+        Raises:
+            OssRefused: it is not there.
+        """
         return self._store.body(self._store.bucket(bucket), key.encode())
 
     def keys(self, bucket: str) -> tuple[bytes, ...]:
