@@ -1,0 +1,1 @@
+"""What people and machines see of the watcher: log lines, without a secret in them."""
