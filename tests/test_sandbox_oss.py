@@ -165,6 +165,30 @@ def test_multipart_append_copy_and_symlink_have_their_types(sandbox: Sandbox) ->
         bucket.append_object("live.mp4", 1, b"x")
 
 
+def test_a_bucket_filled_at_once_behaves_as_one_filled_by_puts(sandbox: Sandbox) -> None:
+    sandbox.oss.fill(BUCKET, (f"{number:04}.mp4" for number in reversed(range(2001))), b"same")
+    bucket = client(sandbox)
+    assert listed(bucket, max_keys=1000) == [f"{number:04}.mp4" for number in range(2001)]
+    bucket.delete_object("0000.mp4")
+    bucket.put_object("0001.mp4", b"another")
+    assert [bucket.get_object(f"000{number}.mp4").read() for number in (1, 2)] == [b"another", b"same"]
+    assert sandbox.oss.find(BUCKET, "0000.mp4") is None
+
+
+def test_parts_that_are_wrong_make_no_object(sandbox: Sandbox) -> None:
+    bucket = client(sandbox)
+    upload = bucket.init_multipart_upload("a.mp4").upload_id
+    parts = [oss2.models.PartInfo(n, bucket.upload_part("a.mp4", upload, n, b"small").etag) for n in (1, 2)]
+    other = oss2.models.PartInfo(3, parts[0].etag)
+    for wanted, code in ((parts, "EntityTooSmall"), ([other], "InvalidPart")):
+        with pytest.raises(oss2.exceptions.ServerError, match=code):
+            bucket.complete_multipart_upload("a.mp4", upload, wanted)
+    bucket.abort_multipart_upload("a.mp4", upload)
+    with pytest.raises(oss2.exceptions.NoSuchUpload):
+        bucket.upload_part("a.mp4", upload, 1, b"late")
+    assert sandbox.oss.keys(BUCKET) == ()
+
+
 def test_bucket_info_names_the_region(sandbox: Sandbox) -> None:
     sandbox.oss.create_bucket("far-bucket", "cn-beijing")
     info = client(sandbox, "far-bucket", region="cn-beijing").get_bucket_info()

@@ -17,7 +17,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._bell, self._rope = socket.socketpair()
-        self._rope.setblocking(False)
+        self._rope.settimeout(0)  # a handler never waits
         self._restore: dict[int, object] = {}
         self.stopped_by = 0  # the signal that asked to stop; 0 = none yet
 

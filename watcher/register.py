@@ -24,6 +24,7 @@ from watcher.model import (
     Settlement,
     Unknown,
 )
+from watcher.observe import logs
 from watcher.rules.backoff import delay_ms
 from watcher.rules.batching import take
 from watcher.rules.file_url import MAX_FILE_URL_BYTES, confusable
@@ -304,7 +305,7 @@ class Registering:
         refused = [urls[key] for key, o in result.outcomes.items() if isinstance(o, Refused)]
         unknown = [o.message for o in result.outcomes.values() if isinstance(o, Unknown)]
         self._emit(
-            "batch.settled",
+            logs.BATCH_SETTLED,
             bucket=claim.entries[0].bucket,
             batch_id=claim.batch_id,
             RequestId=result.request_id,
@@ -315,10 +316,10 @@ class Registering:
             **({"unknown": len(unknown), "reason": unknown[0]} if unknown else {}),
         )
         for key, outcome in accepted:
-            self._emit("media.registered", key=key, media_id=outcome.media_id, new_register=outcome.new_register)
+            self._emit(logs.MEDIA_REGISTERED, key=key, media_id=outcome.media_id, new_register=outcome.new_register)
         for key, reason, message in settled.failed:
             self._emit(
-                "media.failed",
+                logs.MEDIA_FAILED,
                 bucket=claim.entries[0].bucket,
                 key=key,
                 reason=str(reason),

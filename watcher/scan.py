@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from watcher.errors import CloudError, NotSent, Throttled
 from watcher.model import Excluded, ObjectInfo, Page, Recorded, ScanReport
+from watcher.observe import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +77,7 @@ class Scan:
     def run(self) -> ScanReport:
         """List everything, record what is selected, and say whether the listing was complete."""
         began = self._clock.monotonic()
-        self._emit("scan.started", watch=self._watched.name, source=self._watched.source_url)
+        self._emit(logs.SCAN_STARTED, watch=self._watched.name, source=self._watched.source_url)
         started_at = 0
         try:
             for page in self._pages():
@@ -122,7 +123,7 @@ class Scan:
                 selected.append(listed)
             else:
                 self._excluded[reason] += 1
-                self._emit("object.excluded", watch=self._watched.name, key=listed.key, reason=str(reason))
+                self._emit(logs.OBJECT_EXCLUDED, watch=self._watched.name, key=listed.key, reason=str(reason))
         self._excluded[Excluded.KEY_NOT_UTF8] += page.not_utf8
         recorded = self._records.record(self._watched.name, selected, oss_now_ms=page.at, now_ms=self._clock.now_ms())
         self.report.listed += len(page.objects) + page.not_utf8
@@ -131,7 +132,7 @@ class Scan:
         self.report.changed += len(recorded.changed)
         self.report.excluded = {str(reason): n for reason, n in sorted(self._excluded.items()) if n}
         for key in recorded.changed:
-            self._emit("object.changed", watch=self._watched.name, bucket=self._source.bucket, key=key)
+            self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._source.bucket, key=key)
         self._progress(self.report)
 
     def _decide(
@@ -171,10 +172,12 @@ class Scan:
         }
         if not report.complete:
             why = str(report.error) if report.error else "it was asked to stop"
-            self._emit("scan.incomplete", reason=why, **facts)
+            self._emit(logs.SCAN_INCOMPLETE, reason=why, **facts)
             return
         ambiguous = self._excluded[Excluded.AMBIGUOUS_EXTENSION]
-        self._emit("scan.finished", **facts, **({"note": ambiguous_note(report.watch, ambiguous)} if ambiguous else {}))
+        self._emit(
+            logs.SCAN_FINISHED, **facts, **({"note": ambiguous_note(report.watch, ambiguous)} if ambiguous else {})
+        )
 
 
 _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred

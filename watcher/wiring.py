@@ -14,6 +14,7 @@ from watcher.ledger import Ledger, LedgerReader, ProcessLock
 from watcher.limits import Isolation, Pace, RateLimit
 from watcher.model import BucketSpec, CallOptions, Entry, Media, ObjectInfo, ScanReport, WatchSpec
 from watcher.observe import logs
+from watcher.observe.redaction import remember
 from watcher.oss import BucketSource, connect
 from watcher.register import Group, Policy, Registering
 from watcher.rehearse import Rehearsal
@@ -45,7 +46,13 @@ class App:
         self._rules = {watch.name: _rules(watch) for watch in config.watches}
         self._templates = {watch.name: _templates(watch) for watch in config.watches}
         self._forms = {watch.bucket: _form(watch, config) for watch in config.watches}
-        self._credentials = credentials.chain(profile=config.credentials.profile, env=os.environ, home=Path.home())
+        self._credentials = credentials.chain(
+            profile=config.credentials.profile,
+            env=os.environ,
+            home=Path.home(),
+            proxies=self._proxies(),
+            learnt=lambda found: remember(found.access_key_secret, found.security_token),
+        )
         self._sources = {name: self._source(self._watches[name]) for name in self._chosen}
 
     def __enter__(self) -> Self:
@@ -68,7 +75,7 @@ class App:
         with ProcessLock(path) as lock, Ledger(path, lock) as ledger:
             owner = lock.try_acquire()
             if owner and (recovered := ledger.queue.recover(now_ms=self.clock.now_ms())):
-                logs.emit("ledger.recovered", entries=recovered)
+                logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
             if ledger.intake.adopt(self._bucket_specs(), self._watch_specs(), config_path=str(self.config.path)):
                 ledger.intake.reassign(self._owner, now_ms=self.clock.now_ms())
             registering, limit, close = self._registering(ledger) if owner else (None, None, _nothing)
@@ -151,7 +158,7 @@ class App:
             VodRegistrar(client, in_body=vod.parameters_in == "body"),
             calls_per_second=vod.calls_per_second,
             clock=self.clock,
-            lowered=lambda rate: logs.emit("throttle.lowered", calls_per_second=round(rate, 2)),
+            lowered=lambda rate: logs.emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2)),
         )
         registering = Registering(
             ledger.queue,
@@ -224,7 +231,7 @@ class App:
             ca_bundle=self.config.network.ca_bundle,
         )
         pace = Pace(watch.list_calls_per_second, self.clock)
-        return BucketSource(client, prefix=watch.prefix, pace=lambda: pace.wait() and None)
+        return BucketSource(client, prefix=watch.prefix, pace=pace.wait)
 
     def _proxies(self) -> dict[str, str]:
         """Return {scheme: proxy URL}: what the configuration says, and only that."""

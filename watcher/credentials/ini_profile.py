@@ -73,11 +73,15 @@ class IniProfile:
             case "ecs_ram_role":
                 role = section.get("role_name", "")
                 return self._roles.setdefault(role, EcsRole(self._env, role=role)).ask()
-            case _ if kind not in _NEEDS:
+            case _ if kind in _NEEDS:
+                return self._from_library(path, place, kind, section)
+            case _:
                 raise CredentialsMissing(
                     f'{place}: its type "{kind}" is not supported',
                     hint=f"Supported are access_key, sts, ecs_ram_role, {', '.join(_NEEDS)}.",
                 )
+
+    def _from_library(self, path: Path, place: str, kind: str, section: dict[str, str]) -> Credentials:
         for name in _NEEDS[kind]:
             if not section.get(name):
                 raise CredentialsMissing(f'{place}: type "{kind}" needs {name}', hint=f"Add {name} to the section.")

@@ -1,7 +1,7 @@
 """What alibabacloud-credentials does for us: RAM roles, OIDC, single sign-on.
 
 Importing it costs a quarter of a second, attaches handlers to loggers and freezes parts of the environment, so it
-happens only when a link needs it.  Its exceptions and log lines hold signed URLs and tokens: no text of it is passed on.
+happens only when a link needs it.  Its exceptions and log lines hold signed URLs and tokens: none is passed on as it is.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def why(error: Exception) -> str:
 
 _KNOWN = (
     (r"please re-login", "the login has expired: log in again with the aliyun command"),
-    (r"http_code[:=] ?(\d{3}).*?\"Code\" ?: ?\"([\w.]{1,80})\"", "refused with HTTP {} {}"),
+    (r"(?s)http_code[:=] ?(\d{3}).*?\"Code\" ?: ?\"([\w.]{1,80})\"", "refused with HTTP {} {}"),
     (r"(?:HttpCode=|http_code[:=] ?)(\d{3})", "answered HTTP {}"),
     (r"exit status (-?\d+)", "the command ended with exit status {}"),
     (r"unsupported (?:profile mode|credential type)", "its type is not supported"),

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 HINT = (
-    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user, hand the files access-key-id and "
-    "access-key-secret over with systemd's LoadCredential=, or attach a RAM role to the ECS instance."
+    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user, hand the files access-key-id "
+    "and access-key-secret over with systemd's LoadCredential=, or attach a RAM role to the ECS instance."
 )
 
 

@@ -1,1 +1,1 @@
-"""What people and machines see of the watcher: log lines, without a secret in them."""
+"""What an operator sees of the work: log events, without anything secret in them."""

@@ -1,160 +1,245 @@
-"""Log lines: one an event, past tense, stable names.  What the SDKs log goes the same way, redacted."""
+"""The log: one line for each event, under names that alerts can match on; nothing secret in it.
+
+Everything goes through the standard library's loggers, ours and the SDKs' alike, into one handler, which masks secrets
+and writes JSON, lines for people, or lines for the journal.  structlog is imported with the first line written: the
+commands that log nothing stay quick.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from watcher.observe.redaction import redact
+from watcher.observe.redaction import redact_value
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
+    from types import TracebackType
+    from typing import TextIO
 
-    from structlog.typing import WrappedLogger
+    import structlog
+
+    Fields = MutableMapping[str, Any]
+    Renderer = Callable[[Any, str, Fields], str]
+
+SCAN_STARTED: Final = "scan.started"
+SCAN_FINISHED: Final = "scan.finished"
+SCAN_INCOMPLETE: Final = "scan.incomplete"
+OBJECT_CHANGED: Final = "object.changed"
+OBJECT_EXCLUDED: Final = "object.excluded"
+BATCH_SETTLED: Final = "batch.settled"
+MEDIA_REGISTERED: Final = "media.registered"
+MEDIA_FAILED: Final = "media.failed"
+THROTTLE_LOWERED: Final = "throttle.lowered"
+LEDGER_RECOVERED: Final = "ledger.recovered"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One kind of log line; names are an interface, alerts match on them."""
+    """One row of the table of events: what the name means, and when it should wake a person."""
 
     name: str
-    level: str
+    level: int
     fields: tuple[str, ...]
+    meaning: str
     alert: str = ""
 
 
-EVENTS: Final = (
-    Event("scan.started", "info", ("watch", "source")),
-    Event(
-        "scan.finished",
-        "info",
-        ("watch", "listed", "matched", "new", "changed", "excluded", "list_calls", "duration_s", "note"),
-        "none for longer than a scan may take",
-    ),
-    Event("scan.incomplete", "warning", ("watch", "reason", "listed", "new"), "several in a row"),
-    Event("object.changed", "warning", ("watch", "bucket", "key"), "if overwriting is not meant to happen"),
-    Event("object.excluded", "debug", ("watch", "key", "reason")),
-    Event(
-        "batch.settled",
-        "info",
-        ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "unknown", "reason"),
-    ),
-    Event("media.registered", "debug", ("key", "media_id", "new_register")),
-    Event("media.failed", "error", ("bucket", "key", "reason", "message", "RequestId"), "each"),
-    Event("throttle.lowered", "warning", ("calls_per_second",), "often: other software shares the quota"),
-    Event("ledger.recovered", "warning", ("entries",), "each: the last run died"),
-)
+_COUNTS = ("watch", "listed", "matched", "new", "changed", "excluded", "list_calls", "duration_s")
+_DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
-_LEVELS = {event.name: event.level for event in EVENTS}
-_SDK_LOGGERS = ("aliyunsdkcore", "oss2", "urllib3", "apscheduler", "alibabacloud_credentials", "credentials")
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-_LOGGER = "watcher"
+EVENTS: Final = {
+    event.name: event
+    for event in (
+        Event(SCAN_STARTED, _INFO, ("watch", "source"), "A listing began."),
+        Event(SCAN_FINISHED, _INFO, (*_COUNTS, "note"), "A listing was complete.", "none for three schedules"),
+        Event(SCAN_INCOMPLETE, _WARNING, ("reason", *_COUNTS), "A listing was cut short.", "three in a row"),
+        Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
+        Event(OBJECT_EXCLUDED, _DEBUG, ("watch", "key", "reason"), "The rules left an object out."),
+        Event(
+            BATCH_SETTLED,
+            _INFO,
+            ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "unknown", "reason"),
+            "One RegisterMedia call, and what came of it.",
+        ),
+        Event(MEDIA_REGISTERED, _DEBUG, ("key", "media_id", "new_register"), "VOD knows an object."),
+        Event(
+            MEDIA_FAILED,
+            _ERROR,
+            ("bucket", "key", "reason", "message", "RequestId"),
+            "An object will not be registered without a person.",
+            "always: `export` shows it",
+        ),
+        Event(THROTTLE_LOWERED, _WARNING, ("calls_per_second",), "VOD asked to slow down.", "several an hour"),
+        Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
+    )
+}
+
+_LEVELS: Final = {"debug": _DEBUG, "info": _INFO, "warning": _WARNING, "error": _ERROR}
+_PRIORITIES: Final = {_DEBUG: 7, _INFO: 6, _WARNING: 4, _ERROR: 3, logging.CRITICAL: 2}  # of syslog, for the journal
+_SDK_LEVELS: Final = {  # the SDKs tell by exceptions too; below these levels they print headers and signed URLs
+    "aliyunsdkcore": logging.CRITICAL,
+    "alibabacloud-tea": _WARNING,
+    "credentials": _WARNING,
+    "oss2": _WARNING,
+    "urllib3": _WARNING,
+    "requests": _WARNING,
+    "apscheduler": _WARNING,
+    "filelock": _WARNING,
+    "asyncio": _WARNING,
+    "werkzeug": _WARNING,
+}
+_log: Final = logging.getLogger("watcher")
 
 
 def emit(event: str, /, **fields: object) -> None:
-    """Log one event at its own level; costs next to nothing when that level is off."""
-    level = logging.getLevelNamesMapping()[_LEVELS[event].upper()]
-    logger = logging.getLogger(_LOGGER)
-    if logger.isEnabledFor(level):
-        logger.log(level, event, extra={"fields": fields})
+    """Write one event at its own level; unknown names count as warnings."""
+    known = EVENTS.get(event)
+    level = known.level if known else _WARNING
+    if _log.isEnabledFor(level):
+        _log.log(level, event, extra={"fields": fields})
 
 
-def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None:  # noqa: A002 (the option's name)
-    """Send every log line of this process to `stream`, redacted.
+def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None:  # noqa: A002 (the option's public name)
+    """Send all logging of this process to `stream`; calling it again replaces what it set up before.
 
     Args:
-        format: "json", "console", "journal", or "auto": journal under systemd, console elsewhere.
-        level: the least that is shown; `quiet` shows nothing below warning.
-        stream: where to; stderr.
-        quiet: see `level`.
+        format: auto | console | json | journal; auto = journal if `stream` is connected to it, else console.
+        level: debug | info | warning | error; what is below it is not written.
+        stream: usually stderr.
+        quiet: nothing below warning, whatever `level` says.
     """
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(_chosen(format, stream), stream))
+    pipe = _Pipe(stream)
+    pipe.setFormatter(_LazyFormatter(_RENDERERS[_is_journal(stream) if format == "auto" else format]))
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
-    root.addHandler(handler)
-    least = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(max(least, logging.WARNING) if quiet else least)
-    for name in _SDK_LOGGERS:  # at DEBUG and INFO they print signed requests
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in [each for each in root.handlers if isinstance(each, _Pipe)]:
+        root.removeHandler(handler)
+    root.addHandler(pipe)
+    root.setLevel(max(_LEVELS[level], _WARNING) if quiet else _LEVELS[level])
     tame_sdk_loggers()
 
 
 def tame_sdk_loggers() -> None:
-    """Take away the stderr handler and the DEBUG level that the VOD SDK gives itself at import."""
-    logger = logging.getLogger("aliyunsdkcore.http.http_response")
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-    # It logs each failed call with its signed URL; we say of each what came of it.
-    logging.getLogger("aliyunsdkcore").setLevel(logging.CRITICAL)
+    """Take the SDKs' own handlers off and raise their levels: to be called after each of them is imported."""
+    for name in list(logging.root.manager.loggerDict):
+        top = name.split(".")[0]
+        if top in _SDK_LEVELS:
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
+    for name, level in _SDK_LEVELS.items():
+        logging.getLogger(name).setLevel(level)
 
 
-def _chosen(log_format: str, stream: TextIO) -> str:
-    if log_format != "auto":
-        return log_format
-    return "journal" if _is_journal(stream) else "console"
-
-
-def _is_journal(stream: TextIO) -> bool:
-    """Whether `stream` is systemd's journal.  Source: systemd.exec(5), $JOURNAL_STREAM."""
+def _is_journal(stream: TextIO) -> str:
+    """Return "journal" if what is written to `stream` goes straight to the journal (see systemd.exec(5))."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError, AttributeError):
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+        return "console"
+    return "journal" if os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}" else "console"
 
 
-def _formatter(log_format: str, stream: TextIO) -> logging.Formatter:
-    import structlog  # noqa: PLC0415 (only commands that log pay for it)
+class _Pipe(logging.StreamHandler["TextIO"]):
+    """Our handler.  A log that cannot be written (full disk, closed pipe) stops no work and says nothing."""
 
-    last: Any
-    if log_format == "json":
-        last = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
-    elif log_format == "journal":
-        last = _journal_line
-    else:
-        last = structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, timestamp_key="at")
-    return structlog.stdlib.ProcessorFormatter(
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.stdlib.add_log_level,
-            structlog.processors.format_exc_info,
-            _in_order,
-            last,
-            lambda _logger, _method, line: redact(line),
-        ],
-        foreign_pre_chain=[_with_fields],
-    )
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Drop the line; logging would print its arguments, unmasked."""
 
 
-def _with_fields(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Bring over the fields of an event of ours, or the name of the library that spoke."""
-    record: logging.LogRecord = event["_record"]
-    fields = getattr(record, "fields", None)
-    event.update(fields if fields is not None else {"logger": record.name})
-    return event
+class _LazyFormatter(logging.Formatter):
+    """structlog's formatter, made when the first line is written."""
+
+    def __init__(self, render: Renderer) -> None:
+        super().__init__()
+        self._render = render
+        self._inner: structlog.stdlib.ProcessorFormatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        if self._inner is None:
+            import structlog  # noqa: PLC0415 (130 ms)
+
+            self._inner = structlog.stdlib.ProcessorFormatter(
+                processors=[
+                    _collect,
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _redacted,
+                    self._render,
+                ]
+            )
+        return self._inner.format(record)
 
 
-def _in_order(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Return `at`, `level`, `event` first; each value on one line, milliseconds in `at`."""
-    event["at"] = f"{event['at'][:23]}Z"
-    first = {name: event.pop(name) for name in ("at", "level", "event")}
-    return {name: _on_one_line(value) for name, value in (first | dict(event)).items()}
+def _collect(_logger: Any, _method: str, found: Fields) -> Fields:
+    """Bring the parts of a record into order: at, level, event, then its fields."""
+    record: logging.LogRecord = found["_record"]
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    head = {"at": at, "level": record.levelname.lower(), "event": found["event"]}
+    fields: dict[str, Any] = {**getattr(record, "fields", {})}
+    if not record.name.startswith("watcher"):
+        fields["logger"] = record.name
+    if found.get("exc_info"):
+        fields["exception"] = _trace(found["exc_info"])
+    meta = {"_record": record, "_from_structlog": found["_from_structlog"]}
+    return {**fields, **head, **meta} if head.keys() & fields.keys() else {**head, **fields, **meta}
 
 
-def _on_one_line(value: object) -> object:
-    """Escape control characters in text, so that a key can neither break a line nor steer a terminal."""
-    if isinstance(value, str) and not value.isprintable():
-        return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
-    return value
+def _trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return "".join(traceback.format_exception(*exc_info)).rstrip()
 
 
-def _journal_line(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> str:
-    """Return the line with systemd's priority in front; the journal has its own clock.  Source: sd-daemon(3)."""
-    fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in {"at", "level", "event"})
-    return f"<{_PRIORITIES[event['level']]}>{event['event']} {fields}".rstrip()
+def _redacted(_logger: Any, _method: str, found: Fields) -> Fields:
+    return {name: redact_value(value, name=name) for name, value in found.items()}
+
+
+def _json(_logger: Any, _method: str, found: Fields) -> str:
+    return _one_line(json.dumps(found, ensure_ascii=False, default=str))
+
+
+def _console(_logger: Any, _method: str, found: Fields) -> str:
+    return f"{found.pop('at')} {found.pop('level'):<7} {_words(found)}"
+
+
+def _journal(_logger: Any, _method: str, found: Fields) -> str:
+    found.pop("at")  # the journal has its own
+    priority = _PRIORITIES.get(logging.getLevelNamesMapping().get(found.pop("level").upper(), _INFO), 6)
+    return f"<{priority}>{_words(found)}"
+
+
+def _words(found: Fields) -> str:
+    event = _one_line(str(found.pop("event")).replace("\n", "\\n"))
+    return " ".join([event, *(f"{name}={_word(value)}" for name, value in found.items())])
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str) and value and not set(value) & set(" \"'=\\") and value.isprintable():
+        return value
+    return _one_line(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _one_line(text: str) -> str:
+    r"""Escape, as \uXXXX, all that could break a line or steer a terminal; Chinese stays readable."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\u3000" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+def table() -> Iterable[tuple[str, str, str, str, str]]:
+    """Yield (event, level, fields, meaning, when to alert) for the documentation."""
+    for event in EVENTS.values():
+        yield event.name, logging.getLevelName(event.level).lower(), ", ".join(event.fields), event.meaning, event.alert
+
+
+_RENDERERS: Final = {"console": _console, "json": _json, "journal": _journal}

@@ -1,47 +1,124 @@
-"""Takes secrets out of text before it reaches a log, a person or the ledger."""
+"""Nothing secret is ever shown: not by name (`Signature=...`), not by value (the keys in use)."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+import threading
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-MASK: Final = "***"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-_NAMES = (
-    r"Signature|SecurityToken|security[-_]token|x-oss-security-token|(?:OSS)?AccessKeyId|AccessKeySecret"
-    r"|access[-_]key[-_](?:id|secret)|UploadAuth|UploadAddress|Credential"
+MASK: Final = "***"
+_SHORTEST: Final = 8  # a shorter "secret" would mask ordinary words
+_KEPT: Final = 32  # secrets, the latest: an hourly token for more than a day
+
+_NAMES: Final = (
+    r"(?:x-oss-|x-acs-)?signature(?:provided)?|(?:x-oss-|x-acs-)?security[-_]?token|sts[-_]?token|session[-_]?token"
+    r"|(?:oss|aliyun)?access[-_]?key[-_]?(?:id|secret)|(?:x-oss-)?credential|oidc[-_]?token|x-aliyun-ecs-metadata-token"
+    r"|(?:oss|alibaba_cloud|aliyun)_(?:access_key_(?:id|secret)|security_token|session_token)"
+    r"|upload[-_]?(?:auth|address)|string[-_]?to[-_]?sign|oauth_(?:access|refresh)_token|access_token|refresh_token"
 )
-# name = value in a URL, a header, JSON, a repr, plain or percent-encoded; the value ends where such a value can end.
-_PAIR = re.compile(rf"""(?i)((?:{_NAMES})["']?\s*(?:=|:|%3D|%3A)\s*["']?)([^\s"'&,;)}}\]%]|%(?!26|2C))+""")
-_AUTHORIZATION = re.compile(
-    r"""(?i)(authorization["']?\s*[:=]\s*["']?)(?:OSS4-HMAC-SHA256\s[^\r\n"']*|(?:OSS|Basic|Bearer|acs)\s[^\s"']+)"""
+# A name begins after what is no letter or digit, after a percent-encoded character (once or twice), or after \n and the
+# like in a repr.
+_BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt])|(?<=\\u0026))"
+_QUOTE: Final = r"(?:\\*[\"']|%(?:25)*2[27]|&quot;)"
+_SPACE: Final = r"(?:\s|%(?:25)*20|\+)"
+_EQUALS: Final = r"(?:=|:|%(?:25)*3[AaDd])"
+_BARE: Final = r"(?:[^\s\"'&<>,;)\]}\\%]|%(?!(?:25)*(?:26|22|27|20|2[Cc]|7[Dd])))+"
+
+_NAMED: Final = re.compile(
+    rf"(?P<before>{_BEGIN}(?:{_NAMES}){_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*)"
+    rf"(?:b?(?P<open>{_QUOTE})(?:(?!(?P=open)).)*(?P=open)|{_BARE})",
+    re.IGNORECASE | re.DOTALL,
 )
-_MOST_SECRETS = 32
+_PAIR: Final = re.compile(  # ('AccessKeyId', 'x'), as in a repr of query parameters
+    rf"(?P<before>[\"'](?:{_NAMES}|(?:proxy-)?authorization)[\"'],\s*)b?(?P<open>[\"']).*?(?P=open)", re.IGNORECASE
+)
+_ELEMENT: Final = re.compile(rf"(?P<before><(?P<tag>{_NAMES})>).*?(?=</(?P=tag)>)", re.IGNORECASE | re.DOTALL)
+_AUTHORIZATION: Final = re.compile(
+    rf"(?P<before>{_BEGIN}(?:proxy-)?authorization{_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*b?{_QUOTE}?)[^\"'\r\n\\]+",
+    re.IGNORECASE,
+)
+_SCHEME: Final = re.compile(r"\b(?P<before>(?:OSS|acs) )[\w.-]{8,}:[A-Za-z0-9+/=]{16,}")
+_USERINFO: Final = re.compile(r"(?P<before>://)[^/\s@\"'<>]+(?=@)")
+_PATTERNS: Final = (_AUTHORIZATION, _PAIR, _ELEMENT, _NAMED, _SCHEME, _USERINFO)
+_WHOLE_NAME: Final = re.compile(rf"(?:{_NAMES}|(?:proxy-)?authorization)", re.IGNORECASE)
 
 
 class Redactor:
-    """Knows the names that secrets go by, and the secrets in use."""
+    """Masks what looks secret, and the literal secrets it was told of, however they are encoded."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._secrets: dict[str, None] = {}
+        self._literal: re.Pattern[str] | None = None
 
-    def learn(self, *secrets: str) -> None:
-        """Mask these wherever they stand, plain or percent-encoded; the latest few are remembered."""
-        for secret in filter(None, secrets):
-            self._secrets.pop(secret, None)
-            self._secrets[secret] = None
-        while len(self._secrets) > _MOST_SECRETS:
-            del self._secrets[next(iter(self._secrets))]
+    def __repr__(self) -> str:
+        """Show how many secrets are known, not which."""
+        return f"Redactor({len(self._secrets)} secrets)"
+
+    def remember(self, *secrets: str) -> None:
+        """Mask these from now on; the latest few dozen are kept, so that rotated tokens do not pile up."""
+        with self._lock:
+            for secret in secrets:
+                if len(secret) >= _SHORTEST:
+                    self._secrets.pop(secret, None)
+                    self._secrets[secret] = None
+            for oldest in list(self._secrets)[:-_KEPT]:
+                del self._secrets[oldest]
+            forms = {form for secret in self._secrets for form in _forms(secret)}
+            longest_first = sorted(forms, key=len, reverse=True)
+            self._literal = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def redact(self, text: str) -> str:
-        """Return `text` with every secret masked."""
-        for secret in tuple(self._secrets):
-            for form in {secret, quote(secret, safe=""), quote(secret, safe="-_.~/")}:
-                text = text.replace(form, MASK)
-        return _PAIR.sub(rf"\g<1>{MASK}", _AUTHORIZATION.sub(rf"\g<1>{MASK}", text))
+        """Return `text` with everything secret masked."""
+        if self._literal is not None:
+            text = self._literal.sub(MASK, text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(_masked, text)
+        return text
 
 
-_process = Redactor()
-learn = _process.learn
-redact = _process.redact
+def _masked(found: re.Match[str]) -> str:
+    opening = found.groupdict().get("open") or ""
+    return f"{found['before']}{opening}{MASK}{opening}"
+
+
+def _forms(secret: str) -> Iterable[str]:
+    once = quote(secret, safe="")
+    yield from (secret, once, quote(secret, safe="/"), quote(once, safe=""))
+    yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), once)
+
+
+_REDACTOR: Final = Redactor()
+
+
+def redact(text: str) -> str:
+    """Return `text` with everything secret masked, the remembered secrets included."""
+    return _REDACTOR.redact(text)
+
+
+def remember(*secrets: str) -> None:
+    """Mask these literal secrets from now on, wherever they appear."""
+    _REDACTOR.remember(*secrets)
+
+
+def redact_value(value: object, *, name: str = "") -> object:
+    """Return a log field with its strings masked, however deep; a field named like a secret is masked whole."""
+    if name and value and _WHOLE_NAME.fullmatch(name):
+        return MASK
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redact(value)
+        case bytes():
+            return redact(value.decode(errors="backslashreplace"))
+        case dict():
+            return {redact(str(key)): redact_value(inner, name=str(key)) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redact_value(inner) for inner in value]
+        case _:
+            return redact(str(value))

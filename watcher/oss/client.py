@@ -80,7 +80,7 @@ def _is_local(endpoint: str) -> bool:
 class BucketSource:
     """`ports.Source` over one bucket and prefix."""
 
-    def __init__(self, client: oss2.Bucket, *, prefix: str, pace: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, client: oss2.Bucket, *, prefix: str, pace: Callable[[], object] = lambda: None) -> None:
         self._client = client
         self._pace = pace  # waits until the next list call is within its budget
         self.bucket: str = client.bucket_name

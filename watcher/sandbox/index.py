@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LAST_BYTE: Final = 0xFF
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class StoredObject:
     type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
     storage_class: str = "Standard"
     restored: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)  # Content-Type, x-oss-meta-*
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # Content-Type, x-oss-meta-*
+    shared_body: str = ""  # what moto calls a body that belongs to many objects; "" = it has its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from watcher.sandbox.index import KeyIndex, StoredObject
 from watcher.sandbox.oss_answers import OssRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.index import Listing
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 ARCHIVES: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 MAX_KEY_BYTES: Final = 1023
-MIN_PART_BYTES: Final = 100 * 1024
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
@@ -36,16 +35,6 @@ class StoredBucket:
     index: KeyIndex = field(default_factory=KeyIndex)
 
 
-@dataclass(slots=True, kw_only=True)
-class Upload:
-    """A multipart upload under way."""
-
-    key: bytes
-    headers: Mapping[str, str]
-    storage_class: str
-    parts: Any  # moto's FakeMultipart
-
-
 class ObjectStore:
     """All buckets of one sandbox.  Every method is atomic."""
 
@@ -53,10 +42,9 @@ class ObjectStore:
         from moto.s3.models import S3Backend  # slow: not before it is needed
 
         self._clock = clock
-        self._account = f"{secrets.randbelow(10**12):012d}"
-        self._moto: Any = S3Backend("us-east-1", self._account)
+        self.account = f"{secrets.randbelow(10**12):012d}"
+        self._moto: Any = S3Backend("us-east-1", self.account)
         self._buckets: dict[str, StoredBucket] = {}
-        self._uploads: dict[str, Upload] = {}
         self._lock = threading.RLock()
 
     def create_bucket(self, name: str, region: str) -> StoredBucket:
@@ -123,12 +111,12 @@ class ObjectStore:
         Raises:
             OssRefused: the key or the storage class is not one of OSS.
         """
-        _check_key(key)
+        check_key(key)
         if storage_class not in STORAGE_CLASSES:
             raise OssRefused(400, "InvalidArgument", "The specified storage class is not valid.")
         with self._lock:
             at = self._clock.now_ms() if modified_at is None else modified_at
-            self._moto.put_object(bucket.shelf, _moto_name(key), body, disable_notification=True)
+            self._moto.put_object(bucket.shelf, moto_name(key), body, disable_notification=True)
             stored = StoredObject(
                 key=key,
                 etag=etag or hashlib.md5(body, usedforsecurity=False).hexdigest().upper(),
@@ -141,6 +129,21 @@ class ObjectStore:
             )
             bucket.index.put(stored)
             return stored
+
+    def fill(self, bucket: StoredBucket, keys: Iterable[bytes], body: bytes, *, modified_at: int | None) -> None:
+        """Store many objects that share one body: several hundred bytes each, where moto takes thousands."""
+        with self._lock:
+            at = self._clock.now_ms() if modified_at is None else modified_at
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
+            shared = f"/{etag}"  # no key of OSS begins with a slash
+            self._moto.put_object(bucket.shelf, shared, body, disable_notification=True)
+            for key in keys:
+                check_key(key)
+                bucket.index.put(
+                    StoredObject(
+                        key=key, etag=etag, size_bytes=len(body), modified_at=at // 1000 * 1000, shared_body=shared
+                    )
+                )
 
     def keys(self, bucket: StoredBucket) -> tuple[bytes, ...]:
         """Return all keys in byte order."""
@@ -165,7 +168,7 @@ class ObjectStore:
         """
         if (found := self.find(bucket, key)) is not None:
             return found
-        raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=_moto_name(key))
+        raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=moto_name(key))
 
     def body(self, bucket: StoredBucket, key: bytes) -> bytes:
         """Return an object's bytes.
@@ -174,8 +177,8 @@ class ObjectStore:
             OssRefused: it is not there.
         """
         with self._lock:
-            self.get(bucket, key)
-            return bytes(self._moto.get_object(bucket.shelf, _moto_name(key)).value)
+            found = self.get(bucket, key)
+            return bytes(self._moto.get_object(bucket.shelf, found.shared_body or moto_name(key)).value)
 
     def append(self, bucket: StoredBucket, key: bytes, body: bytes, *, position: int) -> StoredObject:
         """Append to an appendable object, which position 0 creates.
@@ -201,73 +204,10 @@ class ObjectStore:
     def delete(self, bucket: StoredBucket, key: bytes) -> None:
         """Delete an object; nothing happens if it is not there."""
         with self._lock:
-            if bucket.index.get(key) is not None:
-                self._moto.delete_object(bucket.shelf, _moto_name(key))
-                bucket.index.drop(key)
-
-    def begin_upload(
-        self, bucket: StoredBucket, key: bytes, *, headers: Mapping[str, str], storage_class: str = "Standard"
-    ) -> str:
-        """Begin a multipart upload; return its ID."""
-        _check_key(key)
-        with self._lock:
-            parts = self._moto.create_multipart_upload(bucket.shelf, _moto_name(key), {}, "", {}, None, "", "")
-            upload_id = str(parts.id)
-            self._uploads[upload_id] = Upload(key=key, headers=headers, storage_class=storage_class, parts=parts)
-            return upload_id
-
-    def put_part(self, upload_id: str, number: int, body: bytes) -> str:
-        """Store one part; return its ETag."""
-        with self._lock:
-            part = self._upload(upload_id).parts.set_part(number, body)
-            return str(part.etag).strip('"').upper()
-
-    def parts(self, upload_id: str) -> tuple[tuple[int, str, int], ...]:
-        """Return number, ETag and size of each part so far."""
-        with self._lock:
-            stored = self._upload(upload_id).parts.parts
-            return tuple(
-                (number, stored[number].etag.strip('"').upper(), stored[number].size) for number in sorted(stored)
-            )
-
-    def complete_upload(self, bucket: StoredBucket, upload_id: str, wanted: Sequence[tuple[int, str]]) -> StoredObject:
-        """Make an object of the parts, which must be ascending and, the last aside, large enough.
-
-        Raises:
-            OssRefused: a part is missing, another one, out of order, or too small.
-        """
-        with self._lock:
-            upload = self._upload(upload_id)
-            if not wanted or [number for number, _ in wanted] != sorted({number for number, _ in wanted}):
-                raise OssRefused(400, "InvalidPartOrder", "The list of parts was not in ascending order.")
-            known = {number: (etag, size) for number, etag, size in self.parts(upload_id)}
-            for number, etag in wanted:
-                if known.get(number, ("", 0))[0] != etag:
-                    raise OssRefused(400, "InvalidPart", "One or more of the specified parts could not be found.")
-                if known[number][1] < MIN_PART_BYTES and number != wanted[-1][0]:
-                    raise OssRefused(
-                        400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size."
-                    )
-            body = b"".join(upload.parts.parts[number].value for number, _ in wanted)
-            digest = hashlib.md5(bytes.fromhex("".join(etag for _, etag in wanted)), usedforsecurity=False)
-            stored = self.put(
-                bucket,
-                upload.key,
-                body,
-                etag=f"{digest.hexdigest().upper()}-{len(wanted)}",
-                type="Multipart",
-                storage_class=upload.storage_class,
-                headers=upload.headers,
-            )
-            self.abort_upload(bucket, upload_id)
-            return stored
-
-    def abort_upload(self, bucket: StoredBucket, upload_id: str) -> None:
-        """Forget an upload and its parts."""
-        with self._lock:
-            self._upload(upload_id)
-            self._moto.abort_multipart_upload(bucket.shelf, upload_id)
-            del self._uploads[upload_id]
+            found = bucket.index.get(key)
+            if found is not None and not found.shared_body:
+                self._moto.delete_object(bucket.shelf, moto_name(key))
+            bucket.index.drop(key)
 
     def close(self) -> None:
         """Give back what moto holds: it would keep every object until the process ends."""
@@ -276,26 +216,22 @@ class ObjectStore:
         with self._lock:
             kinds: tuple[Any, ...] = (FakeMultipart, FakeKey)
             for tracked in (kind.instances_tracked for kind in kinds):
-                for held in [each for each in tracked if each.account_id == self._account]:
+                for held in [each for each in tracked if each.account_id == self.account]:
                     held.dispose()
-                tracked[:] = [each for each in tracked if each.account_id != self._account]
+                tracked[:] = [each for each in tracked if each.account_id != self.account]
             idle: tuple[Any, ...] = (FakeAcl, FakeGrant, FakeGrantee)  # values that nothing looks up
             for kind in idle:
                 kind.instances_tracked.clear()
             for bucket in self._buckets.values():
                 s3_backends.bucket_accounts.pop(bucket.shelf, None)
 
-    def _upload(self, upload_id: str) -> Upload:
-        if upload_id in self._uploads:
-            return self._uploads[upload_id]
-        raise OssRefused(404, "NoSuchUpload", "The specified upload does not exist.", UploadId=upload_id)
 
-
-def _check_key(key: bytes) -> None:
+def check_key(key: bytes) -> None:
+    """Refuse what OSS does not take as a key."""
     if not 1 <= len(key) <= MAX_KEY_BYTES or key[:1] in {b"/", b"\\"}:
-        raise OssRefused(400, "InvalidObjectName", "The specified object is not valid.", Key=_moto_name(key))
+        raise OssRefused(400, "InvalidObjectName", "The specified object is not valid.", Key=moto_name(key))
 
 
-def _moto_name(key: bytes) -> str:
+def moto_name(key: bytes) -> str:
     """Return a key as text, which may hold bytes that are not UTF-8."""
     return key.decode("utf-8", "surrogateescape")

@@ -15,10 +15,11 @@ from watcher.sandbox.oss_answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss_listing import list_objects
 from watcher.sandbox.oss_operations import Call, Operation
 from watcher.sandbox.oss_signing import verify
+from watcher.sandbox.uploads import Uploads
 from watcher.sandbox.wire import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from watcher.sandbox.account import Account
@@ -100,6 +101,7 @@ class SandboxOss:
         self._account = account
         self._clock = clock
         self._store = store
+        self._uploads = Uploads(store)
         self._region = region
         self._bucket_created = bucket_created
         self._writing = threading.Lock()
@@ -143,10 +145,18 @@ class SandboxOss:
             self._store.bucket(bucket),
             key,
             body,
-            modified_at=None if modified_at is None else int(modified_at.timestamp() * 1000),
+            modified_at=_milliseconds(modified_at),
             type=type,
             storage_class=storage_class,
             restored=restored,
+        )
+
+    def fill(
+        self, bucket: str, keys: Iterable[str], body: bytes = b"x", *, modified_at: datetime | None = None
+    ) -> None:
+        """Store many objects of one body without HTTP: faster and smaller than `put`, for very large buckets."""
+        self._store.fill(
+            self._store.bucket(bucket), (key.encode() for key in keys), body, modified_at=_milliseconds(modified_at)
         )
 
     def restore(self, bucket: str, key: str, *, restored: bool = True) -> None:
@@ -209,7 +219,9 @@ class SandboxOss:
             raise _wrong_endpoint(bucket, found.region)
         if operation not in _OPERATIONS:
             raise OssRefused(501, "NotImplemented", "The sandbox does not know this operation.")
-        return _OPERATIONS[operation](Call(request=request, store=self._store, bucket=found, key=key))
+        return _OPERATIONS[operation](
+            Call(request=request, store=self._store, uploads=self._uploads, bucket=found, key=key)
+        )
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
         body = refused.body(request_id, request.headers.get("host", ""))
@@ -229,6 +241,10 @@ class SandboxOss:
         )
         owner = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
         return xml("ListAllMyBucketsResult", f"{owner}<Buckets>{inside}</Buckets>")
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)
 
 
 def _operation(request: Request, bucket: str, key: bytes) -> str:

@@ -16,9 +16,7 @@ MAX_PARTS: Final = 10_000
 
 def initiate(call: Call) -> Answer:
     """Begin an upload."""
-    upload_id = call.store.begin_upload(
-        call.bucket, call.key, headers=kept_headers(call.request), storage_class=storage_class_of(call)
-    )
+    upload_id = call.uploads.begin(call.key, headers=kept_headers(call.request), storage_class=storage_class_of(call))
     return xml("InitiateMultipartUploadResult", _where(call) + element("UploadId", upload_id))
 
 
@@ -27,7 +25,7 @@ def upload_part(call: Call) -> Answer:
     number = call.request.parameter("partNumber") or ""
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
         raise OssRefused(400, "InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}.")
-    etag = call.store.put_part(_upload_id(call), int(number), call.request.body)
+    etag = call.uploads.put_part(_upload_id(call), int(number), call.request.body)
     return Answer(headers={"ETag": f'"{etag}"'})
 
 
@@ -37,7 +35,7 @@ def list_parts(call: Call) -> Answer:
     parts = "".join(
         f"<Part>{element('PartNumber', number)}{element('LastModified', now)}"
         f"{element('ETag', quoted)}{element('Size', size)}</Part>"
-        for number, etag, size in call.store.parts(_upload_id(call))
+        for number, etag, size in call.uploads.parts(_upload_id(call))
         for quoted in (f'"{etag}"',)
     )
     ends = element("NextPartNumberMarker", 0) + element("IsTruncated", "false")
@@ -50,14 +48,14 @@ def complete(call: Call) -> Answer:
         (int(node.findtext("PartNumber", "0")), node.findtext("ETag", "").strip('"'))
         for node in body_tree(call.request).iter("Part")
     ]
-    stored = call.store.complete_upload(call.bucket, _upload_id(call), parts)
+    stored = call.uploads.complete(call.bucket, _upload_id(call), parts)
     etag = f'"{stored.etag}"'
     return xml("CompleteMultipartUploadResult", _where(call) + element("ETag", etag), headers={"ETag": etag})
 
 
 def abort(call: Call) -> Answer:
     """Forget an upload."""
-    call.store.abort_upload(call.bucket, _upload_id(call))
+    call.uploads.abort(_upload_id(call))
     return Answer(status=204)
 
 

@@ -19,6 +19,7 @@ from watcher.sandbox.wire import Answer, Request
 
 if TYPE_CHECKING:
     from watcher.sandbox.index import StoredObject
+    from watcher.sandbox.uploads import Uploads
 
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -29,6 +30,7 @@ class Call:
 
     request: Request
     store: ObjectStore
+    uploads: Uploads
     bucket: StoredBucket
     key: bytes
 
