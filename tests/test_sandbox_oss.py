@@ -203,7 +203,7 @@ def test_what_is_not_there_is_said_as_oss_says_it(sandbox: Sandbox) -> None:
     with pytest.raises(oss2.exceptions.NoSuchBucket) as bucket:
         client(sandbox, "no-such-bucket").list_objects_v2()
     with pytest.raises(oss2.exceptions.NoSuchKey) as key:
-        client(sandbox).get_object("no-such-key")
+        client(sandbox).get_object("no-such-key-\x01")
     assert (bucket.value.status, key.value.status) == (404, 404)
     assert key.value.details["RequestId"] == key.value.request_id != ""
     assert [(call.operation, call.bucket, call.code) for call in sandbox.oss.journal] == [

@@ -26,8 +26,8 @@ from watcher.model import (
 )
 from watcher.observe import logs
 from watcher.rules.backoff import delay_ms
-from watcher.rules.batching import take
-from watcher.rules.file_url import MAX_FILE_URL_BYTES, confusable
+from watcher.rules.batching import MAX_ITEMS, take
+from watcher.rules.file_url import MAX_FILE_URL_BYTES
 from watcher.rules.selection import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from watcher.ports import Clock, Registrar
 
 _POLL_S = 0.05  # how often a run with nothing due looks for what the listing found meanwhile
-_MAX_BATCH = 10
 
 
 class Queue(Protocol):
@@ -203,8 +202,8 @@ class Registering:
         unsendable = [entry for entry, item in zip(due, media, strict=True) if _too_long(item)]
         if unsendable:
             return unsendable
-        room = min(take(media, max_bytes=self._policy.max_bytes), _tellable(due))
-        return due[:room] if room < len(due) or room == _MAX_BATCH or part_filled else ()
+        room = take(media, max_bytes=self._policy.max_bytes)
+        return due[:room] if room < len(due) or room == MAX_ITEMS or part_filled else ()
 
     def _carry_out(self, group: Group, claim: Claim) -> Settled:
         """Make the call for a claim and settle it."""
@@ -247,13 +246,13 @@ class Registering:
 
     def _delay(self, retry_after_ms: int) -> int:
         """Return how long to wait before the next attempt, in milliseconds."""
-        drawn = delay_ms(
+        return delay_ms(
             max(1, self._streak),
             first_ms=self._policy.first_delay_ms,
             max_ms=self._policy.max_delay_ms,
             jitter=self._jitter(),
+            retry_after_ms=retry_after_ms,
         )
-        return min(self._policy.max_delay_ms, max(drawn, retry_after_ms))
 
     def _with_reason(self, entry: Entry, result: BatchResult) -> BatchResult:
         """Look at the object itself when VOD refused it alone: it gives no reason, the object may."""
@@ -330,12 +329,6 @@ class Registering:
 
 def _first_refusal(entry: Entry, result: BatchResult) -> bool:
     return not entry.attempts and isinstance(result.outcomes[entry.key], Refused)
-
-
-def _tellable(due: Sequence[Entry]) -> int:
-    """Return how many from the front can share a call without an answer that might speak of either of two."""
-    keys = [entry.key for entry in due]
-    return next((n for n in range(1, len(keys)) if confusable(keys[n], keys[:n])), len(keys))
 
 
 def _too_long(item: Media) -> bool:

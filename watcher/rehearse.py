@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from watcher.model import Entry, ObjectInfo, Recorded
-from watcher.rules.batching import take
+from watcher.rules.batching import MAX_ITEMS, take
 from watcher.rules.file_url import MAX_FILE_URL_BYTES
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from watcher.model import Media
     from watcher.register import Group
-
-_MAX_BATCH = 10
 
 
 class Reader(Protocol):
@@ -102,6 +100,6 @@ class Rehearsal:
         batch = self._open.setdefault(self._group_of[entry.watch], [])
         batch.append(media)
         room = take(batch, max_bytes=self._max_bytes)
-        if room < len(batch) or len(batch) == _MAX_BATCH:
+        if room < len(batch) or len(batch) == MAX_ITEMS:
             self._calls += 1
             del batch[:room]

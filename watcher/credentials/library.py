@@ -1,7 +1,7 @@
 """What alibabacloud-credentials does for us: RAM roles, OIDC, single sign-on.
 
 Importing it costs a quarter of a second, attaches handlers to loggers and freezes parts of the environment, so it
-happens only when a link needs it.  Its exceptions and log lines hold signed URLs and tokens: none is passed on as it is.
+happens only when a link needs it.  Its exceptions and log lines hold signed URLs and tokens: none is passed on.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def _collect(_logger: Any, _method: str, found: Fields) -> Fields:
     if found.get("exc_info"):
         fields["exception"] = _trace(found["exc_info"])
     meta = {"_record": record, "_from_structlog": found["_from_structlog"]}
-    return {**fields, **head, **meta} if head.keys() & fields.keys() else {**head, **fields, **meta}
+    return head | {name: value for name, value in fields.items() if name not in head} | meta
 
 
 def _trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:

@@ -112,13 +112,9 @@ def redact_value(value: object, *, name: str = "") -> object:
     match value:
         case None | bool() | int() | float():
             return value
-        case str():
-            return redact(value)
-        case bytes():
-            return redact(value.decode(errors="backslashreplace"))
         case dict():
             return {redact(str(key)): redact_value(inner, name=str(key)) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [redact_value(inner) for inner in value]
         case _:
-            return redact(str(value))
+            return redact(value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from watcher.sandbox.wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class OssRefused(Exception):
@@ -25,7 +28,7 @@ class OssRefused(Exception):
     def body(self, request_id: str, host: str) -> bytes:
         """Return the error document."""
         fields = {"Code": self.code, "Message": self.message, "RequestId": request_id, "HostId": host, **self.details}
-        return document("Error", "".join(element(name, value) for name, value in fields.items()))
+        return document("Error", "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()))
 
 
 def element(name: str, text: str | int) -> str:

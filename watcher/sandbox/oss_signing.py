@@ -112,7 +112,8 @@ def _v4_date(request: Request) -> datetime | None:
 
 def _v1_date(request: Request) -> datetime | None:
     try:
-        return parsedate_to_datetime(request.headers.get("x-oss-date") or request.headers.get("date", ""))
+        signed = parsedate_to_datetime(request.headers.get("x-oss-date") or request.headers.get("date", ""))
+        return signed.replace(tzinfo=UTC)  # it is always GMT
     except ValueError:
         return None
 

@@ -1,0 +1,328 @@
+"""The log: one line an event, stable names, nothing secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from watcher.observe import logs
+from watcher.observe.redaction import MASK, Redactor, redact, redact_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).parents[1]
+SECRET = "S3cr3t+Key/With=Signs12345678"
+AK = "LTAI5tExampleKeyId01"
+DESIGNED = (
+    "scan.started scan.finished scan.incomplete object.changed object.excluded batch.settled media.registered "
+    "media.failed breaker.opened breaker.closed throttle.lowered ledger.recovered daemon.ready daemon.degraded "
+    "daemon.reloaded daemon.stopping daemon.stopped"
+).split()
+
+
+class Log:
+    """A configured log, read back."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    def set_up(self, log_format: str = "json", level: str = "debug", *, quiet: bool = False) -> None:
+        logs.configure(format=log_format, level=level, stream=self.stream, quiet=quiet)
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines as any reader splits them."""
+        return self.stream.getvalue().splitlines()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """A log whose traces in the process are removed afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield Log()
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+
+
+def test_a_json_line_begins_with_when_how_bad_and_what(log: Log) -> None:
+    log.set_up()
+    logs.emit("media.failed", bucket="b", key="a.mp4", reason="gone")
+    (line,) = log.events
+    assert list(line) == ["at", "level", "event", "bucket", "key", "reason"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["at"])
+    assert (line["level"], line["event"], line["key"]) == ("error", "media.failed", "a.mp4")
+
+
+def test_every_event_of_the_design_has_a_row_in_the_table() -> None:
+    assert list(logs.EVENTS) == DESIGNED
+    assert all(row[3] for row in logs.table())
+    assert {level for _, level, *_ in logs.table()} == {"debug", "info", "warning", "error"}
+    assert {n for n, level, *_ in logs.table() if level == "debug"} == {"object.excluded", "media.registered"}
+
+
+def test_the_program_emits_no_event_that_is_not_in_the_table() -> None:
+    emitted = {
+        name
+        for path in (CHECKOUT / "watcher").rglob("*.py")
+        for name in re.findall(r"""emit\(\s*["']([^"']+)["']""", path.read_text(encoding="utf-8"))
+    }
+    assert emitted - set(logs.EVENTS) == set()
+
+
+def test_an_event_comes_at_its_own_level(log: Log) -> None:
+    log.set_up(level="info")
+    logs.emit("object.excluded", key="a")
+    logs.emit("scan.started", watch="w")
+    logs.emit("scan.incomplete", watch="w")
+    assert [(e["event"], e["level"]) for e in log.events] == [("scan.started", "info"), ("scan.incomplete", "warning")]
+
+
+def test_quiet_leaves_what_a_person_must_see(log: Log) -> None:
+    log.set_up(level="debug", quiet=True)
+    logs.emit("scan.started", watch="w")
+    logs.emit("media.failed", key="a")
+    assert [e["event"] for e in log.events] == ["media.failed"]
+
+
+def test_a_field_cannot_take_the_place_of_the_name_or_the_level(log: Log) -> None:
+    log.set_up()
+    logs.emit("scan.started", event="x", level="y", at="z")
+    assert (log.events[0]["event"], log.events[0]["level"]) == ("scan.started", "info")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console", "journal"])
+def test_one_event_is_one_line_whatever_is_in_the_key(log: Log, log_format: str) -> None:
+    log.set_up(log_format)
+    logs.emit("media.failed", key="a\nb\r\x1b[31m\x85\u2028\u202e\x00\x7f\udc80.mp4", message="two\nlines")
+    (line,) = log.lines
+    assert line.isprintable()
+    assert "\\u001b" in line
+    line.encode()
+
+
+def test_json_gives_back_the_exact_key(log: Log) -> None:
+    log.set_up()
+    key = 'a\n"b"\\\x1b\x7f\u2028\U0001f3ac影.mp4'
+    logs.emit("media.failed", key=key)
+    assert log.events[0]["key"] == key
+
+
+@pytest.mark.parametrize("log_format", ["json", "console", "journal"])
+def test_chinese_stays_readable(log: Log, log_format: str) -> None:
+    log.set_up(log_format)
+    logs.emit("media.failed", key="电影/第 一 集\u3000上.mp4")
+    assert "电影/第 一 集\u3000上.mp4" in log.lines[0]
+
+
+def test_a_line_for_people_has_no_colours_and_quotes_what_is_ambiguous(log: Log) -> None:
+    log.set_up("console")
+    logs.emit("media.failed", key="a b.mp4", reason="gone", n=3, none=None, empty="")
+    assert re.fullmatch(r'\S+Z error   media\.failed key="a b\.mp4" reason=gone n=3 none=null empty=""', log.lines[0])
+
+
+def test_the_journal_gets_priorities_and_no_time_of_ours(log: Log) -> None:
+    log.set_up("journal")
+    logs.emit("object.excluded", key="a")
+    logs.emit("scan.started", watch="w")
+    logs.emit("scan.incomplete", watch="w")
+    logs.emit("media.failed", key="a")
+    logging.getLogger("x").critical("the end")
+    assert [line.split(" ")[0] for line in log.lines] == [
+        "<7>object.excluded",
+        "<6>scan.started",
+        "<4>scan.incomplete",
+        "<3>media.failed",
+        "<2>the",
+    ]
+
+
+@pytest.mark.parametrize(("of_journal", "first"), [(True, "<6>scan.started"), (False, "20")])
+def test_auto_is_the_journal_only_when_stderr_is_the_journal(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, of_journal: bool, first: str
+) -> None:
+    assert log
+    with (tmp_path / "stderr").open("w+", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino + (not of_journal)}")
+        logs.configure(format="auto", level="info", stream=stream, quiet=False)
+        logs.emit("scan.started", watch="w")
+        stream.seek(0)
+        assert stream.read().startswith(first)
+
+
+def test_configuring_again_replaces_the_first_and_writes_nothing_twice(log: Log) -> None:
+    log.set_up("console")
+    log.set_up("json")
+    logs.emit("scan.started", watch="w")
+    assert len(log.lines) == len(log.events) == 1
+
+
+def test_what_other_libraries_log_is_one_masked_line_too(log: Log) -> None:
+    log.set_up()
+    try:
+        raise ValueError(f"GET https://vod/?AccessKeyId={AK}&Signature=abc%3D&SecurityToken=tok failed")
+    except ValueError:
+        logging.getLogger("some.library").exception("failed:\n%s", f"Authorization: OSS {AK}:c2lnbmF0dXJlc2ln")
+    (line,) = log.events
+    assert line["logger"] == "some.library"
+    assert "Traceback" in line["exception"]
+    assert "ValueError" in line["exception"]
+    for secret in (AK, "abc%3D", "=tok", "c2lnbmF0dXJlc2ln"):
+        assert secret not in log.stream.getvalue()
+
+
+def test_a_bad_log_call_or_a_dead_stream_prints_nothing_elsewhere(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
+    log.set_up()
+    logging.getLogger("x").warning("%d", SECRET)
+    log.stream.close()
+    logs.emit("media.failed", key="a")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_sdks_write_only_through_our_log_after_they_are_tamed() -> None:
+    script = """
+import logging, sys
+from watcher.observe import logs
+logs.configure(format="json", level="debug", stream=sys.stderr, quiet=False)
+import oss2, aliyunsdkcore.client, aliyunsdkcore.http.http_response
+import alibabacloud_credentials.provider
+logs.tame_sdk_loggers()
+for name in ("aliyunsdkcore", "aliyunsdkcore.http.http_response", "oss2.http", "credentials", "alibabacloud-tea"):
+    logger = logging.getLogger(name)
+    assert not logger.handlers, name
+    logger.debug("Authorization: leak of %s", name)
+    logger.info("Authorization: leak of %s", name)
+    logger.error("SecurityToken=leak of %s", name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT
+    )
+    assert done.returncode == 0, done.stderr
+    seen = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["logger"] for line in seen] == ["oss2.http", "credentials", "alibabacloud-tea"]
+    assert "leak" not in done.stderr
+
+
+def test_setting_the_log_up_costs_no_import_of_structlog() -> None:
+    script = (
+        "import sys\nfrom watcher.observe import logs\n"
+        "logs.configure(format='auto', level='info', stream=sys.stderr, quiet=False)\n"
+        "logs.emit('object.excluded', key='a')\nassert 'structlog' not in sys.modules\n"
+        "logs.emit('scan.started', watch='w')\nassert 'structlog' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert done.returncode == 0, done.stderr
+
+
+NAMED = [
+    f"https://vod.cn-shanghai.aliyuncs.com/?AccessKeyId={AK}&Action=RegisterMedia",
+    f"http://b.oss.aliyuncs.com/k?OSSAccessKeyId={AK}&Expires=1",
+    f"?Action=X&SecurityToken={AK}%2B%3D%3D&Version=1",
+    f"url%3Fa%3D1%26Signature%3D{AK}%252B%26b%3D2",
+    f"url%253Fa%253D1%2526Signature%253D{AK}%2526b%253D2",
+    f'{{"AccessKeyId": "{AK}", "AccessKeySecret":"{AK}"}}',
+    f'"{{\\"SecurityToken\\": \\"{AK}\\"}}"',
+    f"%7B%22AccessKeySecret%22%3A%22{AK}%22%7D",
+    f"{{'x-oss-security-token': '{AK}', 'Authorization': 'OSS {AK}:{AK}'}}",
+    f"[('AccessKeyId', '{AK}'), ('Signature', '{AK}')]",
+    f"x-oss-security-token: {AK}",
+    f"security-token: {AK}",
+    f"Authorization: OSS {AK}:c2ln{AK}",
+    f"authorization: OSS4-HMAC-SHA256 Credential={AK}/20260101/cn-shanghai/oss/aliyun_v4_request,Signature={AK}",
+    f"OSS4-HMAC-SHA256 Credential={AK}/20260101/cn-shanghai/oss/aliyun_v4_request, Signature={AK}",
+    f"x-oss-credential={AK}%2F20260101&x-oss-signature={AK}",
+    f"b'GET / HTTP/1.1\\r\\nAuthorization: OSS {AK}:{AK}\\r\\nDate: x'",
+    f"<Error><OSSAccessKeyId>{AK}</OSSAccessKeyId><StringToSign>GET\n{AK}</StringToSign></Error>",
+    f'{{"UploadAuth": "{AK}", "UploadAddress": "{AK}"}}',
+    f"UploadAuth={AK}&x=1",
+    f"ALIBABA_CLOUD_ACCESS_KEY_SECRET={AK}",
+    f"access_key_secret = {AK}",
+    f"&OIDCToken={AK}",
+    f"http://user:{AK}@proxy.example.com:3128",
+    f"Authorization: Bearer {AK}",
+    f"'Proxy-Authorization': 'Basic {AK}'",
+    f"OSS {AK}:c2lnbmF0dXJlLW9mLWl0",
+    f"x-aliyun-ecs-metadata-token: {AK}",
+]
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_what_is_named_like_a_secret_is_masked(text: str) -> None:
+    masked = redact(text)
+    assert AK not in masked
+    assert MASK in masked
+    assert redact(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://b.oss-cn-shanghai.aliyuncs.com/%E5%BD%B1/a%20b.mp4",
+        "SignatureDoesNotMatch: the request signature we calculated does not match",
+        "InvalidAccessKeyId.NotFound: Specified access key is not found.",
+        "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user",
+        "the signature, the key and the credentials: all wrong",
+        "LoadCredential=access-key-id",
+        "RequestId=25818875-5F78-4A13-BEF6-D7393642CA58",
+    ],
+)
+def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_what_surrounds_a_secret_stays_readable() -> None:
+    assert redact(f"/?Action=X&Signature={AK}&Version=1") == "/?Action=X&Signature=***&Version=1"
+    assert redact(f'{{"AccessKeyId": "{AK}", "Region": "cn"}}') == '{"AccessKeyId": "***", "Region": "cn"}'
+    assert redact(f"x%26Signature%3D{AK}%26b%3D2") == "x%26Signature%3D***%26b%3D2"
+
+
+def test_a_known_secret_is_masked_wherever_and_however_it_is_written() -> None:
+    redactor = Redactor()
+    redactor.remember(SECRET, "")
+    once = quote(SECRET, safe="")
+    lower = re.sub("%..", lambda found: found[0].lower(), once)
+    for form in (SECRET, once, quote(SECRET), quote(once, safe=""), lower):
+        assert redactor.redact(f"a {form} b") == f"a {MASK} b", form
+    assert SECRET not in repr(redactor)
+
+
+def test_only_the_latest_secrets_are_kept() -> None:
+    redactor = Redactor()
+    tokens = [f"token-number-{n:04}" for n in range(100)]
+    for token in tokens:
+        redactor.remember(token)
+    assert redactor.redact(tokens[-1]) == MASK
+    assert redactor.redact(tokens[0]) == tokens[0]
+
+
+def test_words_too_short_to_be_a_secret_mask_nothing() -> None:
+    redactor = Redactor()
+    redactor.remember("mp4", "a")
+    assert redactor.redact("a.mp4") == "a.mp4"
+
+
+def test_a_field_named_like_a_secret_is_masked_whole_and_others_inside() -> None:
+    value = {
+        "SecurityToken": {"x": AK},
+        "list": [f"Signature={AK}", 1, None, b"SecurityToken=" + AK.encode()],
+        "n": 1.5,
+    }
+    masked = redact_value(value)
+    assert AK not in repr(masked)
+    assert masked == {"SecurityToken": MASK, "list": ["Signature=***", 1, None, "SecurityToken=***"], "n": 1.5}
