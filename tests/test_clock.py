@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,12 @@ from watcher.clock import SystemClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CHECKOUT = Path(__file__).parents[1]
+
 
 @pytest.fixture
 def clock() -> Iterator[SystemClock]:
-    """A clock that listens to signals."""
+    """Return a clock that listens to signals."""
     with SystemClock() as made:
         made.stop_on_signals()
         yield made
@@ -34,7 +37,7 @@ def kill(number: int) -> None:
 def in_a_process(code: str) -> subprocess.CompletedProcess[str]:
     script = "import os, signal, threading\nfrom watcher.clock import SystemClock\n" + textwrap.dedent(code)
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30, cwd=os.getcwd()
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30, cwd=CHECKOUT
     )
 
 
@@ -59,6 +62,12 @@ def test_after_a_stop_request_no_wait_waits_and_the_signal_is_known(clock: Syste
     assert [clock.wait(60) for _ in range(3)] == [True, True, True]
     assert clock.monotonic() - began < 5
     assert (clock.stopping, clock.stopped_by) == (True, number)
+
+
+def test_a_stop_request_that_one_thread_noticed_still_wakes_the_others(clock: SystemClock) -> None:
+    kill(signal.SIGTERM)
+    clock._listen()
+    assert clock._rings(0), "a thread that waits on the socket would sleep on"
 
 
 def test_the_first_of_two_signals_is_the_one_that_counts(clock: SystemClock) -> None:

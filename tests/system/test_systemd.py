@@ -71,15 +71,12 @@ def until(what: str, found: Callable[[], object], *, seconds: float = 30) -> Non
 
 
 def start_scan(booted: Booted) -> tuple[int, int, str]:
-    """Return systemctl's exit status, the program's, and what the journal has of this start."""
+    """Return systemctl's exit status, the program's, and what the journal has that was not read before."""
     started = booted.run(f"systemctl start {SCAN}.service", check=False).returncode
     status = int(booted.run(f"systemctl show --property=ExecMainStatus --value {SCAN}.service").stdout)
-    journal = "journalctl --sync; journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID="
-    return (
-        started,
-        status,
-        booted.run(f"{journal}$(systemctl show --property=InvocationID --value {SCAN}.service)").stdout,
-    )
+    booted.run("journalctl --sync")
+    journal = f"journalctl --no-pager --output=cat --cursor-file=/run/read-so-far --unit={SCAN}.service"
+    return started, status, booted.run(journal).stdout
 
 
 def exported_keys(booted: Booted, state: str) -> list[str]:
@@ -114,9 +111,11 @@ def test_the_timer_finds_what_comes_later(booted: Booted, sandbox: Sandbox) -> N
     booted.run(f"systemctl start {SCAN}.timer")
     until("the timer registers it", lambda: "videos/later.mp4" in exported_keys(booted, "registered"), seconds=90)
     booted.run(f"systemctl stop {SCAN}.timer")
+    idle = f"systemctl show --property=ActiveState --value {SCAN}.service"
+    until("the last scan has ended", lambda: booted.run(idle).stdout.strip() == "inactive")
 
 
-def test_a_wrong_secret_makes_the_unit_fail_with_5_and_is_not_repeated(
+def test_a_wrong_secret_makes_the_unit_fail_with_5_and_stays_a_secret(
     installed: Machine, booted: Booted, sandbox: Sandbox
 ) -> None:
     wrong = "n0t-the-secret-of-this-key"

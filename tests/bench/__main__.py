@@ -1,0 +1,73 @@
+"""`make bench`: what an object costs.  Figures are of this machine; the ratios are what to compare.
+
+Prints one line a figure: the ledger's bytes an object (media ID included), memory at ten times the objects, calls a
+second against the quota, and how long `--help` takes against a bare interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.workspace import BUCKET, Workspace
+from watcher.sandbox import Sandbox
+
+FEW, MANY = 10_000, 100_000
+QUOTA = 1_000  # calls a second; far above the real one, so that the run ends
+KEY_BYTES = 60
+
+
+def seed(sandbox: Sandbox, first: int, last: int) -> None:
+    """Put objects with keys of 60 bytes."""
+    for n in range(first, last):
+        name = f"uploads/2026/11/25/camera-{n % 40:02}/{n:012}"
+        sandbox.oss.put(BUCKET, f"{name}{'x' * (KEY_BYTES - 4 - len(name))}.mp4")
+
+
+def timed(workspace: Workspace, *arguments: str) -> tuple[float, float]:
+    """Run one command; return seconds and its peak memory in MB."""
+    command = [sys.executable, "-m", "watcher", "-q", "-c", str(workspace.config), *arguments]
+    began = time.perf_counter()
+    child = subprocess.Popen(command, env=workspace.env | {"PYTHONPATH": os.getcwd()}, stdout=subprocess.DEVNULL)  # noqa: PTH109
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, arguments
+    return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder, Sandbox(calls_per_second=QUOTA * 2) as sandbox:
+        sandbox.oss.create_bucket(BUCKET)
+        workspace = Workspace(Path(folder), sandbox)
+        workspace.env["PYTHONPATH"] = os.getcwd()  # noqa: PTH109
+        workspace.configure(workspace.watch(), vod=f"calls_per_second = {QUOTA}\nconcurrent_calls = 8")
+        workspace.init()
+        seed(sandbox, 0, FEW)
+        few_s, few_mb = timed(workspace, "scan")
+        seed(sandbox, FEW, MANY)
+        many_s, many_mb = timed(workspace, "scan")
+        again_s, again_mb = timed(workspace, "scan")
+        size = workspace.ledger.stat().st_size
+        print(f"ledger: {size / MANY:.0f} bytes an object at {MANY:,} objects, keys of {KEY_BYTES} bytes (promised: 300)")
+        print(f"first scans: {few_s:.1f} s for {FEW:,}, {many_s:.1f} s for {MANY - FEW:,} more")
+        print(f"scan of {MANY:,} known objects: {again_s:.1f} s")
+        print(f"peak memory: {few_mb:.0f} MB, {many_mb:.0f} MB, {again_mb:.0f} MB; ratio {many_mb / few_mb:.2f}")
+        help_s = min(timed(workspace, "--help")[0] for _ in range(5))
+        bare = [sys.executable, "-c", "pass"]
+        bare_s = min(_seconds(bare) for _ in range(5))
+        print(f"--help: {help_s * 1000:.0f} ms; a bare interpreter: {bare_s * 1000:.0f} ms; ratio {help_s / bare_s:.1f}")
+
+
+def _seconds(command: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
