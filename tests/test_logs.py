@@ -11,12 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 
 from watcher.observe import logs
-from watcher.observe.redaction import MASK, Redactor, redact, redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,101 +252,3 @@ def test_setting_the_log_up_costs_no_import_of_structlog() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert done.returncode == 0, done.stderr
-
-
-NAMED = [
-    f"https://vod.cn-shanghai.aliyuncs.com/?AccessKeyId={AK}&Action=RegisterMedia",
-    f"http://b.oss.aliyuncs.com/k?OSSAccessKeyId={AK}&Expires=1",
-    f"?Action=X&SecurityToken={AK}%2B%3D%3D&Version=1",
-    f"url%3Fa%3D1%26Signature%3D{AK}%252B%26b%3D2",
-    f"url%253Fa%253D1%2526Signature%253D{AK}%2526b%253D2",
-    f'{{"AccessKeyId": "{AK}", "AccessKeySecret":"{AK}"}}',
-    f'"{{\\"SecurityToken\\": \\"{AK}\\"}}"',
-    f"%7B%22AccessKeySecret%22%3A%22{AK}%22%7D",
-    f"{{'x-oss-security-token': '{AK}', 'Authorization': 'OSS {AK}:{AK}'}}",
-    f"[('AccessKeyId', '{AK}'), ('Signature', '{AK}')]",
-    f"x-oss-security-token: {AK}",
-    f"security-token: {AK}",
-    f"Authorization: OSS {AK}:c2ln{AK}",
-    f"authorization: OSS4-HMAC-SHA256 Credential={AK}/20260101/cn-shanghai/oss/aliyun_v4_request,Signature={AK}",
-    f"OSS4-HMAC-SHA256 Credential={AK}/20260101/cn-shanghai/oss/aliyun_v4_request, Signature={AK}",
-    f"x-oss-credential={AK}%2F20260101&x-oss-signature={AK}",
-    f"b'GET / HTTP/1.1\\r\\nAuthorization: Basic {AK}\\r\\nSecurity-Token: {AK}\\r\\nDate: x'",
-    f"<Error><OSSAccessKeyId>{AK}</OSSAccessKeyId><StringToSign>GET\n{AK}</StringToSign></Error>",
-    f'{{"UploadAuth": "{AK}", "UploadAddress": "{AK}"}}',
-    f"UploadAuth={AK}&x=1",
-    f"ALIBABA_CLOUD_ACCESS_KEY_SECRET={AK}",
-    f"access_key_secret = {AK}",
-    f"&OIDCToken={AK}",
-    f"http://user:{AK}@proxy.example.com:3128",
-    f"Authorization: Bearer {AK}",
-    f"'Proxy-Authorization': 'Basic {AK}'",
-    f"OSS {AK}:c2lnbmF0dXJlLW9mLWl0",
-    f"x-aliyun-ecs-metadata-token: {AK}",
-]
-
-
-@pytest.mark.parametrize("text", NAMED)
-def test_what_is_named_like_a_secret_is_masked(text: str) -> None:
-    masked = redact(text)
-    assert AK not in masked
-    assert MASK in masked
-    assert redact(masked) == masked
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://b.oss-cn-shanghai.aliyuncs.com/%E5%BD%B1/a%20b.mp4",
-        "SignatureDoesNotMatch: the request signature we calculated does not match",
-        "InvalidAccessKeyId.NotFound: Specified access key is not found.",
-        "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user",
-        "the signature, the key and the credentials: all wrong",
-        "LoadCredential=access-key-id",
-        "RequestId=25818875-5F78-4A13-BEF6-D7393642CA58",
-    ],
-)
-def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
-    assert redact(text) == text
-
-
-def test_what_surrounds_a_secret_stays_readable() -> None:
-    assert redact(f"/?Action=X&Signature={AK}&Version=1") == "/?Action=X&Signature=***&Version=1"
-    assert redact(f'{{"AccessKeyId": "{AK}", "Region": "cn"}}') == '{"AccessKeyId": "***", "Region": "cn"}'
-    assert redact(f"x%26Signature%3D{AK}%26b%3D2") == "x%26Signature%3D***%26b%3D2"
-
-
-def test_a_known_secret_is_masked_wherever_and_however_it_is_written() -> None:
-    redactor = Redactor()
-    redactor.remember(SECRET, "")
-    once = quote(SECRET, safe="")
-    lower = re.sub("%..", lambda found: found[0].lower(), once)
-    for form in (SECRET, once, quote(SECRET), quote(once, safe=""), lower):
-        assert redactor.redact(f"a {form} b") == f"a {MASK} b", form
-    assert SECRET not in repr(redactor)
-
-
-def test_only_the_latest_secrets_are_kept() -> None:
-    redactor = Redactor()
-    tokens = [f"token-number-{n:04}" for n in range(100)]
-    for token in tokens:
-        redactor.remember(token)
-    assert redactor.redact(tokens[-1]) == MASK
-    assert redactor.redact(tokens[0]) == tokens[0]
-
-
-def test_words_too_short_to_be_a_secret_mask_nothing() -> None:
-    redactor = Redactor()
-    redactor.remember("mp4", "a")
-    assert redactor.redact("a.mp4") == "a.mp4"
-
-
-def test_a_field_named_like_a_secret_is_masked_whole_and_others_inside() -> None:
-    value = {
-        "SecurityToken": {"x": AK},
-        "list": [f"Signature={AK}", 1, None, b"SecurityToken=" + AK.encode()],
-        "n": 1.5,
-    }
-    masked = redact_value(value)
-    assert AK not in repr(masked)
-    assert masked == {"SecurityToken": MASK, "list": ["Signature=***", 1, None, "SecurityToken=***"], "n": 1.5}

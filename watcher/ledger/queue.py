@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watcher.ledger.transactions import add_to_tally
 from watcher.model import Accepted, Claim, Entry, Lane, Refused, Settled, Unknown
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from watcher.model import Failure, Settlement
 
 MAX_BATCH = 10
-_COLUMNS = "w.name, e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.lane"
+_COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.lane"
 
 
 class Queue:
@@ -99,17 +99,19 @@ class Queue:
         with self._transactions.look() as db:
             rows = [
                 db.execute(
-                    """
-                    SELECT min(due_at) FROM entry
-                     WHERE state = 'pending' AND due_at IS NOT NULL
+                    f"""
+                    SELECT due_at FROM entry
+                     WHERE state = 'pending' AND attempts {refused} 0 AND due_at > 0
                        AND watch_id = (SELECT id FROM watch WHERE name = ?) AND lane = ?
-                    """,
+                     ORDER BY due_at LIMIT 1
+                    """,  # noqa: S608 (one of two signs)
                     (watch, lane),
                 ).fetchone()
                 for watch in watches
                 for lane in (0, 1)
+                for refused in ("=", ">")
             ]
-        return min((due_at for (due_at,) in rows if due_at is not None), default=None)
+        return min((row[0] for row in rows if row), default=None)
 
     def pending(self) -> int:
         """Return how many entries are pending or claimed."""
@@ -145,43 +147,50 @@ class _Totals:
 
 def _due(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_ms: int, horizon_ms: int) -> list[Entry]:
     """Return up to ten entries that one call may carry, or the one that must go alone."""
-    together: list[tuple[int, int, Entry]] = []
-    alone: list[tuple[int, int, Entry]] = []
+    for when, at in (("e.due_at <= ?", now_ms), ("e.due_at > ?", horizon_ms)):
+        together = _first(db, bucket, watches, f"e.attempts = 0 AND {when}", at, limit=MAX_BATCH)
+        alone = _first(db, bucket, watches, f"e.attempts > 0 AND {when}", at, limit=1)
+        if alone and (not together or alone[0][:2] < together[0][:2]):
+            return [alone[0][2]]
+        if together:
+            return [entry for _, _, entry in sorted(together, key=lambda found: (found[0], found[2].key))]
+    return []
+
+
+def _first(
+    db: sqlite3.Connection, bucket: str, watches: Sequence[str], condition: str, at: int, *, limit: int
+) -> list[tuple[int, int, Entry]]:
+    """Return the first pending entries as (lane, due_at, entry), in that order and by key."""
+    found: list[tuple[int, int, Entry]] = []
     for watch in watches:
         for lane in (0, 1):
-            for found, refused, limit in ((together, "=", MAX_BATCH), (alone, ">", 1)):
-                found += [
-                    (lane, due_at, _entry(bucket, row))
-                    for due_at, *row in db.execute(
-                        f"""
-                        SELECT e.due_at, {_COLUMNS}
-                          FROM entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id
-                         WHERE e.state = 'pending' AND w.name = :watch AND b.name = :bucket AND e.lane = :lane
-                           AND (e.due_at <= :now OR e.due_at > :horizon) AND e.attempts {refused} 0
-                         ORDER BY e.due_at, e.key LIMIT {limit}
-                        """,  # noqa: S608 (our own words)
-                        {"watch": watch, "bucket": bucket, "lane": lane, "now": now_ms, "horizon": horizon_ms},
-                    )
-                ]
-    together.sort(key=lambda found: (*found[:2], found[2].key))
-    alone.sort(key=lambda found: found[:2])
-    if alone and (not together or alone[0][:2] < together[0][:2]):
-        return [alone[0][2]]
-    first = together[:MAX_BATCH]
-    return [entry for _, _, entry in sorted(first, key=lambda found: (found[0], found[2].key))]
+            rows = db.execute(
+                f"""
+                SELECT e.due_at, {_COLUMNS}
+                  FROM entry AS e
+                 WHERE e.state = 'pending' AND e.lane = ? AND {condition}
+                   AND e.watch_id = (SELECT id FROM watch WHERE name = ?)
+                   AND e.bucket_id = (SELECT id FROM bucket WHERE name = ?)
+                 ORDER BY e.due_at, e.bucket_id, e.key LIMIT {limit}
+                """,  # noqa: S608 (our own words)
+                (lane, at, watch, bucket),
+            )
+            found += [(lane, due_at, _entry(bucket, watch, row)) for due_at, *row in rows]
+    found.sort(key=lambda each: (each[0], each[1], each[2].key))
+    return found[:limit]
 
 
-def _entry(bucket: str, row: Sequence[object]) -> Entry:
-    watch, key, etag, size_bytes, modified_at, attempts, lane = row
+def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
+    key, etag, size_bytes, modified_at, attempts, lane = row
     return Entry(
         bucket=bucket,
-        key=str(key),
-        watch=str(watch),
-        etag=str(etag),
-        size_bytes=int(str(size_bytes)),
-        modified_at=int(str(modified_at)),
-        attempts=int(str(attempts)),
-        lane=(Lane.FRESH, Lane.BACKFILL)[int(str(lane))],
+        key=key,
+        watch=watch,
+        etag=etag,
+        size_bytes=size_bytes,
+        modified_at=modified_at,
+        attempts=attempts,
+        lane=(Lane.FRESH, Lane.BACKFILL)[lane],
     )
 
 

@@ -38,8 +38,13 @@ class LedgerReader:
                 self._database.query(
                     """
                     SELECT w.name, w.complete_at, w.position, w.id,
-                           (SELECT min(first_seen_at) FROM entry AS e
-                             WHERE e.state = 'pending' AND e.watch_id = w.id) AS oldest_pending_at
+                           (SELECT min(seen) FROM (
+                              SELECT min(first_seen_at) AS seen FROM entry
+                               WHERE state = 'pending' AND attempts = 0 AND watch_id = w.id
+                              UNION ALL
+                              SELECT min(first_seen_at) FROM entry
+                               WHERE state = 'pending' AND attempts > 0 AND watch_id = w.id
+                           )) AS oldest_pending_at
                       FROM watch AS w
                      ORDER BY w.position IS NULL, w.position, w.name
                     """

@@ -73,9 +73,11 @@ CREATE TABLE entry (                     -- one object
     CHECK ((state = 'failed') = (reason IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX entry_due    ON entry (watch_id, lane, due_at) WHERE state = 'pending';
+-- An entry that was refused goes alone, so it waits in a line of its own.
+CREATE INDEX entry_due     ON entry (watch_id, lane, due_at) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX entry_alone   ON entry (watch_id, lane, due_at) WHERE state = 'pending' AND attempts > 0;
 CREATE INDEX entry_claimed ON entry (batch_id) WHERE state = 'claimed';
-CREATE INDEX entry_failed ON entry (watch_id, reason) WHERE state = 'failed';
+CREATE INDEX entry_failed  ON entry (watch_id, reason) WHERE state = 'failed';
 
 CREATE TABLE tally (                     -- so that counts cost nothing
     watch_id INTEGER NOT NULL REFERENCES watch (id),
