@@ -54,7 +54,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     """Make a certificate for `localhost`, its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)  # noqa: DTZ005,TID251 (a certificate needs the real time)
+    now = datetime.now(UTC)  # noqa: TID251 (a certificate needs the real time)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -98,7 +98,7 @@ def server(tmp_path: Path) -> Iterator[Seen]:
             self.end_headers()
             self.wfile.write(content.encode())
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = answer  # noqa: N815 (http.server's names)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

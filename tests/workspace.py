@@ -58,7 +58,8 @@ class Workspace:
         url = self.sandbox.url
         tables = watches or (self.watch(),)
         self.config.write_text(
-            f'[ledger]\npath = "ledger.db"\n[vod]\nendpoint = "{url}"\nregion = "{self.sandbox.region}"\n{vod}\n{more}\n'
+            f'[ledger]\npath = "ledger.db"\n'
+            f'[vod]\nendpoint = "{url}"\nregion = "{self.sandbox.region}"\n{vod}\n{more}\n'
             + "\n".join(f"[[watch]]\n{table}" for table in tables),
             encoding="utf-8",
         )
