@@ -9,6 +9,7 @@ import pytest
 
 from watcher.credentials import Chain, chain
 from watcher.errors import CredentialsMissing
+from watcher.observe.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Home:
             self.get(profile)
         assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.hint}"
         assert caught.value.hint
+        assert redact(f"{caught.value} {caught.value.hint}") == f"{caught.value} {caught.value.hint}"
         return str(caught.value)
 
     def hand_over(self, **files: str) -> None:

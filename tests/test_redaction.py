@@ -41,6 +41,9 @@ NAMED = [
     f"'Proxy-Authorization': 'Basic {AK}'",
     f"OSS {AK}:c2lnbmF0dXJlLW9mLWl0",
     f"x-aliyun-ecs-metadata-token: {AK}",
+    f'cut off: {{"SecurityToken": "{AK}',
+    f"cut off: [('Signature', '{AK}",
+    f"cut off: <AccessKeyId>{AK}",
 ]
 
 
@@ -108,3 +111,16 @@ def test_a_field_named_like_a_secret_is_masked_whole_and_others_inside() -> None
     masked = redact_value(value)
     assert AK not in repr(masked)
     assert masked == {"SecurityToken": MASK, "list": ["Signature=***", 1, None, "SecurityToken=***"], "n": 1.5}
+
+
+def test_a_hostile_text_is_masked_in_time_proportional_to_its_length() -> None:
+    for piece in (
+        "Signature",
+        'Signature="',
+        "Signature%3D%22",
+        "<Signature>",
+        "('Signature', '",
+        "Authorization: ",
+        "://a",
+    ):
+        redact(piece * 3000)

@@ -11,8 +11,8 @@ from watcher.rules.file_url import MAX_FILE_URL_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from watcher.calling import Group
     from watcher.model import Media
-    from watcher.register import Group
 
 
 class Reader(Protocol):

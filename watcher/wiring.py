@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from watcher import credentials
+from watcher.calling import Calling, Group, Policy
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
 from watcher.limits import Isolation, Pace, RateLimit
@@ -16,7 +17,7 @@ from watcher.model import BucketSpec, CallOptions, Entry, Media, ObjectInfo, Sca
 from watcher.observe import logs
 from watcher.observe.redaction import remember
 from watcher.oss import BucketSource, connect
-from watcher.register import Group, Policy, Registering
+from watcher.register import Registering
 from watcher.rehearse import Rehearsal
 from watcher.rules.file_url import FileUrlForm
 from watcher.rules.metadata import Templates
@@ -160,16 +161,19 @@ class App:
             clock=self.clock,
             lowered=lambda rate: logs.emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2)),
         )
-        registering = Registering(
+        policy = self._policy()
+        calling = Calling(
             ledger.queue,
             Isolation(limit),
-            groups=self._groups(),
             describe=self._describe,
             head=self._head,
             clock=self.clock,
             jitter=random.random,
-            policy=self._policy(),
+            policy=policy,
             emit=logs.emit,
+        )
+        registering = Registering(
+            ledger.queue, calling, groups=self._groups(), describe=self._describe, clock=self.clock, policy=policy
         )
         return registering, limit, client.close
 

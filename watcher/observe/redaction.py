@@ -28,15 +28,16 @@ _SPACE: Final = r"(?:\s|%(?:25)*20|\+)"
 _EQUALS: Final = r"(?:=|:|%(?:25)*3[AaDd])"
 _BARE: Final = r"(?:[^\s\"'&<>,;)\]}\\%]|%(?!(?:25)*(?:26|22|27|20|2[Cc]|7[Dd])))+"
 
-_NAMED: Final = re.compile(
+_NAMED: Final = re.compile(  # what was cut off before the closing quote is masked too
     rf"(?P<before>{_BEGIN}(?:{_NAMES}){_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*)"
-    rf"(?:b?(?P<open>{_QUOTE})(?:(?!(?P=open)).)*(?P=open)|{_BARE})",
+    rf"(?:b?(?P<open>{_QUOTE})(?:(?!(?P=open)).)*(?:(?P=open)|\Z)|{_BARE})",
     re.IGNORECASE | re.DOTALL,
 )
 _PAIR: Final = re.compile(  # ('AccessKeyId', 'x'), as in a repr of query parameters
-    rf"(?P<before>[\"'](?:{_NAMES}|(?:proxy-)?authorization)[\"'],\s*)b?(?P<open>[\"']).*?(?P=open)", re.IGNORECASE
+    rf"(?P<before>[\"'](?:{_NAMES}|(?:proxy-)?authorization)[\"'],\s*)b?(?P<open>[\"']).*?(?:(?P=open)|\Z)",
+    re.IGNORECASE | re.DOTALL,
 )
-_ELEMENT: Final = re.compile(rf"(?P<before><(?P<tag>{_NAMES})>).*?(?=</(?P=tag)>)", re.IGNORECASE | re.DOTALL)
+_ELEMENT: Final = re.compile(rf"(?P<before><(?P<tag>{_NAMES})>).*?(?=</(?P=tag)>|\Z)", re.IGNORECASE | re.DOTALL)
 _AUTHORIZATION: Final = re.compile(
     rf"(?P<before>{_BEGIN}(?:proxy-)?authorization{_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*b?{_QUOTE}?)[^\"'\r\n\\]+",
     re.IGNORECASE,

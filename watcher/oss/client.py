@@ -11,7 +11,7 @@ import oss2
 import requests
 from requests.utils import should_bypass_proxies
 
-from watcher.errors import CloudError, WatcherError
+from watcher.errors import AccountRefused, CloudError, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.faults import as_cloud_error
 from watcher.oss.listing import RawPage, answered_at, parse
@@ -130,8 +130,8 @@ class BucketSource:
                 continuation_token=token,
                 max_keys=PAGE_SIZE,
             )
-        except WatcherError:
-            raise
+        except CredentialsMissing as error:  # they were there when the scan began
+            raise AccountRefused(str(error), hint=error.hint) from None
         except (oss2.exceptions.OssError, requests.RequestException, ET.ParseError, *_BAD_BODY) as error:
             raise as_cloud_error(error, bucket=self.bucket) from None
         return answer

@@ -25,6 +25,8 @@ from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from watcher.errors import AccountRefused, CredentialsMissing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -138,13 +140,15 @@ class VodClient:
         """Send a fresh request once; return what came back.
 
         Raises:
-            CredentialsMissing: nothing to sign with; nothing was sent.
+            AccountRefused: there is nothing to sign with any more; nothing was sent.
         """
         request.set_protocol_type(self._protocol)
         request.set_endpoint(self._host)
         self._session.last.exchange = None
         try:
             self._client.do_action_with_exception(request)
+        except CredentialsMissing as error:
+            raise AccountRefused(str(error), hint=error.hint) from None
         except Exception:  # the SDK's verdict; ours is made from the exchange itself
             if self._session.last.exchange is None:  # nothing reached the network
                 raise
