@@ -181,7 +181,7 @@ def test_the_rate_stays_within_the_quota_and_uses_it(workspace: Workspace, sandb
     assert max(sum(1 for at in arrivals if first <= at < first + 1) for first in arrivals) <= 26
 
 
-def test_memory_of_a_changed_object_is_kept(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_an_overwritten_object_is_marked_and_told_once(workspace: Workspace, sandbox: Sandbox) -> None:
     """An overwritten object keeps its media ID, is marked, told once, and not asked for again."""
     sandbox.oss.put(BUCKET, "a.mp4", body=b"one")
     workspace.scan()
@@ -194,3 +194,16 @@ def test_memory_of_a_changed_object_is_kept(workspace: Workspace, sandbox: Sandb
     assert second.json["register_calls"] == 0
     (entry,) = workspace.entries()
     assert (entry["state"], entry["changed"]) == ("registered", True)
+
+
+def test_overwriting_that_is_meant_is_not_told(workspace: Workspace, sandbox: Sandbox) -> None:
+    """`on_overwrite = "ignore"` keeps the mark and saves the line."""
+    workspace.configure(workspace.watch(more='on_overwrite = "ignore"'))
+    sandbox.oss.put(BUCKET, "a.mp4", body=b"one")
+    workspace.scan()
+    sandbox.oss.put(BUCKET, "a.mp4", body=b"two")
+
+    second = workspace.scan()
+
+    assert not [event for event in second.events if event["event"] == "object.changed"]
+    assert second.json["scans"][0]["changed"] == 1

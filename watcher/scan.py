@@ -28,6 +28,7 @@ class Watched:
     source_url: str  # oss://BUCKET/PREFIX
     rules: Rules
     start: Literal["all", "now"] | int  # or an instant, milliseconds since the epoch
+    report_overwritten: bool = True
 
 
 class Records(Protocol):
@@ -131,7 +132,7 @@ class Scan:
         self.report.new += recorded.new
         self.report.changed += len(recorded.changed)
         self.report.excluded = {str(reason): n for reason, n in sorted(self._excluded.items()) if n}
-        for key in recorded.changed:
+        for key in recorded.changed if self._watched.report_overwritten else ():
             self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._source.bucket, key=key)
         self._progress(self.report)
 

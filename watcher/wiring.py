@@ -140,6 +140,7 @@ class App:
             source_url=f"oss://{watch.bucket}/{watch.prefix}",
             rules=self._rules[name],
             start=watch.start,
+            report_overwritten=watch.on_overwrite == "report",
         )
 
     def _registering(self, ledger: Ledger) -> tuple[Registering, RateLimit, Callable[[], None]]:
