@@ -24,6 +24,7 @@ SECRET = "S3cr3t+Key/With=Signs12345678"
 AK = "LTAI5tExampleKeyId01"
 DESIGNED = {
     "scan.started",
+    "scan.progress",
     "scan.finished",
     "scan.incomplete",
     "object.changed",

@@ -207,3 +207,15 @@ def test_overwriting_that_is_meant_is_not_told(workspace: Workspace, sandbox: Sa
 
     assert not [event for event in second.events if event["event"] == "object.changed"]
     assert second.json["scans"][0]["changed"] == 1
+
+
+def test_a_long_listing_is_not_mute_and_holds_one_page(workspace: Workspace, sandbox: Sandbox) -> None:
+    """A line every hundred pages."""
+    workspace.configure(workspace.watch(more='include = ["*.mov"]'))
+    sandbox.oss.fill(BUCKET, [f"{i:06}.mp4" for i in range(100_500)])
+
+    done = workspace.scan()
+
+    assert [event["listed"] for event in done.events if event["event"] == "scan.progress"] == [100_000]
+    assert done.json["scans"][0]["excluded"] == {"include": 100_500}
+    assert done.json["scans"][0]["list_calls"] == 101

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
+    from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page, ScanReport
 
 
 class Source(Protocol):
@@ -65,6 +65,18 @@ class Clock(Protocol):
 
     def wait(self, seconds: float) -> bool:
         """Wait; return True at once when, or as soon as, the process was asked to stop."""
+        ...
+
+
+class Progress(Protocol):
+    """Somebody who watches the work go on."""
+
+    def listed(self, scan: ScanReport) -> None:
+        """Learn how far a scan is, after each page."""
+        ...
+
+    def registered(self, n: int) -> None:
+        """Learn how many entries were registered so far, after each call."""
         ...
 
 

@@ -50,6 +50,7 @@ class Registering:
         describe: Callable[[Entry], Media],
         clock: Clock,
         policy: Policy,
+        progress: Callable[[int], None],  # told how many were registered so far
     ) -> None:
         self._queue = queue
         self.calling = calling
@@ -57,6 +58,7 @@ class Registering:
         self._describe = describe
         self._clock = clock
         self._policy = policy
+        self._progress = progress
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
@@ -130,3 +132,4 @@ class Registering:
         report.registered += settled.registered
         report.already_registered += settled.already_registered
         report.failed += len(settled.failed)
+        self._progress(report.registered)

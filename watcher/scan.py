@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3  # of one page
 _RETRY_S = 1.0
+_PAGES_BETWEEN_LINES = 100  # a listing of millions must not be mute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,15 @@ class Scan:
         for key in recorded.changed if self._watched.report_overwritten else ():
             self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._source.bucket, key=key)
         self._progress(self.report)
+        if self.report.list_calls % _PAGES_BETWEEN_LINES == 0:
+            report = self.report
+            self._emit(
+                logs.SCAN_PROGRESS,
+                watch=report.watch,
+                listed=report.listed,
+                new=report.new,
+                list_calls=report.list_calls,
+            )
 
     def _decide(
         self, listed: ObjectInfo, now_ms: int, start_ms: int | None, earlier: list[tuple[Rules, int | None]]

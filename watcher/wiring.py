@@ -13,7 +13,7 @@ from watcher.calling import Calling, Group, Policy
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
 from watcher.limits import Isolation, Pace, RateLimit
-from watcher.model import BucketSpec, CallOptions, Entry, Media, ObjectInfo, ScanReport, WatchSpec
+from watcher.model import BucketSpec, CallOptions, Entry, Media, ObjectInfo, WatchSpec
 from watcher.observe import logs
 from watcher.observe.redaction import remember
 from watcher.oss import BucketSource, connect
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watcher.config import Config, Watch
+    from watcher.ports import Progress
     from watcher.scan import Records
 
 MAX_QUERY_BYTES = 8_000  # of encoded RegisterMetadatas, when they travel in the URL
@@ -65,7 +66,7 @@ class App:
         """Give the signals back."""
         self.clock.close()
 
-    def turn(self, progress: Callable[[ScanReport, int], None]) -> TurnReport:
+    def turn(self, progress: Progress) -> TurnReport:
         """Take one turn; register only if no other process does.
 
         Raises:
@@ -79,11 +80,10 @@ class App:
                 logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
             if ledger.intake.adopt(self._bucket_specs(), self._watch_specs(), config_path=str(self.config.path)):
                 ledger.intake.reassign(self._owner, now_ms=self.clock.now_ms())
-            registering, limit, close = self._registering(ledger) if owner else (None, None, _nothing)
-            done = registering.report if registering else None
+            registering, limit, close = self._registering(ledger, progress) if owner else (None, None, _nothing)
             try:
                 report = take_turn(
-                    self._scans(ledger.intake, lambda scan: progress(scan, done.registered if done else 0)),
+                    self._scans(ledger.intake, progress),
                     registering,
                     clock=self.clock,
                     pending=ledger.queue.pending,
@@ -95,9 +95,7 @@ class App:
             report.registering_pid = None if owner else lock.owner_pid()
         return report
 
-    def rehearse(
-        self, progress: Callable[[ScanReport, int], None], show: Callable[[str, str], None]
-    ) -> tuple[TurnReport, Rehearsal]:
+    def rehearse(self, progress: Progress, show: Callable[[str, str], None]) -> tuple[TurnReport, Rehearsal]:
         """List and decide for real, write nothing; return what was listed and what would be done."""
         self._credentials.get()
         with LedgerReader(self.config.ledger_path) as reader:
@@ -106,7 +104,7 @@ class App:
             )
             rehearsal.begin()
             report = take_turn(
-                self._scans(rehearsal, lambda scan: progress(scan, 0)),
+                self._scans(rehearsal, progress),
                 None,
                 clock=self.clock,
                 pending=lambda: sum(row.pending + row.claimed for row in reader.status()),
@@ -114,7 +112,7 @@ class App:
             )
         return report, rehearsal
 
-    def _scans(self, records: Records, progress: Callable[[ScanReport], None]) -> list[Scan]:
+    def _scans(self, records: Records, progress: Progress) -> list[Scan]:
         names = list(self._watches)
         return [
             Scan(
@@ -128,7 +126,7 @@ class App:
                 records=records,
                 clock=self.clock,
                 emit=logs.emit,
-                progress=progress,
+                progress=progress.listed,
             )
             for name in self._chosen
         ]
@@ -143,7 +141,7 @@ class App:
             report_overwritten=watch.on_overwrite == "report",
         )
 
-    def _registering(self, ledger: Ledger) -> tuple[Registering, RateLimit, Callable[[], None]]:
+    def _registering(self, ledger: Ledger, progress: Progress) -> tuple[Registering, RateLimit, Callable[[], None]]:
         vod = self.config.vod
         client = VodClient(
             region=vod.region,
@@ -174,7 +172,13 @@ class App:
             emit=logs.emit,
         )
         registering = Registering(
-            ledger.queue, calling, groups=self._groups(), describe=self._describe, clock=self.clock, policy=policy
+            ledger.queue,
+            calling,
+            groups=self._groups(),
+            describe=self._describe,
+            clock=self.clock,
+            policy=policy,
+            progress=progress.registered,
         )
         return registering, limit, client.close
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from io import TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from watcher.errors import ConfigError
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
     from watcher.config import Config
 
 _SEARCHED = (Path("config/watcher.toml"), Path("/etc/oss-vod-watcher/watcher.toml"))
+
+
+class _Stderr(TextIOBase):
+    """Whatever stderr is at the moment: a live line on a terminal puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def fileno(self) -> int:
+        return sys.__stderr__.fileno() if sys.__stderr__ else -1
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +80,6 @@ class Invocation:
         logs.configure(
             format=self.log_format or log_format,
             level=self.log_level or level,
-            stream=sys.stderr,
+            stream=cast("TextIO", _Stderr()),
             quiet=self.quiet,
         )

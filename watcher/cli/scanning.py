@@ -11,6 +11,8 @@ from watcher.cli.output import output_format_option, printable, table, to_json
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from watcher.cli.invocation import Invocation
     from watcher.model import ScanReport
     from watcher.turn import TurnReport
@@ -34,10 +36,13 @@ def scan(invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], out
     for name in watches:
         if name not in known:
             raise UsageError(f'there is no watch "{name}"', hint=f"Configured are: {', '.join(known)}.")
-    with App(config, watches=watches or tuple(known)) as app, _Progress(quiet=invocation.quiet) as progress:
+    with (
+        App(config, watches=watches or tuple(known)) as app,
+        _Progress(wanted=not invocation.quiet and not dry_run) as progress,
+    ):
         if dry_run:
             return _rehearse(app, output_format, progress)
-        report = app.turn(progress.show)
+        report = app.turn(progress)
     _print(report, output_format)
     return _conclude(app, report)
 
@@ -114,7 +119,7 @@ def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
         if output_format == "table":
             click.echo(f"would register oss://{bucket}/{printable(key)}")
 
-    report, would = app.rehearse(progress.show, show)
+    report, would = app.rehearse(progress, show)
     seconds = round(would.would_call / app.config.vod.calls_per_second, 3)
     if output_format == "table":
         _print_scans(report.scans)
@@ -134,25 +139,39 @@ def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
 
 
 class _Progress:
-    """A live line on a terminal; nothing elsewhere, where log lines tell."""
+    """A live line on a terminal; elsewhere the log tells."""
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._wanted = not quiet and sys.stderr.isatty()
+    def __init__(self, *, wanted: bool) -> None:
+        self._live: Live | None = None
+        self._listed = self._registered = ""
+        if wanted and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+            from rich.spinner import Spinner
+
+            self._spinner = Spinner("dots")
+            self._live = Live(console=Console(stderr=True), transient=True, redirect_stdout=False)
 
     def __enter__(self) -> Self:
-        if self._wanted:
-            from rich.console import Console
-            from rich.status import Status
-
-            self._status = Status("listing", console=Console(stderr=True))
-            self._status.start()
+        if self._live:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._wanted:
-            self._status.stop()
+        if self._live:
+            self._live.stop()
 
-    def show(self, scan: ScanReport, registered: int) -> None:
-        """Tell how far listing and registering are."""
-        if self._wanted:
-            self._status.update(f"{scan.watch}: listed {scan.listed:,}, new {scan.new:,}, registered {registered:,}")
+    def listed(self, scan: ScanReport) -> None:
+        """See `ports.Progress.listed`."""
+        self._listed = f"{scan.watch}: listed {scan.listed:,}, new {scan.new:,}"
+        self._show()
+
+    def registered(self, n: int) -> None:
+        """See `ports.Progress.registered`."""
+        self._registered = f"registered {n:,}"
+        self._show()
+
+    def _show(self) -> None:
+        if self._live:
+            self._spinner.update(text=", ".join(filter(None, (self._listed, self._registered))))
+            self._live.update(self._spinner)

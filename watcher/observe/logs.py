@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Renderer = Callable[[Any, str, Fields], str]
 
 SCAN_STARTED: Final = "scan.started"
+SCAN_PROGRESS: Final = "scan.progress"
 SCAN_FINISHED: Final = "scan.finished"
 SCAN_INCOMPLETE: Final = "scan.incomplete"
 OBJECT_CHANGED: Final = "object.changed"
@@ -57,6 +58,9 @@ EVENTS: Final = {
     event.name: event
     for event in (
         Event(SCAN_STARTED, _INFO, ("watch", "source"), "A listing began."),
+        Event(
+            SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."
+        ),
         Event(SCAN_FINISHED, _INFO, (*_COUNTS, "note"), "A listing was complete.", "none for three schedules"),
         Event(SCAN_INCOMPLETE, _WARNING, ("reason", *_COUNTS), "A listing was cut short.", "three in a row"),
         Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
