@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 
 HOUR = 3_600_000
 NOW = 1_800_000_000_000
+
+
+def sleep(seconds: float) -> bool:
+    """Wait for real, and never be asked to stop."""
+    return threading.Event().wait(seconds)
+
+
 FORM = "https://{bucket}.oss-{region}.aliyuncs.com/{key}"
 
 
@@ -44,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    with ProcessLock(path) as lock, Ledger(path, lock) as opened:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as opened:
         adopt(opened)
         yield opened
 
@@ -160,11 +169,11 @@ def test_fresh_entries_overtake_a_backfill(ledger: Ledger) -> None:
 
 
 def test_claims_of_a_dead_process_go_back_in_line(path: Path) -> None:
-    with ProcessLock(path) as lock, Ledger(path, lock) as first:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as first:
         adopt(first)
         record(first, obj("a"), obj("b"))
         claim(first, most=1)
-    with ProcessLock(path) as lock, Ledger(path, lock) as second:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as second:
         assert second.queue.recover(now_ms=NOW) == 1
         assert second.queue.recover(now_ms=NOW) == 0
         assert keys(claim(second)) == ["a", "b"]
@@ -267,15 +276,58 @@ def test_a_foreign_database_and_a_newer_ledger_are_refused(path: Path, tmp_path:
         db.execute("CREATE TABLE t (x)")
     db.close()
     with ProcessLock(foreign) as lock, pytest.raises(LedgerUntrusted, match="not a ledger"):
-        Ledger(foreign, lock)
+        Ledger(foreign, lock, wait=sleep)
     with sqlite3.connect(path) as db:
         db.execute(
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('oss-vod-watcher', '9999_x', '')"
         )
     db.close()
     with ProcessLock(path) as lock, pytest.raises(LedgerUntrusted, match="newer version"):
-        Ledger(path, lock)
+        Ledger(path, lock, wait=sleep)
     with pytest.raises(LedgerUntrusted, match="newer version"):
+        LedgerReader(path)
+
+
+def older(path: Path) -> None:
+    """Make a ledger of before the first migration."""
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA application_id = {0x4F565731}")
+        db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+
+
+def opened(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+
+
+def test_two_processes_that_find_an_older_ledger_at_once_both_go_on(tmp_path: Path) -> None:
+    for n in range(5):
+        path = tmp_path / f"{n}.db"
+        older(path)
+        both = [multiprocessing.get_context("spawn").Process(target=opened, args=(path,)) for _ in range(2)]
+        for process in both:
+            process.start()
+        for process in both:
+            process.join()
+        assert [process.exitcode for process in both] == [0, 0]
+
+
+def test_an_older_ledger_in_use_by_another_version_names_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    older(path)
+    with ProcessLock(path) as theirs, ProcessLock(path) as ours:
+        theirs.try_acquire()
+        waited: list[float] = []
+
+        def note(seconds: float) -> bool:
+            waited.append(seconds)
+            return False
+
+        with pytest.raises(LedgerUntrusted, match=str(theirs.owner_pid())):
+            Ledger(path, ours, wait=note)
+    assert round(sum(waited)) == 10
+    with pytest.raises(LedgerUntrusted, match="older version"):
         LedgerReader(path)
 
 

@@ -74,7 +74,7 @@ class App:
         """
         path = self.config.ledger_path
         self._credentials.get()  # absent credentials are told before anything is touched
-        with ProcessLock(path) as lock, Ledger(path, lock) as ledger:
+        with ProcessLock(path) as lock, Ledger(path, lock, wait=self.clock.wait) as ledger:
             owner = lock.try_acquire()
             if owner and (recovered := ledger.queue.recover(now_ms=self.clock.now_ms())):
                 logs.emit(logs.LEDGER_RECOVERED, entries=recovered)

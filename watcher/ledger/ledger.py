@@ -10,6 +10,7 @@ from watcher.ledger.queue import Queue
 from watcher.ledger.transactions import Transactions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from watcher.ledger.lock import ProcessLock
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class Ledger:
     """Open for writing; shared by all threads of the process."""
 
-    def __init__(self, path: Path, lock: ProcessLock) -> None:
-        self._transactions = Transactions(path, open_for_writing(path, lock))
+    def __init__(self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool]) -> None:
+        self._transactions = Transactions(path, open_for_writing(path, lock, wait))
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
 

@@ -13,12 +13,13 @@ from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherEr
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from watcher.ledger.lock import ProcessLock
 
 BUSY_TIMEOUT_S = 30.0
+_MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
 RESTORE = (
     "Restore a backup of the ledger, or move the file away and run `oss-vod-watcher ledger init`: "
     "every file is then asked again, and VOD answers with the media IDs it already has."
@@ -140,11 +141,11 @@ def _refuse_network_file_system(folder: Path) -> None:
         )
 
 
-def open_for_writing(path: Path, lock: ProcessLock) -> sqlite3.Connection:
+def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool]) -> sqlite3.Connection:
     """Open the ledger, migrated to this version.
 
     Raises:
-        LedgerUntrusted: missing, empty, foreign, damaged, newer, or old while `lock` is taken elsewhere.
+        LedgerUntrusted: missing, empty, foreign, damaged, newer, or old while `lock` is taken elsewhere for 10 s.
         MachineFailed: it cannot be read or written.
     """
     recognise(path)
@@ -157,7 +158,7 @@ def open_for_writing(path: Path, lock: ProcessLock) -> sqlite3.Connection:
         connection = _connect(path)
         try:
             _check_identity(path, connection)
-            _migrate(path, connection, lock)
+            _migrate(path, connection, lock, wait)
         except BaseException:
             connection.close()
             raise
@@ -248,18 +249,24 @@ def _check_identity(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
-def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock) -> None:
+def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait: Callable[[float], bool]) -> None:
+    """Bring an older schema up to date, one process at a time; wait a while for another that is at it."""
     database = Database(connection)
-    if not MIGRATIONS.pending(database):
-        return
     was_held = lock.held
-    if not lock.try_acquire():
+    for _ in range(_MIGRATION_POLLS):
+        if not MIGRATIONS.pending(database):
+            return
+        if lock.try_acquire():
+            break
+        if wait(_MIGRATION_POLL_S):
+            break
+    if not lock.held:
         raise LedgerUntrusted(
             f"the ledger {path} must be migrated, and process {lock.owner_pid()} of another version is using it",
-            hint=f"Stop or restart process {lock.owner_pid()}, then run the command again.",
+            hint=f"Restart process {lock.owner_pid()} with this version, then run the command again.",
         )
     try:
-        MIGRATIONS.apply(database)
+        MIGRATIONS.apply(database)  # applies what is still pending: another process may have been quicker
     finally:
         if not was_held:
             lock.release()
