@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from watcher.ledger.transactions import add_to_tally
 from watcher.model import Accepted, Claim, Entry, Lane, Refused, Settled, Unknown
+from watcher.rules.batching import MAX_ITEMS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from watcher.ledger.transactions import Transactions
     from watcher.model import Failure, Settlement
 
-MAX_BATCH = 10
 _COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.lane"
 
 
@@ -148,7 +148,7 @@ class _Totals:
 def _due(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_ms: int, horizon_ms: int) -> list[Entry]:
     """Return up to ten entries that one call may carry, or the one that must go alone."""
     for when, at in (("e.due_at <= ?", now_ms), ("e.due_at > ?", horizon_ms)):
-        together = _first(db, bucket, watches, f"e.attempts = 0 AND {when}", at, limit=MAX_BATCH)
+        together = _first(db, bucket, watches, f"e.attempts = 0 AND {when}", at, limit=MAX_ITEMS)
         alone = _first(db, bucket, watches, f"e.attempts > 0 AND {when}", at, limit=1)
         if alone and (not together or alone[0][:2] < together[0][:2]):
             return [alone[0][2]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import oss2
@@ -14,7 +13,7 @@ from requests.utils import should_bypass_proxies
 from watcher.errors import AccountRefused, CloudError, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.faults import as_cloud_error
-from watcher.oss.listing import RawPage, answered_at, parse
+from watcher.oss.listing import RawPage, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 TIMEOUT_S = 15
+_BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
@@ -69,12 +69,7 @@ def connect(
         connect_timeout=TIMEOUT_S,
         region=region,
         proxies={} if bypassed else dict(proxies),
-        is_path_style=_is_local(endpoint),
     )
-
-
-def _is_local(endpoint: str) -> bool:
-    return urlsplit(endpoint).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 class BucketSource:
@@ -132,7 +127,7 @@ class BucketSource:
             )
         except CredentialsMissing as error:  # they were there when the scan began
             raise AccountRefused(str(error), hint=error.hint) from None
-        except (oss2.exceptions.OssError, requests.RequestException, ET.ParseError, *_BAD_BODY) as error:
+        except (oss2.exceptions.OssError, requests.RequestException, *_BAD_BODY) as error:
             raise as_cloud_error(error, bucket=self.bucket) from None
         return answer
 
@@ -141,8 +136,3 @@ class BucketSource:
         keys = [listed.key for listed in page.objects]
         if keys and (keys[0] <= start_after or any(a >= b for a, b in pairwise(keys))):
             raise CloudError(f"the listing of bucket {self.bucket} is out of order after {start_after!r}")
-
-
-_BAD_BODY = (ValueError, KeyError, TypeError, RuntimeError)
-
-__all__ = ["PAGE_SIZE", "BucketSource", "answered_at", "connect"]

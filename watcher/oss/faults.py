@@ -44,7 +44,7 @@ def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
         return _answered(error, bucket)
     if isinstance(error, requests.RequestException):
         return _no_answer(error, bucket)
-    if isinstance(error, (ET.ParseError, ValueError, RuntimeError)):
+    if isinstance(error, (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)):
         return CloudError(
             f"OSS answered for bucket {bucket} with a body that is no listing ({type(error).__name__})",
             hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",
