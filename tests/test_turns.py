@@ -104,6 +104,7 @@ def test_from_now_on_means_the_clock_of_oss_and_is_remembered(workspace: Workspa
     assert first.json["scans"][0]["excluded"] == {"before_start": 1}
 
     sandbox.oss.put(BUCKET, "new.mp4", modified_at=then + timedelta(seconds=5))
+    sandbox.clock_offset_s = 60  # later: "now" has passed, and still means the first answer
     second = workspace.scan()
 
     assert second.json["registered"] == 1
