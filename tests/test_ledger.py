@@ -58,8 +58,8 @@ def ledger(path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> bool:
-    return ledger.intake.adopt(
+def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> None:
+    ledger.intake.adopt(
         [BucketSpec(name="b", region="cn-shanghai", file_url=form, encoding="percent")],
         [WatchSpec(name=name, bucket="b", prefix="", rules=rules) for name in names or ("w",)],
         config_path="watcher.toml",
@@ -67,7 +67,7 @@ def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> b
 
 
 def record(ledger: Ledger, *objects: ObjectInfo, watch: str = "w", now: int = NOW) -> tuple[int, tuple[str, ...]]:
-    recorded = ledger.intake.record(watch, objects, oss_now_ms=now, now_ms=now)
+    recorded = ledger.intake.record(watch, objects, oss_now_ms=now, now_ms=now, began_ms=now)
     return recorded.new, recorded.changed
 
 
@@ -155,7 +155,7 @@ def test_nothing_is_claimed_before_it_is_due_unless_a_clock_ran_ahead(ledger: Le
     record(ledger, obj("a"))
     settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), Unknown(message="?"), due_at=NOW + 1000)
     assert claim(ledger) is None
-    assert ledger.queue.next_due_at(["w"]) == NOW + 1000
+    assert ledger.queue.next_due_at("b", ["w"]) == NOW + 1000
     assert keys(claim(ledger, now=NOW - 2 * HOUR)) == ["a"]
 
 
@@ -228,7 +228,7 @@ def test_pending_entries_follow_the_rules_and_wait_if_none_selects_them(ledger: 
 
 def test_the_form_of_file_urls_cannot_change_once_a_file_was_sent(ledger: Ledger) -> None:
     record(ledger, obj("a"))
-    assert not adopt(ledger, form="https://{bucket}.example.com/{key}")  # nothing sent yet: allowed
+    adopt(ledger, form="https://{bucket}.example.com/{key}")  # nothing sent yet: allowed
     adopt(ledger)
     claim(ledger)
     with pytest.raises(ConfigError, match="second media"):

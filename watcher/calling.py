@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import AccountRefused, BucketRefused, CloudError
+from watcher.errors import AccountRefused, BucketRefused, CloudError, Throttled
 from watcher.model import (
     Accepted,
     BatchResult,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from watcher.ports import Clock, Registrar
 
+_LONGEST_REST_S = 60.0
 _UNREACHABLE = 3  # calls in a row without a trustworthy answer: from then on one at a time, and rests between them
 
 
@@ -91,7 +92,8 @@ class Calling:
         self._emit = emit
         self._noting = threading.Lock()
         self._streak = 0  # calls in a row without a trustworthy answer
-        self._silent_since = 0.0  # the first of them
+        self._silent_since: float | None = None  # the first call that was not answered, or throttled
+        self._silent_at = float("-inf")  # the last of `_streak`
         self._resting_until = 0.0
         self._doubt: CloudError | None = None  # what the last of them said
         self._account: CloudError | None = None
@@ -119,7 +121,8 @@ class Calling:
 
     def open_to(self, bucket: str) -> bool:
         """Tell whether calls for `bucket` make sense in this run."""
-        silent_s = self._clock.monotonic() - self._silent_since if self._streak else 0.0
+        since = self._silent_since
+        silent_s = 0.0 if since is None else self._clock.monotonic() - since
         return not self._account and bucket not in self._buckets and silent_s <= self._policy.patience_s
 
     def carry_out(self, group: Group, claim: Claim) -> Settled:
@@ -127,49 +130,61 @@ class Calling:
         media = [self._describe(entry) for entry in claim.entries]
         if too_long(media[0]):
             return self._settle(claim, media, BatchResult(outcomes={item.key: _unsendable(item) for item in media}))
+        began = self._clock.monotonic()
         try:
             result = self._registrar.register(media, group.options)
         except CloudError as error:
-            self._note_error(group, error)
+            self._note_error(group, error, began)
             result = BatchResult(outcomes={item.key: Unknown(message=str(error)) for item in media})
             retry_after_ms = int(error.retry_after_s * 1000)
             delay = 0 if isinstance(error, (AccountRefused, BucketRefused)) else self._delay(retry_after_ms)
             return self._settle(claim, media, result, delay=delay)
-        self._note_answer(result)
+        self._note_answer(group, result, began)
         if len(media) == 1:
             result = self._with_reason(claim.entries[0], result)
         return self._settle(claim, media, result, delay=self._delay(0))
 
-    def _note_answer(self, result: BatchResult) -> None:
+    def _note_answer(self, group: Group, result: BatchResult, began: float) -> None:
         """Note whether an answer could be trusted: one outcome that is not unknown is enough."""
+        if isinstance(result.error, CloudError):
+            self._note_error(group, result.error, began)
+            return
         doubts = [outcome.message for outcome in result.outcomes.values() if isinstance(outcome, Unknown)]
         with self._noting:
             if len(doubts) == len(result.outcomes):
-                self._note_silence(CloudError(doubts[0], hint="The files are asked again; VOD registers each once."))
+                hint = "The files are asked again; VOD registers each once."
+                self._note_silence(CloudError(doubts[0], hint=hint), began)
             else:
-                self._streak, self._doubt = 0, None
+                self._streak, self._silent_since, self._doubt = 0, None, None
 
-    def _note_error(self, group: Group, error: CloudError) -> None:
+    def _note_error(self, group: Group, error: CloudError, began: float) -> None:
         """Note whom an error stops."""
         with self._noting:
             if isinstance(error, AccountRefused):
                 self._account = error
             elif isinstance(error, BucketRefused):
                 self._buckets[group.bucket] = error
+            elif isinstance(error, Throttled):  # an answer, and the rate is lowered already
+                self._streak, self._doubt = 0, error
+                self._silent_since = began if self._silent_since is None else self._silent_since
             else:
-                self._note_silence(error)
+                self._note_silence(error, began)
 
-    def _note_silence(self, doubt: CloudError) -> None:
+    def _note_silence(self, doubt: CloudError, began: float) -> None:
+        """Count calls that were under way together as one."""
         now = self._clock.monotonic()
-        self._silent_since = self._silent_since if self._streak else now
-        self._streak += 1
+        if began >= self._silent_at:
+            self._streak += 1
+            self._silent_at = now
+            rest_s = min(_LONGEST_REST_S, self._delay(int(doubt.retry_after_s * 1000)) / 1000)
+            self._resting_until = now + rest_s
+        self._silent_since = began if self._silent_since is None else self._silent_since
         self._doubt = doubt
-        self._resting_until = now + self._delay(int(doubt.retry_after_s * 1000)) / 1000
 
-    def _delay(self, retry_after_ms: int) -> int:
+    def _delay(self, retry_after_ms: int, *, attempts: int = 0) -> int:
         """Return how long to wait before the next attempt, in milliseconds."""
         return delay_ms(
-            max(1, self._streak),
+            max(1, self._streak, attempts),
             first_ms=self._policy.first_delay_ms,
             max_ms=self._policy.max_delay_ms,
             jitter=self._jitter(),
@@ -202,8 +217,7 @@ class Calling:
                 Settlement(
                     entry=entry,
                     outcome=result.outcomes[entry.key],
-                    # A first refusal says nothing of the object yet: alone, and at once.
-                    due_at=now_ms if _first_refusal(entry, result) else now_ms + delay,
+                    due_at=now_ms + (self._after_refusal(entry) if _is_refused(entry, result) else delay),
                 )
                 for entry in claim.entries
             ],
@@ -213,6 +227,10 @@ class Calling:
         )
         self._tell(claim, media, result, settled)
         return settled
+
+    def _after_refusal(self, entry: Entry) -> int:
+        """Return the delay after a refusal; the first says nothing of the object yet: alone, and at once."""
+        return self._delay(0, attempts=entry.attempts) if entry.attempts else 0
 
     def _tell(self, claim: Claim, media: Sequence[Media], result: BatchResult, settled: Settled) -> None:
         urls = {item.key: item.file_url for item in media}
@@ -243,8 +261,8 @@ class Calling:
             )
 
 
-def _first_refusal(entry: Entry, result: BatchResult) -> bool:
-    return not entry.attempts and isinstance(result.outcomes[entry.key], Refused)
+def _is_refused(entry: Entry, result: BatchResult) -> bool:
+    return isinstance(result.outcomes[entry.key], Refused)
 
 
 def too_long(item: Media) -> bool:

@@ -103,17 +103,22 @@ class Isolation:
 
     def _halves(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         outcomes: dict[str, Outcome] = {}
-        request_id = ""
+        request_id, error = "", None
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
-            try:
-                result = self.register(half, options)
-            except CloudError as error:  # what the other half came to must not be lost with it
-                outcomes |= {media.key: Unknown(message=str(error)) for media in half}
-            else:
+            if error is None:
+                result = self._half(half, options)
+                request_id, error = result.request_id or request_id, result.error
                 outcomes |= result.outcomes
-                request_id = result.request_id or request_id
-        return BatchResult(outcomes=outcomes, request_id=request_id)
+            else:  # it would meet the same error
+                outcomes |= {media.key: Unknown(message=str(error)) for media in half}
+        return BatchResult(outcomes=outcomes, request_id=request_id, error=error)
+
+    def _half(self, half: Sequence[Media], options: CallOptions) -> BatchResult:
+        try:
+            return self.register(half, options)
+        except CloudError as error:  # what the other half came to must not be lost with it
+            return BatchResult(outcomes={media.key: Unknown(message=str(error)) for media in half}, error=error)
 
 
 def _final(refusal: CallRefused) -> Refused:

@@ -162,6 +162,7 @@ class BatchResult:
 
     outcomes: dict[str, Outcome]
     request_id: str = ""
+    error: Exception | None = None  # what kept a part of the items from being asked
 
 
 @dataclass(slots=True, kw_only=True)
@@ -273,10 +274,10 @@ class WatchStatus:
     """One watch as `status` shows it (design 4.1)."""
 
     watch: str
-    pending: int
-    claimed: int
-    registered: int
-    failed: int
-    changed: int
-    oldest_pending_at: int | None  # first_seen_at, milliseconds since the epoch
-    last_complete_scan_at: int | None  # milliseconds since the epoch
+    pending: int = 0
+    claimed: int = 0
+    registered: int = 0
+    failed: int = 0
+    changed: int = 0
+    oldest_pending_at: int | None = None  # first_seen_at, milliseconds since the epoch
+    last_complete_scan_at: int | None = None  # milliseconds since the epoch

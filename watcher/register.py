@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watcher.calling import Calling, Group, Policy
+    from watcher.errors import CloudError
     from watcher.ports import Clock
 
 _POLL_S = 0.05  # how often a run with nothing due looks for what the listing found meanwhile
@@ -33,7 +34,7 @@ class Queue(Protocol):
         """Commit entries as claimed; see `ledger.queue`."""
         ...
 
-    def next_due_at(self, watches: Sequence[str]) -> int | None:
+    def next_due_at(self, bucket: str, watches: Sequence[str]) -> int | None:
         """Return when the next pending entry is due; see `ledger.queue`."""
         ...
 
@@ -87,7 +88,7 @@ class Registering:
 
     def _wait_for_more(self) -> bool:
         """Wait for the next attempt if it is near; return False if it makes no sense to."""
-        next_due_at = self._queue.next_due_at([watch for group in self._open_groups() for watch in group.watches])
+        next_due_at = self._next_due_at(self._open_groups())
         if next_due_at is None:
             return False
         until_s = (next_due_at - self._clock.now_ms()) / 1000
@@ -95,6 +96,16 @@ class Registering:
             return False
         self._clock.wait(min(max(until_s, _POLL_S), 1.0))
         return True
+
+    def _next_due_at(self, groups: Sequence[Group]) -> int | None:
+        found = [self._queue.next_due_at(group.bucket, group.watches) for group in groups]
+        return min((due_at for due_at in found if due_at is not None), default=None)
+
+    @property
+    def error(self) -> CloudError | None:
+        """What stopped calls; or why none was answered at the end, if entries wait because of that."""
+        waiting = self._next_due_at(self._groups) is not None
+        return self.calling.error if self.calling.halted or waiting else None
 
     def _open_groups(self) -> list[Group]:
         return [group for group in self._groups if self.calling.open_to(group.bucket)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from watcher.model import Entry, ObjectInfo, Recorded
@@ -26,8 +27,8 @@ class Reader(Protocol):
         """Return the keys that a scan would put in line."""
         ...
 
-    def waiting(self, watches: Sequence[str]) -> Iterator[Entry]:
-        """Yield the entries that are in line already."""
+    def waiting(self) -> Iterator[Entry]:
+        """Yield the entries that are in line already, or wait for a watch to select them."""
         ...
 
 
@@ -39,18 +40,21 @@ class Rehearsal:
         reader: Reader,
         *,
         groups: Sequence[Group],
+        owner: Callable[[str, str, int], str | None],
         describe: Callable[[Entry], Media],
         max_bytes: int | None,
         show: Callable[[str, str], None],
     ) -> None:
         self._reader = reader
         self._group_of = {watch: group for group in groups for watch in group.watches}
+        self._owner = owner  # of a waiting entry: (bucket, key, size_bytes) -> watch
         self._describe = describe
         self._max_bytes = max_bytes
         self._show = show  # told (bucket, key) of all that would be registered
         self._open: dict[Group, list[Media]] = {}
         self._calls = 0
         self.would_register = 0
+        self.too_long = 0  # objects that would become failed without a call
 
     @property
     def would_call(self) -> int:
@@ -59,8 +63,10 @@ class Rehearsal:
 
     def begin(self) -> None:
         """Count what is in line already."""
-        for entry in self._reader.waiting(list(self._group_of)):
-            self._add(entry)
+        for entry in self._reader.waiting():
+            watch = self._owner(entry.bucket, entry.key, entry.size_bytes)
+            if watch in self._group_of:
+                self._add(replace(entry, watch=watch))
 
     def start_of(self, source: str) -> int | None:
         """See `scan.Records`."""
@@ -69,7 +75,7 @@ class Rehearsal:
     def remember_start(self, source: str, start_at: int) -> None:
         """Remember nothing."""
 
-    def record(self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int) -> Recorded:  # noqa: ARG002 (the port's)
+    def record(self, watch: str, objects: Sequence[ObjectInfo], **_when: int) -> Recorded:
         """Count what a scan would put in line."""
         bucket = self._group_of[watch].bucket
         new = self._reader.would_be_new(bucket, objects)
@@ -94,6 +100,7 @@ class Rehearsal:
     def _add(self, entry: Entry) -> None:
         media = self._describe(entry)
         if len(media.file_url.encode()) > MAX_FILE_URL_BYTES:
+            self.too_long += 1
             return
         self.would_register += 1
         self._show(entry.bucket, entry.key)

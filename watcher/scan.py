@@ -43,7 +43,9 @@ class Records(Protocol):
         """Remember it."""
         ...
 
-    def record(self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int) -> Recorded:
+    def record(
+        self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int, began_ms: int
+    ) -> Recorded:
         """Write down one page of selected objects."""
         ...
 
@@ -74,11 +76,12 @@ class Scan:
         self._emit = emit
         self._progress = progress
         self._excluded: Counter[Excluded] = Counter()
+        self._began_ms = 0
         self.report = ScanReport(watch=watched.name)
 
     def run(self) -> ScanReport:
         """List everything, record what is selected, and say whether the listing was complete."""
-        began = self._clock.monotonic()
+        began, self._began_ms = self._clock.monotonic(), self._clock.now_ms()
         self._emit(logs.SCAN_STARTED, watch=self._watched.name, source=self._watched.source_url)
         started_at = 0
         try:
@@ -127,7 +130,9 @@ class Scan:
                 self._excluded[reason] += 1
                 self._emit(logs.OBJECT_EXCLUDED, watch=self._watched.name, key=listed.key, reason=str(reason))
         self._excluded[Excluded.KEY_NOT_UTF8] += page.not_utf8
-        recorded = self._records.record(self._watched.name, selected, oss_now_ms=page.at, now_ms=self._clock.now_ms())
+        recorded = self._records.record(
+            self._watched.name, selected, oss_now_ms=page.at, now_ms=self._clock.now_ms(), began_ms=self._began_ms
+        )
         self.report.listed += len(page.objects) + page.not_utf8
         self.report.matched += len(selected)
         self.report.new += recorded.new

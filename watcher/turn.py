@@ -77,7 +77,7 @@ def take_turn(
         if registering and work:
             report.registered = work.result()
             report.undecided = undecided()
-            report.error = registering.calling.error if registering.calling.halted or report.undecided else None
+            report.error = registering.error
     report.pending = pending()
     report.duration_s = round(clock.monotonic() - began, 3)
     return report

@@ -76,9 +76,11 @@ class App:
         self._credentials.get()  # absent credentials are told before anything is touched
         with ProcessLock(path) as lock, Ledger(path, lock, wait=self.clock.wait) as ledger:
             owner = lock.try_acquire()
-            if owner and (recovered := ledger.queue.recover(now_ms=self.clock.now_ms())):
+            recovered = ledger.queue.recover(now_ms=self.clock.now_ms()) if owner else 0
+            if recovered:
                 logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
-            if ledger.intake.adopt(self._bucket_specs(), self._watch_specs(), config_path=str(self.config.path)):
+            ledger.intake.adopt(self._bucket_specs(), self._watch_specs(), config_path=str(self.config.path))
+            if owner and (recovered or not ledger.intake.is_assigned):
                 ledger.intake.reassign(self._owner, now_ms=self.clock.now_ms())
             registering, limit, close = self._registering(ledger, progress) if owner else (None, None, _nothing)
             try:
@@ -99,8 +101,14 @@ class App:
         """List and decide for real, write nothing; return what was listed and what would be done."""
         self._credentials.get()
         with LedgerReader(self.config.ledger_path) as reader:
+            reader.refuse_other_forms(self._bucket_specs(), config_path=str(self.config.path))
             rehearsal = Rehearsal(
-                reader, groups=self._groups(), describe=self._describe, max_bytes=self._max_bytes(), show=show
+                reader,
+                groups=self._groups(),
+                owner=self._owner,
+                describe=self._describe,
+                max_bytes=self._max_bytes(),
+                show=show,
             )
             rehearsal.begin()
             report = take_turn(

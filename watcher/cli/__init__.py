@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -12,7 +13,7 @@ import click
 from watcher import __version__
 from watcher.cli import ledger, reports, sandbox, scanning
 from watcher.cli.invocation import Invocation
-from watcher.errors import WatcherError
+from watcher.errors import ConfigError, WatcherError
 
 _UNFORESEEN = 1
 
@@ -49,6 +50,9 @@ for _command in (scanning.scan, reports.status, reports.export, ledger.ledger, s
 
 def main() -> NoReturn:
     """Run one command and exit with its status; a person sees sentences, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a key that the terminal cannot show ends nothing
     sys.exit(run(sys.argv[1:]))
 
 
@@ -85,7 +89,8 @@ def tell(error: WatcherError) -> None:
     """Print the sentence and its cure."""
     from watcher.observe.redaction import redact
 
-    click.echo(redact(f"error: {error}"), err=True)
+    # A configuration problem quotes no secret, and the names of settings that hold them must stay readable.
+    click.echo(f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}"), err=True)
     if error.hint:
         click.echo(redact(f"hint: {error.hint}"), err=True)
 

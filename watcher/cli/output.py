@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
-def output_format_option(default: str = "table") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def output_format_option(
+    default: str = "table", formats: tuple[str, ...] = FORMATS
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option that reporting commands share."""
     return click.option(
         "--output-format",
-        type=click.Choice(FORMATS),
+        type=click.Choice(formats),
         default=default,
         show_default=True,
         help="Of the result on stdout.",
@@ -56,8 +59,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def for_machines() -> None:
+    """Write UTF-8 to stdout, whatever the locale: keys must come out exactly."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+
+
 def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str) -> None:
     """Write dataclass rows one by one; nothing is kept.  `json` is one array."""
+    if output_format != "table":
+        for_machines()
     match output_format:
         case "jsonl":
             for row in rows:
@@ -69,7 +80,9 @@ def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str)
                 separator = ",\n"
             click.echo("[]" if separator == "[" else "]")
         case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer = csv.writer(
+                sys.stdout, lineterminator="\r\n"
+            )  # as RFC 4180 has it; a lone CR in a key is then quoted
             writer.writerow(names)
             for row in rows:
                 writer.writerow([_cell(getattr(row, name)) for name in names])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from watcher.cli.output import output_format_option, table, to_json, utc_ms, write_rows
+from watcher.cli.output import for_machines, output_format_option, table, to_json, utc_ms, write_rows
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
@@ -21,10 +23,13 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     """Show how many entries are in each state, the backlog's age, and the last complete scans."""
     from watcher.clock import SystemClock
     from watcher.ledger import LedgerReader
+    from watcher.model import WatchStatus
 
     config = invocation.load()
     with LedgerReader(config.ledger_path) as reader:
-        rows = reader.status()
+        known = reader.status()
+    names = {row.watch for row in known}
+    rows = [*known, *(WatchStatus(watch=watch.name) for watch in config.watches if watch.name not in names)]
     now_ms = SystemClock.read_ms()
     if output_format == "table":
         columns = (
@@ -40,7 +45,13 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         table("", columns, [_for_people(row, now_ms) for row in rows])
         return
     watches = [_as_json(row, now_ms) for row in rows]
-    click.echo(to_json({"watches": watches, "breaker": None, "calls_per_second": config.vod.calls_per_second}))
+    for_machines()
+    if output_format == "csv":
+        writer = csv.DictWriter(sys.stdout, list(watches[0]))
+        writer.writeheader()
+        writer.writerows(watches)
+    else:
+        click.echo(to_json({"watches": watches, "breaker": None, "calls_per_second": config.vod.calls_per_second}))
 
 
 def _as_json(row: WatchStatus, now_ms: int) -> dict[str, Any]:

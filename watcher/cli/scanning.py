@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from watcher.cli.output import output_format_option, printable, table, to_json
+from watcher.cli.output import for_machines, output_format_option, printable, table, to_json
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-n", "--dry-run", is_flag=True, help="List and decide for real, write nothing, call nothing else.")
 @click.option("--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated.")
-@output_format_option()
+@output_format_option(formats=("table", "json", "jsonl"))
 @click.pass_obj
 def scan(invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], output_format: str) -> int:
     """List every watch, record what is new, register what is due, and exit.
@@ -64,6 +64,7 @@ def _conclude(app: App, report: TurnReport) -> int:
 
 def _print(report: TurnReport, output_format: str) -> None:
     if output_format != "table":
+        for_machines()
         click.echo(to_json(as_json(report)))
         return
     _print_scans(report.scans)
@@ -127,6 +128,8 @@ def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
             f"dry run: would register {would.would_register} objects in {would.would_call} calls, "
             f"{seconds} s at {app.config.vod.calls_per_second} calls a second; nothing was written"
         )
+        if would.too_long:
+            click.echo(f"{would.too_long} more would become failed: their file URL is too long (file_url_too_long)")
     else:
         dry = {
             "dry_run": True,
@@ -134,6 +137,7 @@ def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
             "would_call": would.would_call,
             "would_take_s": seconds,
         }
+        for_machines()
         click.echo(to_json(as_json(report) | dry))
     return _conclude(app, report)
 

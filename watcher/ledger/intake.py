@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watcher.errors import ConfigError
 from watcher.ledger.transactions import add_to_tally
-from watcher.model import Lane, ObjectInfo, Recorded
+from watcher.model import Failure, Lane, ObjectInfo, Recorded
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from watcher.ledger.transactions import Transactions
     from watcher.model import BucketSpec, WatchSpec
@@ -27,8 +28,8 @@ class Intake:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def adopt(self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str) -> bool:
-        """Bring buckets and watches in line with the configuration; return whether any watch changed.
+    def adopt(self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str) -> None:
+        """Bring buckets and watches in line with the configuration.
 
         Raises:
             ConfigError: a bucket with registered entries would get another form of file URL, and with it
@@ -37,7 +38,6 @@ class Intake:
         with self._transactions.begin(durable=True) as db:
             for bucket in buckets:
                 _adopt_bucket(db, bucket, config_path)
-            before = db.execute("SELECT name, bucket_id, prefix, rules, position FROM watch ORDER BY name").fetchall()
             db.execute("UPDATE watch SET position = NULL")
             for position, watch in enumerate(watches):
                 db.execute(
@@ -56,17 +56,32 @@ class Intake:
                         "position": position,
                     },
                 )
-            after = db.execute("SELECT name, bucket_id, prefix, rules, position FROM watch ORDER BY name").fetchall()
-        return bool(before != after)
 
     def reassign(self, owner: Callable[[str, str, int], str | None], *, now_ms: int) -> None:
         """Give each pending entry to the watch that `owner(bucket, key, size_bytes)` names.
 
-        One that no watch selects waits under its old watch until one does again.
+        One that no watch selects waits under its old watch until one does again.  Only the lock's owner may
+        ask: entries that another process claimed would be passed over.
         """
         after: tuple[int, str] | None = (0, "")
         while after is not None:
             after = self._reassign_some(owner, after, now_ms)
+        with self._transactions.begin(durable=True) as db:
+            db.execute("UPDATE watch SET assigned_rules = CASE WHEN position IS NOT NULL THEN rules END")
+            db.execute("UPDATE watch SET assigned_position = position, assigned_bucket_id = bucket_id")
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the pending entries were given out by the watches as they are; false after a crash on the way."""
+        with self._transactions.look() as db:
+            row = db.execute(
+                """
+                SELECT 1 FROM watch
+                 WHERE assigned_position IS NOT position OR assigned_bucket_id IS NOT bucket_id
+                    OR (position IS NOT NULL AND assigned_rules IS NOT rules)
+                """
+            ).fetchone()
+        return row is None
 
     def _reassign_some(
         self, owner: Callable[[str, str, int], str | None], after: tuple[int, str], now_ms: int
@@ -109,10 +124,13 @@ class Intake:
         with self._transactions.begin(durable=True) as db:
             db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
 
-    def record(self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int) -> Recorded:
+    def record(
+        self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int, began_ms: int
+    ) -> Recorded:
         """Write down one page of selected objects: new ones become pending, overwritten ones are marked.
 
-        `oss_now_ms` (the answer's Date) tells what is fresh; `now_ms` is when they were first seen.
+        `oss_now_ms` (the answer's Date) tells what is fresh; `now_ms` is when they were first seen; `began_ms`
+        (our clock) is when the listing began: what failed after that as gone is not back because of it.
         """
         if not objects:
             return Recorded()
@@ -121,6 +139,7 @@ class Intake:
                 "SELECT id, bucket_id, complete_at IS NOT NULL AND complete_rules = rules FROM watch WHERE name = ?",
                 (watch,),
             ).fetchone()
+            scene = _Scene(watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms)
             known = _known(db, bucket_id, [listed.key for listed in objects])
             new = [listed for listed in objects if listed.key not in known]
             db.executemany(
@@ -148,8 +167,7 @@ class Intake:
             changed = [
                 listed.key
                 for listed in objects
-                if listed.key in known
-                and _see_again(db, bucket_id, listed, known[listed.key], now_ms=now_ms, tally=tally)
+                if listed.key in known and _see_again(db, scene, listed, known[listed.key], tally=tally)
             ]
             add_to_tally(db, tally)
         return Recorded(new=len(new), changed=tuple(changed))
@@ -167,6 +185,27 @@ class Intake:
             )
 
 
+def refuse_other_form(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:
+    """Refuse another form of file URL once a call may have carried the present one.
+
+    Raises:
+        ConfigError: every file would become a second media.
+    """
+    row = db.execute("SELECT id, region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
+    if row is None or row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
+        return
+    sent = db.execute(
+        "SELECT 1 FROM entry WHERE bucket_id = ? AND batch_id IS NOT NULL AND state <> 'failed' LIMIT 1", (row[0],)
+    ).fetchone()
+    if sent:
+        problem = (
+            f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
+            "registered, or every file would become a second media "
+            f"(was {row[2]!r}, {row[3]}, region {row[1]}). Set it back, or start a new ledger."
+        )
+        raise ConfigError(config_path, (problem,))
+
+
 def _adopt_bucket(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:
     row = db.execute("SELECT id, region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
     if row is None:
@@ -177,85 +216,113 @@ def _adopt_bucket(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) 
         return
     if row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
         return
-    # An entry that a call ever carried may be known to VOD under the old form.
-    sent = db.execute(
-        "SELECT 1 FROM entry WHERE bucket_id = ? AND batch_id IS NOT NULL AND state <> 'failed' LIMIT 1", (row[0],)
-    ).fetchone()
-    if sent:
-        raise ConfigError(
-            config_path,
-            (
-                (
-                    f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
-                    "registered, or every file would become a second media "
-                    f"(was {row[2]!r}, {row[3]}, region {row[1]}). "
-                    "Set it back, or start a new ledger."
-                ),
-            ),
-        )
+    refuse_other_form(db, bucket, config_path)
     db.execute(
         "UPDATE bucket SET region = ?, file_url = ?, encoding = ? WHERE id = ?",
         (bucket.region, bucket.file_url, bucket.encoding, row[0]),
     )
 
 
-def _known(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, tuple[str, int, int, str, int]]:
-    """Return {key: (etag, size_bytes, modified_at, state, watch_id)} of the keys that have a row."""
-    rows: Iterator[tuple[str, str, int, int, str, int]] = (
-        row
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """Who lists what, and when."""
+
+    watch_id: int
+    bucket_id: int
+    now_ms: int
+    began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An entry as it is known."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified_at: int
+    state: str
+    watch_id: int
+    due_at: int | None
+    changed: int
+    reason: str | None
+    settled_at: int | None
+
+
+def _known(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:
+    """Return the rows of those keys that have one."""
+    rows = (
+        _Row(*row)
         for first in range(0, len(keys), _CHUNK)
         for chunk in (keys[first : first + _CHUNK],)
         for row in db.execute(
             f"""
-            SELECT key, etag, size_bytes, modified_at, state, watch_id
-              FROM entry
-             WHERE bucket_id = ? AND key IN ({", ".join("?" * len(chunk))})
+            SELECT e.key, e.etag, e.size_bytes, e.modified_at, e.state, e.watch_id, e.due_at, e.changed, e.reason,
+                   CASE WHEN e.state = 'failed' THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
+              FROM entry AS e
+             WHERE e.bucket_id = ? AND e.key IN ({", ".join("?" * len(chunk))})
             """,  # noqa: S608 (question marks only)
             (bucket_id, *chunk),
         )
     )
-    return {key: rest for key, *rest in rows}  # type: ignore[misc]
+    return {row.key: row for row in rows}
 
 
 def _see_again(
-    db: sqlite3.Connection,
-    bucket_id: int,
-    listed: ObjectInfo,
-    row: tuple[str, int, int, str, int],
-    *,
-    now_ms: int,
-    tally: Counter[tuple[int, str]],
+    db: sqlite3.Connection, scene: _Scene, listed: ObjectInfo, row: _Row, *, tally: Counter[tuple[int, str]]
 ) -> bool:
     """Bring a known row up to date; return whether a registered object was overwritten."""
-    etag, size_bytes, modified_at, state, watch_id = row
-    overwritten = (listed.etag, listed.size_bytes) != (etag, size_bytes)
-    if not overwritten and listed.modified_at == modified_at:
-        return False
-    where = {
-        "bucket_id": bucket_id,
-        "key": listed.key,
-        "etag": listed.etag,
-        "size_bytes": listed.size_bytes,
-        "modified_at": listed.modified_at,
-        "now": now_ms,
-    }
-    latest = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
-    if state == "failed":  # somebody uploaded it anew: it starts afresh
-        change = f"{latest}, state = 'pending', reason = NULL, message = NULL, attempts = 0, due_at = :now, lane = 0"
-        tally[watch_id, "failed"] -= 1
-        tally[watch_id, "pending"] += 1
-    elif state == "registered" and overwritten:
-        (was_changed,) = db.execute(
-            "SELECT changed FROM entry WHERE bucket_id = :bucket_id AND key = :key", where
-        ).fetchone()
-        change = (
-            "registered_etag = coalesce(registered_etag, etag), "
-            f"registered_size = coalesce(registered_size, size_bytes), changed = 1, {latest}"
-        )
-        tally[watch_id, "changed"] += 1 - was_changed
-    elif state == "pending" and overwritten:  # its refusals were of other bytes
-        change = f"{latest}, attempts = 0, due_at = CASE WHEN attempts > 0 THEN :now ELSE due_at END"
-    else:
-        change = latest
-    db.execute(f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key", where)  # noqa: S608
-    return state == "registered" and overwritten
+    overwritten = (listed.etag, listed.size_bytes) != (row.etag, row.size_bytes)
+    touched = overwritten or listed.modified_at != row.modified_at
+    match row.state:
+        case "failed" if touched or _is_back(row, scene):
+            change = _AFRESH
+            tally[row.watch_id, "failed"] -= 1
+            tally[scene.watch_id, "pending"] += 1
+        case "registered" if overwritten:
+            change = _CHANGED
+            tally[row.watch_id, "changed"] += 1 - row.changed
+        case "pending" if touched or row.watch_id != scene.watch_id or row.due_at is None:
+            change = _STILL_PENDING
+            tally[row.watch_id, "pending"] -= 1
+            tally[scene.watch_id, "pending"] += 1
+        case _ if touched:
+            change = _LATEST
+        case _:
+            return False
+    db.execute(
+        f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key",  # noqa: S608 (constants)
+        {
+            "bucket_id": scene.bucket_id,
+            "watch_id": scene.watch_id,
+            "key": listed.key,
+            "etag": listed.etag,
+            "size_bytes": listed.size_bytes,
+            "modified_at": listed.modified_at,
+            "overwritten": overwritten,
+            "now": scene.now_ms,
+        },
+    )
+    return row.state == "registered" and overwritten
+
+
+def _is_back(row: _Row, scene: _Scene) -> bool:
+    """Whether the listing itself shows that the reason is gone: it selects neither absent nor archived objects."""
+    return row.reason in {Failure.GONE, Failure.ARCHIVED} and (row.settled_at or 0) < scene.began_ms
+
+
+_LATEST = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
+_AFRESH = (
+    f"{_LATEST}, watch_id = :watch_id, state = 'pending', reason = NULL, message = NULL, attempts = 0, "
+    "due_at = :now, lane = 0"
+)
+_CHANGED = (
+    "registered_etag = coalesce(registered_etag, etag), registered_size = coalesce(registered_size, size_bytes), "
+    f"changed = 1, {_LATEST}"
+)
+# The refusals of an overwritten object were of other bytes.
+_STILL_PENDING = (
+    f"{_LATEST}, watch_id = :watch_id, "
+    "due_at = CASE WHEN due_at IS NULL OR (:overwritten AND attempts > 0) THEN :now ELSE due_at END, "
+    "attempts = CASE WHEN :overwritten THEN 0 ELSE attempts END"
+)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
 RESTORE = (
-    "Restore a backup of the ledger, or move the file away and run `oss-vod-watcher ledger init`: "
-    "every file is then asked again, and VOD answers with the media IDs it already has."
+    "Restore a backup of the ledger, or move the file away, with its -wal and -shm, and run "
+    "`oss-vod-watcher ledger init`: every file is then asked again, and VOD answers with the media IDs it already has."
 )
 _MAGIC = b"SQLite format 3\0"
 _NETWORK_FILE_SYSTEMS = {
@@ -82,6 +82,12 @@ def create(path: Path) -> None:
             f"there is a ledger already: {path}",
             hint="Nothing was touched. `oss-vod-watcher status` shows what it holds.",
         )
+    for suffix in ("-wal", "-shm"):
+        if (left := path.with_name(path.name + suffix)).exists():
+            raise LedgerUntrusted(
+                f"{left} was left by another ledger, and would be read as part of the new one",
+                hint=f"Move {path.name}-wal and {path.name}-shm to where that ledger went: they hold its last changes.",
+            )
     draft = path.with_name(f"{path.name}.new-{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

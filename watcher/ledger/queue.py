@@ -94,18 +94,19 @@ class Queue:
             registered=totals.registered, already_registered=totals.already_registered, failed=tuple(totals.failed)
         )
 
-    def next_due_at(self, watches: Sequence[str]) -> int | None:
-        """Return when the next pending entry of `watches` is due (milliseconds), or None if none will be."""
+    def next_due_at(self, bucket: str, watches: Sequence[str]) -> int | None:
+        """Return when the next pending entry of `bucket` and `watches` is due (milliseconds), or None."""
         with self._transactions.look() as db:
             rows = [
                 db.execute(
                     f"""
                     SELECT due_at FROM entry
-                     WHERE state = 'pending' AND attempts {refused} 0 AND due_at > 0
-                       AND watch_id = (SELECT id FROM watch WHERE name = ?) AND lane = ?
+                     WHERE state = 'pending' AND attempts {refused} 0 AND due_at > 0 AND lane = ?
+                       AND watch_id = (SELECT id FROM watch WHERE name = ?)
+                       AND bucket_id = (SELECT id FROM bucket WHERE name = ?)
                      ORDER BY due_at LIMIT 1
                     """,  # noqa: S608 (one of two signs)
-                    (watch, lane),
+                    (lane, watch, bucket),
                 ).fetchone()
                 for watch in watches
                 for lane in (0, 1)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
+from watcher.ledger.intake import refuse_other_form
 from watcher.ledger.opening import open_read_only, translated
-from watcher.model import Entry, ExportedEntry, ObjectInfo, WatchStatus
+from watcher.model import Entry, ExportedEntry, Failure, ObjectInfo, WatchStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from watcher.model import BucketSpec
 
 
 class LedgerReader:
@@ -105,38 +108,47 @@ class LedgerReader:
         return row[0] if row else None
 
     def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
-        """Return the keys that a scan would put in line: without a row, or failed and uploaded anew."""
+        """Return the keys that a scan would put in line: without a row, or failed and back."""
         new: set[str] = set()
         with translated(self._path):
             for listed in objects:
                 row = self._connection.execute(
                     """
-                    SELECT e.state, e.etag, e.size_bytes, e.modified_at
+                    SELECT e.state, e.reason, e.etag, e.size_bytes, e.modified_at
                       FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
                      WHERE b.name = ? AND e.key = ?
                     """,
                     (bucket, listed.key),
                 ).fetchone()
                 seen = (listed.etag, listed.size_bytes, listed.modified_at)
-                if row is None or (row[0] == "failed" and row[1:] != seen):
+                back = row and row[0] == "failed" and (row[1] in {Failure.GONE, Failure.ARCHIVED} or row[2:] != seen)
+                if row is None or back:
                     new.add(listed.key)
         return new
 
-    def waiting(self, watches: Sequence[str]) -> Iterator[Entry]:
-        """Yield the entries of `watches` that are in line already, in key order."""
+    def waiting(self) -> Iterator[Entry]:
+        """Yield the entries that are in line already, or wait for a watch to select them, in key order."""
+        names = ("watch", "bucket", "key", "etag", "size_bytes", "modified_at", "attempts")
         with translated(self._path):
-            for watch in watches:
-                for row in self._connection.execute(
-                    """
-                    SELECT b.name, e.key, e.etag, e.size_bytes, e.modified_at, e.attempts
-                      FROM entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id
-                     WHERE w.name = ? AND (e.state = 'pending' AND e.due_at IS NOT NULL OR e.state = 'claimed')
-                     ORDER BY b.name, e.key
-                    """,
-                    (watch,),
-                ):
-                    names = ("bucket", "key", "etag", "size_bytes", "modified_at", "attempts")
-                    yield Entry(watch=watch, **dict(zip(names, row, strict=True)))
+            for row in self._connection.execute(
+                """
+                SELECT w.name, b.name, e.key, e.etag, e.size_bytes, e.modified_at, e.attempts
+                  FROM entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id
+                 WHERE e.state IN ('pending', 'claimed')
+                 ORDER BY e.bucket_id, e.key
+                """
+            ):
+                yield Entry(**dict(zip(names, row, strict=True)))
+
+    def refuse_other_forms(self, buckets: Sequence[BucketSpec], *, config_path: str) -> None:
+        """Refuse what a scan would refuse.
+
+        Raises:
+            ConfigError: a bucket with registered entries would get another form of file URL.
+        """
+        with translated(self._path):
+            for bucket in buckets:
+                refuse_other_form(self._connection, bucket, config_path)
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -30,6 +30,9 @@ CREATE TABLE watch (
     prefix              TEXT NOT NULL,
     rules               TEXT NOT NULL,   -- digest of what it selects by
     position            INTEGER,         -- in the configuration file; NULL: no longer configured
+    assigned_rules      TEXT,            -- rules, position and bucket when pending entries were last given out
+    assigned_position   INTEGER,
+    assigned_bucket_id  INTEGER,
     complete_rules      TEXT,            -- the rules of its last complete scan
     complete_started_at INTEGER,         -- OSS's clock, first answer of that scan
     complete_at         INTEGER,         -- our clock, end of that scan
