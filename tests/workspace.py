@@ -24,6 +24,7 @@ class Ran:
     status: int
     out: str
     err: str
+    raw: bytes = b""  # stdout as it came
 
     @property
     def json(self) -> Any:
@@ -75,12 +76,12 @@ class Workspace:
             cwd=self.folder,
             env=self.env if env is None else env,
             capture_output=True,
-            text=True,
             check=False,
             timeout=100,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Ran(status=done.returncode, out=done.stdout, err=done.stderr)
+        err = done.stderr.decode(errors="replace")
+        assert "Traceback" not in err, err
+        return Ran(status=done.returncode, out=done.stdout.decode(errors="replace"), err=err, raw=done.stdout)
 
     def init(self) -> None:
         """Create the ledger."""
