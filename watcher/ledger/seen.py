@@ -1,0 +1,121 @@
+"""Objects that are listed again: what that changes of their entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watcher.model import Failure
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections import Counter
+
+    from watcher.model import ObjectInfo
+
+_CHUNK = 500  # keys in one SELECT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Who lists what, and when."""
+
+    watch_id: int
+    bucket_id: int
+    now_ms: int
+    began_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An entry as it is known."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified_at: int
+    state: str
+    watch_id: int
+    due_at: int | None
+    changed: int
+    reason: str | None
+    settled_at: int | None
+
+
+def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:
+    """Return the rows of those keys that have one."""
+    rows = (
+        _Row(*row)
+        for first in range(0, len(keys), _CHUNK)
+        for chunk in (keys[first : first + _CHUNK],)
+        for row in db.execute(
+            f"""
+            SELECT e.key, e.etag, e.size_bytes, e.modified_at, e.state, e.watch_id, e.due_at, e.changed, e.reason,
+                   CASE WHEN e.state = 'failed' THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
+              FROM entry AS e
+             WHERE e.bucket_id = ? AND e.key IN ({", ".join("?" * len(chunk))})
+            """,  # noqa: S608 (question marks only)
+            (bucket_id, *chunk),
+        )
+    )
+    return {row.key: row for row in rows}
+
+
+def see_again(
+    db: sqlite3.Connection, scene: Scene, listed: ObjectInfo, row: _Row, *, tally: Counter[tuple[int, str]]
+) -> bool:
+    """Bring a known row up to date; return whether a registered object was overwritten."""
+    overwritten = (listed.etag, listed.size_bytes) != (row.etag, row.size_bytes)
+    touched = overwritten or listed.modified_at != row.modified_at
+    match row.state:
+        case "failed" if touched or _is_back(row, scene):
+            change = _AFRESH
+            tally[row.watch_id, "failed"] -= 1
+            tally[scene.watch_id, "pending"] += 1
+        case "registered" if overwritten:
+            change = _CHANGED
+            tally[row.watch_id, "changed"] += 1 - row.changed
+        case "pending" if touched or row.watch_id != scene.watch_id or row.due_at is None:
+            change = _STILL_PENDING
+            tally[row.watch_id, "pending"] -= 1
+            tally[scene.watch_id, "pending"] += 1
+        case _ if touched:
+            change = _LATEST
+        case _:
+            return False
+    db.execute(
+        f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key",  # noqa: S608 (constants)
+        {
+            "bucket_id": scene.bucket_id,
+            "watch_id": scene.watch_id,
+            "key": listed.key,
+            "etag": listed.etag,
+            "size_bytes": listed.size_bytes,
+            "modified_at": listed.modified_at,
+            "overwritten": overwritten,
+            "now": scene.now_ms,
+        },
+    )
+    return row.state == "registered" and overwritten
+
+
+def _is_back(row: _Row, scene: Scene) -> bool:
+    """Whether the listing itself shows that the reason is gone: it selects neither absent nor archived objects."""
+    return row.reason in {Failure.GONE, Failure.ARCHIVED} and (row.settled_at or 0) < scene.began_ms
+
+
+_LATEST = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
+_AFRESH = (
+    f"{_LATEST}, watch_id = :watch_id, state = 'pending', reason = NULL, message = NULL, attempts = 0, "
+    "due_at = :now, lane = 0"
+)
+_CHANGED = (
+    "registered_etag = coalesce(registered_etag, etag), registered_size = coalesce(registered_size, size_bytes), "
+    f"changed = 1, {_LATEST}"
+)
+# The refusals of an overwritten object were of other bytes.
+_STILL_PENDING = (
+    f"{_LATEST}, watch_id = :watch_id, "
+    "due_at = CASE WHEN due_at IS NULL OR (:overwritten AND attempts > 0) THEN :now ELSE due_at END, "
+    "attempts = CASE WHEN :overwritten THEN 0 ELSE attempts END"
+)
