@@ -2,7 +2,7 @@
 # Variables: PYTHON (the interpreter), VENV (where it goes), PYTEST_ARGS, DEMO_ARGS, WORKERS (parallel test processes; 2 were no quicker on 2 cores).
 
 VENV ?= .venv
-WORKERS ?= 0
+WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 BIN := $(VENV)/bin

@@ -126,6 +126,7 @@ def test_a_throttled_account_is_used_at_what_it_gives(workspace: Workspace, sand
     assert len(sandbox.vod.media) == 400
 
 
+@pytest.mark.long
 def test_a_dead_vod_is_exit_5_also_for_entries_that_were_refused_before(workspace: Workspace, sandbox: Sandbox) -> None:
     retry = '[retry]\nmax_attempts = 5\nfirst_delay = "10h"\nmax_delay = "10h"'
     workspace.configure(more=retry)

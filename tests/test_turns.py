@@ -150,6 +150,7 @@ def test_two_sets_of_options_do_not_share_a_call(workspace: Workspace, sandbox: 
     assert {m.template_group_id for m in sandbox.vod.media.values()} == {"T1", "VOD_NO_TRANSCODE"}
 
 
+@pytest.mark.long
 def test_a_dead_vod_is_given_up_after_the_patience_and_nothing_is_failed(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
