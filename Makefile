@@ -1,5 +1,5 @@
 # Everything sets itself up: `make demo` and `make test` need Python 3.11 or later, make and a package index, nothing else.
-# Variables: PYTHON (the interpreter), VENV (where it goes), PYTEST_ARGS, DEMO_ARGS, WORKERS (parallel test processes; 2 were no quicker on 2 cores).
+# Variables: PYTHON (the interpreter), VENV (where it goes), PYTEST_ARGS, DEMO_ARGS, WORKERS (parallel test processes).
 
 VENV ?= .venv
 WORKERS ?= 2
