@@ -106,6 +106,14 @@ def test_a_fault_in_one_half_does_not_lose_the_answer_of_the_other() -> None:
     inner = Scripted(script=[CallRefused("no"), None, AccountRefused("stop")])
     result = Isolation(inner).register(media("a", "b"), CallOptions())
     assert result.outcomes == {"a": Accepted(media_id="a", new_register=True), "b": Unknown(message="stop")}
+    assert isinstance(result.error, AccountRefused)
+
+
+def test_an_error_that_stops_the_account_stops_the_halving() -> None:
+    inner = Scripted(script=[CallRefused("no"), AccountRefused("stop")])
+    result = Isolation(inner).register(media("a", "b", "c", "d"), CallOptions())
+    assert len(inner.calls) == 2
+    assert set(result.outcomes.values()) == {Unknown(message="stop")}
 
 
 def test_throttling_halves_the_rate_once_a_second_and_it_creeps_back() -> None:

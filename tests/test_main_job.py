@@ -143,6 +143,7 @@ def test_a_key_whose_url_is_too_long_fails_without_a_call(workspace: Workspace, 
     for i in range(10):
         sandbox.oss.put(BUCKET, f"{i}.mp4")
 
+    assert "1 more would become failed" in workspace.run("scan", "--dry-run").out
     done = workspace.scan()
 
     assert done.status == 6

@@ -27,7 +27,7 @@ def content(key: str, more: str = "") -> str:
 
 
 def test_fields_are_read_as_listed() -> None:
-    page = parse(body(content("a%20b%2Bc.mp4")), DATE).page
+    page = parse(body(content("a%20b%2Bc.mp4")), DATE)
     (listed,) = page.objects
     assert (listed.key, listed.etag, listed.size_bytes, listed.type) == ("a b+c.mp4", "AB-2", 5, ObjectType.MULTIPART)
     assert page.at - listed.modified_at == 3_600_000
@@ -35,12 +35,12 @@ def test_fields_are_read_as_listed() -> None:
 
 
 def test_a_plus_stays_a_plus_and_control_characters_come_back() -> None:
-    page = parse(body(content("a+b%01%0A%00.mp4")), DATE).page
+    page = parse(body(content("a+b%01%0A%00.mp4")), DATE)
     assert page.objects[0].key == "a+b\x01\n\x00.mp4"
 
 
 def test_a_key_that_is_not_utf8_is_counted_and_the_page_goes_on() -> None:
-    raw = parse(
+    page = parse(
         body(
             content("a"),
             content("b%FF"),
@@ -49,24 +49,24 @@ def test_a_key_that_is_not_utf8_is_counted_and_the_page_goes_on() -> None:
         ),
         DATE,
     )
-    assert [listed.key for listed in raw.page.objects] == ["a"]
-    assert raw.page.not_utf8 == 1
-    assert raw.next_token == "b%20"
+    assert [listed.key for listed in page.objects] == ["a"]
+    assert page.not_utf8 == 1
+    assert page.next_token == "b%20"
 
 
 def test_no_token_is_needed_when_the_last_key_is_utf8() -> None:
-    raw = parse(body(content("b%FF"), content("c"), truncated="true"), DATE)
-    assert (raw.next_token, raw.page.last_key) == ("", "c")
+    page = parse(body(content("b%FF"), content("c"), truncated="true"), DATE)
+    assert (page.next_token, page.last_key) == ("", "c")
 
 
 def test_a_namespace_and_unknown_types_do_no_harm() -> None:
     xml = body(content("a").replace("Multipart", "Hologram"), space=' xmlns="http://doc.oss-cn-shanghai.aliyuncs.com"')
-    assert parse(xml, DATE).page.objects[0].type is ObjectType.NORMAL
+    assert parse(xml, DATE).objects[0].type is ObjectType.NORMAL
 
 
 def test_restored_archives_are_told_from_sleeping_ones() -> None:
     info = '<RestoreInfo>ongoing-request="false", expiry-date="Thu, 03 Dec 2026 08:12:33 GMT"</RestoreInfo>'
-    page = parse(body(content("a", info), content("b")), DATE).page
+    page = parse(body(content("a", info), content("b")), DATE)
     assert [listed.restored for listed in page.objects] == [True, False]
 
 

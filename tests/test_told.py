@@ -136,6 +136,15 @@ def test_every_problem_of_the_configuration_at_once_is_exit_2(workspace: Workspa
         assert word in ran.err
 
 
+def test_a_secret_in_the_configuration_is_refused_in_words_that_stay_readable(workspace: Workspace) -> None:
+    workspace.configure(more='[credentials]\naccess_key_secret = "hunter2hunter2"')
+    ran = workspace.run("scan")
+    assert ran.status == 2
+    assert "access_key_secret" in ran.err
+    assert "secrets never belong in this file" in ran.err
+    assert "hunter2" not in ran.err
+
+
 def test_no_configuration_at_all_is_exit_2(workspace: Workspace) -> None:
     workspace.config.unlink()
     ran = workspace.run("scan")

@@ -13,9 +13,12 @@ import pytest
 
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import ProcessLock
+from watcher.sandbox.hook import NoHook
+from watcher.sandbox.wire import HungUp
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
+    from watcher.sandbox.wire import Answer, Request
 
 
 def put(sandbox: Sandbox, n: int) -> None:
@@ -221,3 +224,39 @@ def test_a_long_listing_is_not_mute_and_holds_one_page(workspace: Workspace, san
     assert [event["listed"] for event in done.events if event["event"] == "scan.progress"] == [100_000]
     assert done.json["scans"][0]["excluded"] == {"include": 100_500}
     assert done.json["scans"][0]["list_calls"] == 101
+
+
+def test_registering_overlaps_listing(workspace: Workspace, sandbox: Sandbox) -> None:
+    """The first batch is settled while the listing still goes on."""
+    workspace.configure(workspace.watch(more="list_calls_per_second = 1"), vod="calls_per_second = 50")
+    put(sandbox, 2001)
+    sandbox.vod.calls_per_second = 60
+    names = [event["event"] for event in workspace.scan().events]
+    assert names.index("batch.settled") < names.index("scan.finished")
+
+
+def test_keys_that_are_not_utf8_are_counted_once_though_a_page_is_asked_for_again(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """They fill the end of a page, and the next page fails once."""
+
+    class FailsOnce(NoHook):
+        lists = 0
+
+        def before_effect(self, service: str, request: Request) -> Answer | None:
+            self.lists += service == "oss" and "list-type" in dict(request.query)
+            if service == "oss" and self.lists == 2:
+                self.lists += 1
+                raise HungUp
+            return None
+
+    for n in range(1500):
+        sandbox.oss.put_raw_key(BUCKET, b"\xff%04d.mp4" % n)
+    sandbox.oss.put(BUCKET, "a.mp4")
+    sandbox.hook = FailsOnce()
+
+    done = workspace.scan()
+
+    assert done.status == 0, done.err
+    assert done.json["scans"][0]["excluded"] == {"key_not_utf8": 1500}
+    assert (done.json["scans"][0]["listed"], done.json["scans"][0]["list_calls"]) == (1501, 3)

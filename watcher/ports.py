@@ -17,8 +17,10 @@ class Source(Protocol):
     bucket: str
     prefix: str
 
-    def pages(self, *, start_after: str = "") -> Iterator[Page]:
+    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
         """Yield the listing page by page, in UTF-8 byte order, from the first key after `start_after`.
+
+        With the `next_token` of a page it goes on behind that page instead.
 
         The last page yielded has `is_last`; a listing that ends without one was cut short.  Keys are
         exact.  Holds one page at a time.

@@ -103,11 +103,11 @@ class Scan:
 
     def _pages(self) -> Iterator[Page]:
         """Yield the pages; a page that could not be had is asked for again from where the listing stands."""
-        marker, tries = "", 0
+        marker, token, tries = "", "", 0
         while True:
             try:
-                for page in self._source.pages(start_after=marker):
-                    marker, tries = page.last_key or marker, 0
+                for page in self._source.pages(start_after=marker, token=token):
+                    marker, token, tries = page.last_key or marker, page.next_token, 0
                     self.report.list_calls += 1
                     yield page
             except (NotSent, Throttled):

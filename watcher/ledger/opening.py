@@ -155,6 +155,7 @@ def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool
         MachineFailed: it cannot be read or written.
     """
     recognise(path)
+    _refuse_network_file_system(path.parent)
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise MachineFailed(
             f"the ledger {path} cannot be written by this user",

@@ -13,7 +13,7 @@ from requests.utils import should_bypass_proxies
 from watcher.errors import AccountRefused, CloudError, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.faults import as_cloud_error
-from watcher.oss.listing import RawPage, parse
+from watcher.oss.listing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,19 +81,18 @@ class BucketSource:
         self.bucket: str = client.bucket_name
         self.prefix = prefix
 
-    def pages(self, *, start_after: str = "") -> Iterator[Page]:
+    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
         """See `ports.Source.pages`."""
-        token = ""
         while True:
             self._pace()
-            raw = self._list(start_after, token)
-            self._check(raw.page, start_after)
-            yield raw.page
-            if raw.page.is_last:
+            page = self._list(start_after, token)
+            self._check(page, start_after)
+            yield page
+            if page.is_last:
                 return
-            start_after, token = raw.page.last_key or start_after, raw.next_token
-            if not token and not raw.page.last_key:
+            if not page.next_token and not page.last_key:
                 raise CloudError(f"the listing of bucket {self.bucket} does not advance after {start_after!r}")
+            start_after, token = page.last_key or start_after, page.next_token
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `ports.Source.head`."""
@@ -117,9 +116,9 @@ class BucketSource:
         except (oss2.exceptions.OssError, requests.RequestException, ValueError) as error:
             raise as_cloud_error(error, bucket=self.bucket) from None
 
-    def _list(self, start_after: str, token: str) -> RawPage:
+    def _list(self, start_after: str, token: str) -> Page:
         try:
-            answer: RawPage = self._client.list_objects_v2(
+            answer: Page = self._client.list_objects_v2(
                 prefix=self.prefix,
                 start_after="" if token else start_after,
                 continuation_token=token,

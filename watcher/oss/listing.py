@@ -6,7 +6,6 @@ this one reads the same XML.  Source: OSS ListObjectsV2 reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -22,15 +21,7 @@ _TYPES = {str(kind): kind for kind in ObjectType}
 _ROOT = "ListBucketResult"
 
 
-@dataclass(frozen=True, slots=True)
-class RawPage:
-    """A page, and where the next one starts when its last key cannot be a `start-after`."""
-
-    page: Page
-    next_token: str
-
-
-def parse(body: bytes, headers: Mapping[str, str]) -> RawPage:
+def parse(body: bytes, headers: Mapping[str, str]) -> Page:
     """Return the page that `body` holds.
 
     Raises:
@@ -67,14 +58,14 @@ def parse(body: bytes, headers: Mapping[str, str]) -> RawPage:
         )
     truncated = {"true": True, "false": False}[(root.findtext(f"{space}IsTruncated") or "").strip().lower()]
     token = root.findtext(f"{space}NextContinuationToken") or ""
-    page = Page(
+    return Page(
         objects=tuple(objects),
         at=answered_at(headers),
         last_key=objects[-1].key if objects else "",
+        next_token=unquote_to_bytes(token).decode() if token_needed and url_encoded else "",
         is_last=not truncated,
         not_utf8=not_utf8,
     )
-    return RawPage(page, unquote_to_bytes(token).decode() if token_needed and url_encoded else "")
 
 
 def answered_at(headers: Mapping[str, str]) -> int:
