@@ -42,6 +42,7 @@ def test_pending_entries_follow_a_renamed_watch(workspace: Workspace, sandbox: S
 def test_a_crash_before_entries_were_given_out_is_made_good(workspace: Workspace, sandbox: Sandbox) -> None:
     """The watches were adopted, the entries not: the next run notices, even for objects that are listed no more."""
     left_in_line(workspace, sandbox, "a.mp4")
+    sandbox.oss.put(BUCKET, "not-media.txt")  # an empty bucket would not be believed at once
     with sqlite3.connect(workspace.ledger) as db:
         db.execute("INSERT INTO watch (name, bucket_id, prefix, rules) VALUES ('old', 1, '', 'x')")
         db.execute("UPDATE entry SET watch_id = (SELECT id FROM watch WHERE name = 'old')")

@@ -10,6 +10,8 @@ WatcherError              exit 1   unforeseen
 `-- CloudError            exit 5   a cloud service refused or stayed unreachable
     |-- NotSent                    transient: nothing reached the service
     |-- Throttled                  transient: asked to slow down
+    |-- Unavailable                transient: the service failed, or fell silent; asking again does no harm
+    |-- Unanswered                 unknown outcome: sent, and no trustworthy answer
     |-- CallRefused                permanent: this call's content is at fault
     |-- BucketRefused              global for one bucket
     `-- AccountRefused             global: credentials, permission, arrears, clock, region
@@ -76,6 +78,7 @@ class CloudError(WatcherError):
     """A cloud service refused or stayed unreachable."""
 
     exit_status = 5
+    transient: ClassVar[bool] = False  # whether it may pass by itself, and nothing took effect
 
     def __init__(
         self, sentence: str, *, hint: str = "", code: str = "", request_id: str = "", retry_after_s: float = 0.0
@@ -89,9 +92,23 @@ class CloudError(WatcherError):
 class NotSent(CloudError):
     """Transient: nothing of the call took effect (no connection, or refused before any effect)."""
 
+    transient = True
+
 
 class Throttled(CloudError):
     """Transient: the service asked us to slow down; nothing of the call took effect."""
+
+    transient = True
+
+
+class Unavailable(CloudError):
+    """Transient: a call that changes nothing (a listing, a HEAD) failed in the service, or was not answered."""
+
+    transient = True
+
+
+class Unanswered(CloudError):
+    """Unknown outcome: the call was sent, and no trustworthy answer came.  It may have taken effect."""
 
 
 class CallRefused(CloudError):

@@ -29,10 +29,11 @@ class Pace:
         self._next = 0.0
         self._taken: deque[float] = deque(maxlen=max(1, int(per_second)))
 
-    def wait(self) -> bool:
-        """Wait for the next slot and take it; return False, at once, if the process is stopping."""
+    def wait(self, rest_s: float = 0.0) -> bool:
+        """Wait for the next slot, at least `rest_s`, and take it; return False, at once, if the process is stopping."""
         with self._turn:
             now = self._clock.monotonic()
+            self._next = max(self._next, now + rest_s) if rest_s else self._next
             full = len(self._taken) == self._taken.maxlen
             earliest = max(self._next, self._taken[0] + MARGIN if full else 0.0)
             if self._clock.wait(max(0.0, earliest - now)):

@@ -236,6 +236,18 @@ class BucketSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScanMark:
+    """How far a scan is: where a later one can go on if it is cut short."""
+
+    selection: str  # a digest of what decides: under another one, what lies before was decided otherwise
+    start_after: str  # the last key seen
+    started_at: int  # milliseconds since the epoch, OSS's clock: the first answer of the first try
+    listed: int
+    matched: int
+    excluded: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """What recording one page changed."""
 

@@ -52,6 +52,7 @@ class Registering:
         clock: Clock,
         policy: Policy,
         progress: Callable[[int], None],  # told how many were registered so far
+        calls: Callable[[], int],  # RegisterMedia calls made so far
     ) -> None:
         self._queue = queue
         self.calling = calling
@@ -60,6 +61,7 @@ class Registering:
         self._clock = clock
         self._policy = policy
         self._progress = progress
+        self._calls = calls
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
@@ -84,6 +86,7 @@ class Registering:
                     self._clock.wait(_POLL_S)
             for future in flying:
                 self._count(future.result())
+        self.report.register_calls = self._calls()
         return self.report
 
     def _wait_for_more(self) -> bool:

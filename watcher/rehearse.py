@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """The ledger, opened read-only."""
 
-    def start_of(self, source: str) -> int | None:
-        """Return the remembered meaning of `start = "now"`."""
-        ...
-
     def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
         """Return the keys that a scan would put in line."""
         ...
@@ -68,14 +64,17 @@ class Rehearsal:
             if watch in self._group_of:
                 self._add(replace(entry, watch=watch))
 
-    def start_of(self, source: str) -> int | None:
-        """See `scan.Records`."""
-        return self._reader.start_of(source)
-
     def remember_start(self, source: str, start_at: int) -> None:
         """Remember nothing."""
 
-    def record(self, watch: str, objects: Sequence[ObjectInfo], **_when: int) -> Recorded:
+    def unfinished(self, watch: str, selection: str) -> None:
+        """List from the front: what an earlier scan saw is to be shown too."""
+
+    def doubt_empty(self, watch: str) -> int:  # noqa: ARG002 (as `scan.Records` has it)
+        """Believe what is listed: nothing depends on it."""
+        return 0
+
+    def record(self, watch: str, objects: Sequence[ObjectInfo], **_when: object) -> Recorded:
         """Count what a scan would put in line."""
         bucket = self._group_of[watch].bucket
         new = self._reader.would_be_new(bucket, objects)

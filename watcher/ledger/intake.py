@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from watcher.errors import ConfigError
+from watcher.ledger import marks
 from watcher.ledger.seen import Scene, known_among, see_again
 from watcher.ledger.transactions import add_to_tally
-from watcher.model import Lane, ObjectInfo, Recorded
+from watcher.model import ObjectInfo, Recorded, ScanMark
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from watcher.model import BucketSpec, WatchSpec
 
 FRESH_MS = 3_600_000  # an object younger than this is fresh whenever it is found
-LANE_NUMBERS = {Lane.FRESH: 0, Lane.BACKFILL: 1}
 
 
 class Intake:
@@ -39,6 +39,9 @@ class Intake:
                 _adopt_bucket(db, bucket, config_path)
             db.execute("UPDATE watch SET position = NULL")
             for position, watch in enumerate(watches):
+                db.execute(
+                    _FORGET_SCANS_ELSEWHERE, {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix}
+                )
                 db.execute(
                     """
                     INSERT INTO watch (name, bucket_id, prefix, rules, position)
@@ -123,45 +126,43 @@ class Intake:
         with self._transactions.begin(durable=True) as db:
             db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
 
+    def unfinished(self, watch: str, selection: str) -> ScanMark | None:
+        """Return where the last scan under the same selection was cut short; one under another is forgotten."""
+        with self._transactions.begin(durable=False) as db:
+            return marks.find(db, _watch_id(db, watch), selection)
+
     def record(
-        self, watch: str, objects: Sequence[ObjectInfo], *, oss_now_ms: int, now_ms: int, began_ms: int
+        self,
+        watch: str,
+        objects: Sequence[ObjectInfo],
+        *,
+        oss_now_ms: int,
+        now_ms: int,
+        began_ms: int,
+        mark: ScanMark | None = None,
     ) -> Recorded:
         """Write down one page of selected objects: new ones become pending, overwritten ones are marked.
 
         `oss_now_ms` (the answer's Date) tells what is fresh; `now_ms` is when they were first seen; `began_ms`
         (our clock) is when the listing began: what failed after that as gone is not back because of it.
+        `mark` is how far the scan is once they are written.
         """
-        if not objects:
-            return Recorded()
         with self._transactions.begin(durable=False) as db:
-            watch_id, bucket_id, in_steady_state = db.execute(
-                "SELECT id, bucket_id, complete_at IS NOT NULL AND complete_rules = rules FROM watch WHERE name = ?",
+            watch_id, bucket_id, in_steady_state, empty_scans = db.execute(
+                """
+                SELECT id, bucket_id, complete_at IS NOT NULL AND complete_rules = rules, empty_scans
+                  FROM watch WHERE name = ?
+                """,
                 (watch,),
             ).fetchone()
+            if mark:
+                marks.put(db, watch_id, mark)
+            if mark and empty_scans:
+                db.execute("UPDATE watch SET empty_scans = 0 WHERE id = ?", (watch_id,))
             scene = Scene(watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms)
             known = known_among(db, bucket_id, [listed.key for listed in objects])
             new = [listed for listed in objects if listed.key not in known]
-            db.executemany(
-                """
-                INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at,
-                                   first_seen_at, due_at)
-                VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    (
-                        bucket_id,
-                        listed.key,
-                        watch_id,
-                        0 if in_steady_state or listed.modified_at >= oss_now_ms - FRESH_MS else 1,
-                        listed.etag,
-                        listed.size_bytes,
-                        listed.modified_at,
-                        now_ms,
-                        now_ms,
-                    )
-                    for listed in new
-                ],
-            )
+            _insert(db, scene, new, fresh_since=0 if in_steady_state else oss_now_ms - FRESH_MS)
             tally: Counter[tuple[int, str]] = Counter({(watch_id, "pending"): len(new)})
             changed = [
                 listed.key
@@ -171,17 +172,64 @@ class Intake:
             add_to_tally(db, tally)
         return Recorded(new=len(new), changed=tuple(changed))
 
+    def doubt_empty(self, watch: str) -> int:
+        """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none."""
+        with self._transactions.begin(durable=True) as db:
+            db.execute(
+                "UPDATE watch SET empty_scans = empty_scans + 1 WHERE name = ? AND complete_listed > 0", (watch,)
+            )
+            (times,) = db.execute("SELECT empty_scans FROM watch WHERE name = ?", (watch,)).fetchone()
+        return int(times)
+
     def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
         """Remember a complete scan: `started_at` by OSS's clock, `now_ms` by ours."""
         with self._transactions.begin(durable=True) as db:
             db.execute(
                 """
                 UPDATE watch
-                   SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?
+                   SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?,
+                       empty_scans = 0
                  WHERE name = ?
                 """,
                 (started_at, now_ms, listed, watch),
             )
+            marks.forget(db, _watch_id(db, watch))
+
+
+_FORGET_SCANS_ELSEWHERE = """
+UPDATE watch
+   SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL, empty_scans = 0
+ WHERE name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))
+"""
+
+
+def _watch_id(db: sqlite3.Connection, watch: str) -> int:
+    (watch_id,) = db.execute("SELECT id FROM watch WHERE name = ?", (watch,)).fetchone()
+    return int(watch_id)
+
+
+def _insert(db: sqlite3.Connection, scene: Scene, new: Sequence[ObjectInfo], *, fresh_since: int) -> None:
+    """Put new objects in line: in the fresh lane what was modified since `fresh_since`."""
+    db.executemany(
+        """
+        INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at)
+        VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            (
+                scene.bucket_id,
+                listed.key,
+                scene.watch_id,
+                0 if listed.modified_at >= fresh_since else 1,
+                listed.etag,
+                listed.size_bytes,
+                listed.modified_at,
+                scene.now_ms,
+                scene.now_ms,
+            )
+            for listed in new
+        ],
+    )
 
 
 def refuse_other_form(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:

@@ -96,6 +96,54 @@ CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
 END;
 """
 
+_SECOND = """
+ALTER TABLE watch ADD COLUMN empty_scans INTEGER NOT NULL DEFAULT 0;   -- empty listings in a row, not believed yet
+
+ALTER TABLE entry ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0;        -- answers in a row that did not mention it
+
+CREATE TABLE unfinished_scan (           -- a listing that is under way, or was cut short: where it can go on
+    watch_id    INTEGER PRIMARY KEY REFERENCES watch (id),
+    selection   TEXT NOT NULL,           -- digest of all that decided so far
+    start_after TEXT NOT NULL,
+    started_at  INTEGER NOT NULL,        -- OSS's clock, first answer
+    listed      INTEGER NOT NULL,
+    matched     INTEGER NOT NULL,
+    excluded    TEXT NOT NULL            -- JSON, by reason
+) STRICT;
+
+CREATE TABLE breaker (                   -- why calls stopped, for everyone or for one bucket
+    bucket_id     INTEGER PRIMARY KEY,   -- 0: the account
+    kind          TEXT NOT NULL CHECK (kind IN ('refused', 'unreachable', 'streak')),
+    reason        TEXT NOT NULL,
+    hint          TEXT NOT NULL,
+    opened_at     INTEGER NOT NULL,
+    probes        INTEGER NOT NULL DEFAULT 0,
+    next_probe_at INTEGER NOT NULL,
+    probed_key    TEXT                   -- the last probe of a bucket
+) STRICT;
+
+CREATE TABLE refusal_streak (            -- entries of a bucket that were refused since one was last accepted
+    bucket_id INTEGER NOT NULL REFERENCES bucket (id),
+    key       TEXT NOT NULL,
+    attempts  INTEGER NOT NULL,          -- as many as it had before
+    PRIMARY KEY (bucket_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quota (                     -- what the account really gives
+    id               INTEGER PRIMARY KEY CHECK (id = 1),
+    calls_per_second REAL NOT NULL
+) STRICT;
+
+-- Whoever deletes rows by hand wants them found again: no listing goes on behind them.
+DROP TRIGGER entry_deleted;
+CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
+    UPDATE tally SET n = n - 1 WHERE watch_id = old.watch_id AND state = old.state;
+    UPDATE tally SET n = n - old.changed WHERE watch_id = old.watch_id AND state = 'changed';
+    DELETE FROM unfinished_scan;
+    DELETE FROM refusal_streak WHERE bucket_id = old.bucket_id AND key = old.key;
+END;
+"""
+
 
 def run_statements(db: Database, text: str) -> None:
     """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
@@ -110,3 +158,8 @@ def run_statements(db: Database, text: str) -> None:
 @MIGRATIONS(name="0001_first")
 def _first(db: Database) -> None:
     run_statements(db, _FIRST)
+
+
+@MIGRATIONS(name="0002_breakers_and_marks")
+def _second(db: Database) -> None:
+    run_statements(db, _SECOND)

@@ -57,7 +57,12 @@ _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, 
 EVENTS: Final = {
     event.name: event
     for event in (
-        Event(SCAN_STARTED, _INFO, ("watch", "source"), "A listing began."),
+        Event(
+            SCAN_STARTED,
+            _INFO,
+            ("watch", "source", "after"),
+            "A listing began; `after` is the key behind which it goes on with one that was cut short.",
+        ),
         Event(
             SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."
         ),

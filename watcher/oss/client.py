@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import oss2
 import requests
@@ -12,7 +11,7 @@ from requests.utils import should_bypass_proxies
 
 from watcher.errors import AccountRefused, CloudError, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
-from watcher.oss.faults import as_cloud_error
+from watcher.oss.faults import BAD_BODY, as_cloud_error, delay_s
 from watcher.oss.listing import parse
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 TIMEOUT_S = 15
-_BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
@@ -40,8 +38,11 @@ class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
 class _Bucket(oss2.Bucket):  # type: ignore[misc]
     """oss2's bucket with our reading of a listing."""
 
+    asked_rest_s = 0.0  # how long the last listing asked to be left alone
+
     def _parse_result(self, resp: oss2.http.Response, parse_func: object, klass: type) -> object:
         if klass is oss2.models.ListObjectsV2Result:
+            self.asked_rest_s = delay_s(resp.headers)
             return parse(resp.read(), resp.headers)
         return super()._parse_result(resp, parse_func, klass)
 
@@ -75,16 +76,18 @@ def connect(
 class BucketSource:
     """`ports.Source` over one bucket and prefix."""
 
-    def __init__(self, client: oss2.Bucket, *, prefix: str, pace: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, client: oss2.Bucket, *, prefix: str, pace: Callable[[float], object] = lambda _rest_s: None
+    ) -> None:
         self._client = client
-        self._pace = pace  # waits until the next list call is within its budget
+        self._pace = pace  # waits until the next list call is within its budget, and at least so many seconds
         self.bucket: str = client.bucket_name
         self.prefix = prefix
 
     def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
         """See `ports.Source.pages`."""
         while True:
-            self._pace()
+            self._pace(self._client.asked_rest_s)
             page = self._list(start_after, token)
             self._check(page, start_after)
             yield page
@@ -126,7 +129,7 @@ class BucketSource:
             )
         except CredentialsMissing as error:  # they were there when the scan began
             raise AccountRefused(str(error), hint=error.hint) from None
-        except (oss2.exceptions.OssError, requests.RequestException, *_BAD_BODY) as error:
+        except (oss2.exceptions.OssError, requests.RequestException, *BAD_BODY) as error:
             raise as_cloud_error(error, bucket=self.bucket) from None
         return answer
 

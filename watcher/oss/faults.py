@@ -1,39 +1,49 @@
-"""Each way in which OSS fails us, as one of our errors.  Sources: OSS error table; oss2 2.19.1."""
+"""Each way in which OSS fails us, classified once: by code first, by HTTP status as fallback.
+
+Sources: OSS error table; oss2 2.19.1.  Codes are compared without regard to letter case.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import oss2
 import requests
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled
+from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _SEE_RAM = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
-
-_ACCOUNT = {
-    "InvalidAccessKeyId": "The AccessKey ID does not exist or is disabled: check the credentials in use.",
-    "SignatureDoesNotMatch": "The AccessKey secret is wrong: check the credentials in use.",
-    "SecurityTokenExpired": "The STS token has expired: obtain a new one.",
-    "InvalidSecurityToken": "The STS token is not valid: obtain a new one.",
-    "RequestTimeTooSkewed": "The clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp).",
-    "UserDisable": "The account is suspended, often for arrears: see the billing console.",
+ACCOUNT_CURES = {
+    "invalidaccesskeyid": "The AccessKey ID does not exist or is disabled: check the credentials in use.",
+    "signaturedoesnotmatch": "The AccessKey secret is wrong: check the credentials in use.",
+    "securitytokenexpired": "The STS token has expired: obtain a new one.",
+    "invalidsecuritytoken": "The STS token is not valid: obtain a new one.",
+    "requesttimetooskewed": "The clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp).",
+    "userdisable": "The account is suspended, often for arrears: see the billing console.",
 }
-_BUCKET = {
-    "NoSuchBucket": "Create the bucket, or correct `source` of the watch.",
-    "AccessDenied": _SEE_RAM,
-    "InvalidBucketName": "Correct `source` of the watch.",
+BUCKET_CURES = {
+    "nosuchbucket": "Create the bucket, or correct `source` of the watch.",
+    "accessdenied": _SEE_RAM,
+    "invalidbucketname": "Correct `source` of the watch.",
 }
+THROTTLED = frozenset(
+    (
+        "totalqpslimitexceeded",
+        "metaoperationqpslimitexceeded",
+        "qpslimitexceeded",
+        "downloadtrafficratelimitexceeded",
+        "uploadtrafficratelimitexceeded",
+        "serviceunavailable",
+        "slowdown",
+    )
+)
+BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
 _WRONG_REGION = "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to the bucket's own."
-_THROTTLED = {
-    "totalqpslimitexceeded",
-    "metaoperationqpslimitexceeded",
-    "serviceunavailable",
-    "downloadtrafficratelimitexceeded",
-    "qpslimitexceeded",
-    "requesttimeout",
-    "slowdown",
-}
 
 
 def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
@@ -44,12 +54,21 @@ def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
         return _answered(error, bucket)
     if isinstance(error, requests.RequestException):
         return _no_answer(error, bucket)
-    if isinstance(error, (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)):
+    if isinstance(error, BAD_BODY):
         return CloudError(
             f"OSS answered for bucket {bucket} with a body that is no listing ({type(error).__name__})",
             hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",
         )
     return CloudError(f"the call to OSS for bucket {bucket} failed ({type(error).__name__})")
+
+
+def delay_s(headers: Mapping[str, str]) -> float:
+    """Return how long OSS asks to be left alone: `Retry-After` in seconds, `x-oss-qos-delay-time` in milliseconds."""
+    seconds = headers.get("Retry-After", "").strip()
+    milliseconds = headers.get("x-oss-qos-delay-time", "").strip()
+    return max(
+        float(seconds) if seconds.isdecimal() else 0.0, int(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
+    )
 
 
 def _no_answer(error: Exception, bucket: str) -> CloudError:
@@ -59,38 +78,73 @@ def _no_answer(error: Exception, bucket: str) -> CloudError:
             hint="Check the machine's CA certificates, [network] ca_bundle, and `endpoint` of the watch.",
         )
     kind = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached"
-    return NotSent(
+    found = NotSent if _never_connected(error) else Unavailable
+    return found(
         f"OSS {kind} for bucket {bucket} ({type(error).__name__})",
         hint="Check the network, DNS, [network] proxy, and `endpoint` of the watch.",
     )
 
 
+def _never_connected(error: Exception) -> bool:
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
+        return True
+    cause: object = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), (NewConnectionError, NameResolutionError))
+
+
 def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
-    code, message = str(error.code), str(error.message)
-    sentence = f"OSS refused bucket {bucket}: {code or error.status}: {message[:300]} (RequestId {error.request_id})"
+    code, status, message = str(error.code), int(error.status), str(error.message)
+    lowered = code.lower()
+    sentence = f"OSS refused bucket {bucket}: {code or status}: {message[:300]} (RequestId {error.request_id})"
+    facts: dict[str, Any] = {
+        "code": code or f"HTTP{status}",
+        "request_id": str(error.request_id),
+        "retry_after_s": delay_s(error.headers),
+    }
+    kind, hint = _verdict(lowered, status, message.lower())
+    return kind(sentence, hint=hint.replace("BUCKET", bucket), **facts)
+
+
+def _verdict(code: str, status: int, message: str) -> tuple[type[CloudError], str]:
+    """Return whom a refusal stops, and the cure."""
+    kind: type[CloudError]
+    kind, hint = CloudError, "If it stays, ask OSS support with the RequestId."
     if _names_another_region(code, message):
-        return BucketRefused(sentence, hint=_WRONG_REGION, code=code, request_id=str(error.request_id))
-    if code in _ACCOUNT:
-        return AccountRefused(sentence, hint=_ACCOUNT[code], code=code, request_id=str(error.request_id))
-    if code in _BUCKET:
-        return BucketRefused(
-            sentence, hint=_BUCKET[code].replace("BUCKET", bucket), code=code, request_id=str(error.request_id)
-        )
-    if code.lower() in _THROTTLED or error.status == 429:  # noqa: PLR2004 (Too Many Requests)
-        return Throttled(
-            sentence, hint="Lower list_calls_per_second of the watch.", code=code, request_id=str(error.request_id)
-        )
-    return CloudError(
-        sentence,
-        hint="Try again later; if it stays, ask OSS support with the RequestId.",
-        code=code,
-        request_id=str(error.request_id),
-    )
+        kind, hint = BucketRefused, _WRONG_REGION
+    elif code in ACCOUNT_CURES:
+        kind, hint = AccountRefused, ACCOUNT_CURES[code]
+    elif code in BUCKET_CURES:
+        kind, hint = BucketRefused, BUCKET_CURES[code]
+    elif code in THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
+        kind, hint = Throttled, "Lower list_calls_per_second of the watch."
+    elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
+        kind, hint = Unavailable, "Try again later; if it stays, ask OSS support with the RequestId."
+    elif status in {401, 403}:
+        kind, hint = BucketRefused, _SEE_RAM
+    return kind, hint
 
 
 def _names_another_region(code: str, message: str) -> bool:
     """Whether the bucket is served by another endpoint, or the V4 scope names another region."""
-    lowered = message.lower()
-    return "specified endpoint" in lowered or (
-        code in {"InvalidArgument", "SignatureDoesNotMatch"} and "region" in lowered
+    return "specified endpoint" in message or (
+        code in {"invalidargument", "signaturedoesnotmatch"} and "region" in message
+    )
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """Yield (what OSS answers, class, what is done about it) for the documentation."""
+    yield (
+        "no connection; a timeout, a reset, 5xx",
+        "transient",
+        "the page is asked for again, up to five times, waiting longer each time",
+    )
+    throttled = ", ".join(f"`{code}`" for code in sorted(THROTTLED))
+    yield f"{throttled}, 429", "transient", "the same; `Retry-After` and `x-oss-qos-delay-time` are honoured"
+    for cures, kind in ((ACCOUNT_CURES, "global for the account"), (BUCKET_CURES, "global for one bucket")):
+        codes = ", ".join(f"`{code}`" for code in sorted(cures))
+        yield codes, kind, "the scan is incomplete, exit 5; the cure is told; other watches go on; opens no breaker"
+    yield (
+        "a truncated or foreign body; keys out of order; no advance; an empty answer where objects were",
+        "untrustworthy",
+        "the scan is incomplete; the next one goes on where it stopped",
     )

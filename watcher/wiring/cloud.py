@@ -1,0 +1,84 @@
+"""Clients of the two services, with the credentials and proxies that the configuration and the machine give."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watcher import credentials
+from watcher.limits import Pace
+from watcher.observe import logs
+from watcher.observe.redaction import remember
+from watcher.oss import BucketSource, connect
+from watcher.vod import VodClient
+
+if TYPE_CHECKING:
+    from watcher.config import Config, Watch
+    from watcher.model import ObjectInfo
+    from watcher.ports import Clock
+    from watcher.wiring.terms import Terms
+
+
+class Cloud:
+    """OSS and VOD, as one configuration reaches them."""
+
+    def __init__(self, terms: Terms, clock: Clock) -> None:
+        self._config: Config = terms.config
+        self._clock = clock
+        self.credentials = credentials.chain(
+            profile=self._config.credentials.profile,
+            env=os.environ,
+            home=Path.home(),
+            proxies=self._proxies(),
+            learnt=lambda found: remember(found.access_key_secret, found.security_token),
+        )
+        self.sources = {name: self._source(terms.watches[name]) for name in terms.chosen}
+
+    def head(self, bucket: str, key: str) -> ObjectInfo | None:
+        """Return an object as it is now, or None; see `ports.Source.head`."""
+        return next(source for source in self.sources.values() if source.bucket == bucket).head(key)
+
+    def vod(self) -> VodClient:
+        """Return a client to be closed by the caller."""
+        vod = self._config.vod
+        client = VodClient(
+            region=vod.region,
+            endpoint=vod.endpoint,
+            credentials=self.credentials,
+            timeout_s=vod.timeout_s,
+            concurrent_calls=vod.concurrent_calls,
+            proxies=self._proxies(),
+            no_proxy=self._no_proxy(),
+            ca_bundle=self._config.network.ca_bundle,
+        )
+        logs.tame_sdk_loggers()
+        return client
+
+    def _source(self, watch: Watch) -> BucketSource:
+        client = connect(
+            bucket=watch.bucket,
+            endpoint=watch.endpoint,
+            region=self._config.vod.region,
+            credentials=self.credentials,
+            proxies=self._proxies(),
+            no_proxy=self._no_proxy(),
+            ca_bundle=self._config.network.ca_bundle,
+        )
+        pace = Pace(watch.list_calls_per_second, self._clock)
+        return BucketSource(client, prefix=watch.prefix, pace=pace.wait)
+
+    def _proxies(self) -> dict[str, str]:
+        """Return {scheme: proxy URL}: what the configuration says, and only that."""
+        proxy = self._config.network.proxy
+        if proxy != "env":
+            return {"http": proxy, "https": proxy} if proxy else {}
+        found = {scheme: _variable(f"{scheme}_proxy") for scheme in ("http", "https")}
+        return {scheme: url for scheme, url in found.items() if url}
+
+    def _no_proxy(self) -> str:
+        return _variable("no_proxy") if self._config.network.proxy == "env" else ""
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name) or os.environ.get(name.upper()) or ""

@@ -1,0 +1,147 @@
+"""What the configuration means to the core: plain values, no adapters."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from watcher.calling import Group, Policy
+from watcher.model import BucketSpec, CallOptions, Entry, Media, WatchSpec
+from watcher.rules.file_url import FileUrlForm
+from watcher.rules.metadata import Templates
+from watcher.rules.selection import Rules
+from watcher.sieve import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watcher.config import Config, Watch
+
+MAX_QUERY_BYTES = 8_000  # of encoded RegisterMetadatas, when they travel in the URL
+PATIENCE_S = 30.0
+
+
+class Terms:
+    """All watches of one configuration, and those that a command was told to work on."""
+
+    def __init__(self, config: Config, chosen: Sequence[str]) -> None:
+        self.config = config
+        self.watches = {watch.name: watch for watch in config.watches}
+        self.chosen = tuple(name for name in self.watches if name in chosen)
+        self._rules = {watch.name: _rules(watch) for watch in config.watches}
+        self._templates = {watch.name: _templates(watch) for watch in config.watches}
+        self._forms = {watch.bucket: _form(watch, config) for watch in config.watches}
+
+    @property
+    def policy(self) -> Policy:
+        """How often, how long, how much a one-shot registers."""
+        retry = self.config.retry
+        return Policy(
+            max_attempts=retry.max_attempts,
+            first_delay_ms=retry.first_delay_ms,
+            max_delay_ms=retry.max_delay_ms,
+            max_bytes=self.max_bytes,
+            concurrent_calls=self.config.vod.concurrent_calls,
+            patience_s=PATIENCE_S,
+        )
+
+    @property
+    def max_bytes(self) -> int | None:
+        """What RegisterMetadatas may take on the wire; None = no limit."""
+        return MAX_QUERY_BYTES if self.config.vod.parameters_in == "query" else None
+
+    def groups(self) -> list[Group]:
+        """Return the chosen watches by bucket and call-level options."""
+        found: dict[tuple[str, CallOptions], list[str]] = {}
+        for name in self.chosen:
+            watch = self.watches[name]
+            options = CallOptions(
+                template_group_id=watch.media.template_group_id,
+                workflow_id=watch.media.workflow_id,
+                user_data=watch.media.user_data,
+            )
+            found.setdefault((watch.bucket, options), []).append(name)
+        return [Group(bucket=b, watches=tuple(names), options=options) for (b, options), names in found.items()]
+
+    def describe(self, entry: Entry) -> Media:
+        """Return what VOD is told of an entry."""
+        return self._templates[entry.watch].describe(
+            entry.key,
+            bucket=entry.bucket,
+            size_bytes=entry.size_bytes,
+            modified_at_ms=entry.modified_at,
+            tz=self.config.timezone,
+            file_url=self._forms[entry.bucket].url(entry.bucket, entry.key),
+        )
+
+    def owner(self, bucket: str, key: str, size_bytes: int) -> str | None:
+        """Return the first watch whose present rules select a pending entry."""
+        return next(
+            (n for n, w in self.watches.items() if w.bucket == bucket and self._rules[n].owns_entry(key, size_bytes)),
+            None,
+        )
+
+    def watched(self, name: str) -> Watched:
+        """Return a watch, as far as listing is concerned."""
+        watch = self.watches[name]
+        return Watched(
+            name=name,
+            source_url=f"oss://{watch.bucket}/{watch.prefix}",
+            rules=self._rules[name],
+            start=watch.start,
+            report_overwritten=watch.on_overwrite == "report",
+        )
+
+    def earlier(self, name: str) -> list[Watched]:
+        """Return the watches above `name` in the file, over the same bucket: what they select is theirs."""
+        names = list(self.watches)
+        bucket = self.watches[name].bucket
+        return [self.watched(n) for n in names[: names.index(name)] if self.watches[n].bucket == bucket]
+
+    def bucket_specs(self) -> list[BucketSpec]:
+        """Return the one form in which each bucket's file URLs are sent."""
+        region = self.config.vod.region
+        return [
+            BucketSpec(name=watch.bucket, region=region, file_url=watch.file_url, encoding=watch.file_url_encoding)
+            for watch in {watch.bucket: watch for watch in self.config.watches}.values()
+        ]
+
+    def watch_specs(self) -> list[WatchSpec]:
+        """Return what the ledger must know of each watch."""
+        return [
+            WatchSpec(name=watch.name, bucket=watch.bucket, prefix=watch.prefix, rules=_digest(watch))
+            for watch in self.config.watches
+        ]
+
+
+def _rules(watch: Watch) -> Rules:
+    return Rules(
+        bucket=watch.bucket,
+        prefix=watch.prefix,
+        include=tuple(watch.include),
+        exclude=tuple(watch.exclude),
+        min_size_bytes=watch.min_size_bytes,
+        max_size_bytes=watch.max_size_bytes,
+        min_age_ms=watch.min_age_ms,
+    )
+
+
+def _digest(watch: Watch) -> str:
+    parts = (watch.bucket, watch.prefix, watch.include, watch.exclude, watch.min_size_bytes, watch.max_size_bytes)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _templates(watch: Watch) -> Templates:
+    media = watch.media
+    return Templates(
+        title=media.title,
+        pattern=media.pattern,
+        description=media.description,
+        tags=tuple(media.tags),
+        cate_id=media.cate_id,
+        cover_url=media.cover_url,
+    )
+
+
+def _form(watch: Watch, config: Config) -> FileUrlForm:
+    return FileUrlForm(watch.file_url, watch.file_url_encoding, config.vod.region)
