@@ -1,4 +1,4 @@
-"""What one call comes to: when each entry is due again, and what the answer says of the service."""
+"""What one call comes to: when each entry is due again, and what the breakers learn of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from watcher.breaker import Admission, Breakers, Patience
 from watcher.calling import Calling, Group, Policy
-from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled
+from watcher.errors import AccountRefused, BucketRefused, CloudError, HeldBack, NotSent, Throttled, Unanswered
 from watcher.model import (
+    Accepted,
     BatchResult,
+    Breaker,
+    BreakerKind,
     CallOptions,
     Claim,
     Entry,
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
 
 OPTIONS = CallOptions()
 GROUP = Group(bucket="b", watches=("w",), options=OPTIONS)
+REFUSED = Refused(reason=Failure.REFUSED, message="no")
+UNMENTIONED = BatchResult(outcomes={"k": Unknown(message="?", unmentioned=True)})
+UNANSWERED = BatchResult(outcomes={"k": Unknown(message="?")}, error=Unanswered("?"))
+ACCEPTED = BatchResult(outcomes={"k": Accepted(media_id="m", new_register=True)})
 
 
 class World:
@@ -36,6 +44,9 @@ class World:
         self.answer = answer
         self.at = 1000.0
         self.settled: list[Settlement] = []
+        self.came_to = Settled()
+        self.remembered: dict[str, Breaker] = {}
+        self.emitted: list[str] = []
 
     def now_ms(self) -> int:
         return int(self.at * 1000)
@@ -59,11 +70,31 @@ class World:
     ) -> Settled:
         assert (claim.batch_id, request_id, max_attempts, now_ms) == (1, "", 9, self.now_ms())
         self.settled += settlements
-        return Settled()
+        return self.came_to
+
+    def all(self) -> Sequence[Breaker]:
+        return list(self.remembered.values())
+
+    def put(self, breaker: Breaker) -> None:
+        self.remembered[breaker.bucket] = breaker
+
+    def remove(self, bucket: str) -> None:
+        del self.remembered[bucket]
 
     def due_in_s(self) -> float:
         """Return how far ahead the last entry is due again."""
         return (self.settled[-1].due_at - self.now_ms()) / 1000
+
+
+def breakers(world: World, max_delay_ms: int = 3_600_000) -> Breakers:
+    patience = Patience(first_delay_ms=2_000, max_delay_ms=max_delay_ms, silence_s=30)
+    return Breakers(
+        world,
+        clock=world,
+        jitter=lambda: 0.999,
+        patience=patience,
+        emit=lambda event, **_fields: world.emitted.append(event),
+    )
 
 
 def calling(world: World) -> Calling:
@@ -78,6 +109,7 @@ def calling(world: World) -> Calling:
     return Calling(
         world,
         world,
+        breakers=breakers(world),
         describe=lambda entry: Media(bucket="b", key=entry.key, file_url=f"https://b/{entry.key}", title="t"),
         head=lambda _bucket, key: ObjectInfo(key, "E", 1, 0),
         clock=world,
@@ -87,19 +119,40 @@ def calling(world: World) -> Calling:
     )
 
 
-def claim(attempts: int = 0) -> Claim:
-    entry = Entry(bucket="b", key="k", watch="w", etag="E", size_bytes=1, modified_at=0, attempts=attempts)
+def claim(attempts: int = 0, doubts: int = 0) -> Claim:
+    entry = Entry(
+        bucket="b", key="k", watch="w", etag="E", size_bytes=1, modified_at=0, attempts=attempts, doubts=doubts
+    )
     return Claim(batch_id=1, entries=(entry,))
 
 
+def call(caller: Calling, world: World, answer: BatchResult | CloudError | None = None) -> None:
+    """Make one call as the loop does, a moment later than the last."""
+    world.at += 0.01
+    world.answer = answer or world.answer
+    caller.breakers.begin("b")
+    caller.carry_out(GROUP, claim())
+
+
 def test_a_first_refusal_is_due_at_once_and_later_ones_wait_twice_as_long_each() -> None:
-    world = World(BatchResult(outcomes={"k": Refused(reason=Failure.REFUSED, message="no")}))
+    world = World(BatchResult(outcomes={"k": REFUSED}))
     caller = calling(world)
     waits = []
     for attempts in range(5):
         caller.carry_out(GROUP, claim(attempts))
         waits.append(round(world.due_in_s()))
     assert waits == [0, 2, 4, 8, 16]
+
+
+def test_an_entry_that_no_answer_mentions_waits_longer_each_time_and_stops_nobody_else() -> None:
+    world = World(UNMENTIONED)
+    caller = calling(world)
+    waits = []
+    for doubts in range(5):
+        caller.carry_out(GROUP, claim(doubts=doubts))
+        waits.append(round(world.due_in_s()))
+    assert waits == [2, 4, 8, 16, 32]
+    assert caller.breakers.admit("b") is Admission.CALL
 
 
 def test_retry_after_is_honoured_and_capped() -> None:
@@ -112,44 +165,137 @@ def test_retry_after_is_honoured_and_capped() -> None:
     assert world.due_in_s() == 3600
 
 
-@pytest.mark.parametrize("answer", [NotSent("no"), BatchResult(outcomes={"k": Unknown(message="?")})])
-def test_three_unanswered_calls_in_a_row_make_it_unreachable(answer: BatchResult | CloudError) -> None:
+@pytest.mark.parametrize("answer", [NotSent("no"), UNANSWERED, Unanswered("?")])
+def test_three_unanswered_calls_in_a_row_open_the_account(answer: BatchResult | CloudError) -> None:
+    """From then on one probe at a time, at most a minute apart; any answer closes it."""
     world = World(answer)
     caller = calling(world)
     for n in range(3):
-        assert caller.unreachable is False, n
-        caller.carry_out(GROUP, claim())
-        world.at += 1
-    assert (caller.unreachable, caller.resting, caller.open_to("b")) == (True, True, True)
-    world.at += 60
-    assert (caller.resting, caller.open_to("b")) == (False, False)
+        assert caller.breakers.admit("b") is Admission.CALL, n
+        call(caller, world)
+    assert (caller.breakers.admit("b"), caller.breakers.is_open) == (Admission.NONE, True)
+    assert world.emitted == ["breaker.opened"]
+    rests = []
+    for _ in range(8):
+        rests.append(round(caller.breakers.rest_s("b")))
+        world.at += caller.breakers.rest_s("b")
+        call(caller, world)
+    assert rests == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert world.remembered[""].probes == 8
+    call(caller, world, ACCEPTED)
+    assert (caller.breakers.admit("b"), world.remembered) == (Admission.CALL, {})
+    assert world.emitted == ["breaker.opened", "breaker.closed"]
 
 
-def test_throttling_is_an_answer_and_never_unreachable_but_given_up_when_nothing_else_comes() -> None:
+def test_two_unanswered_calls_and_an_answer_open_nothing() -> None:
+    world = World(UNANSWERED)
+    caller = calling(world)
+    for answer in [UNANSWERED, UNANSWERED, ACCEPTED, UNANSWERED, UNANSWERED]:
+        call(caller, world, answer)
+    assert world.remembered == {}
+
+
+def test_a_silent_service_is_given_up_after_the_patience_and_a_throttling_one_too() -> None:
+    for answer in (NotSent("no"), Throttled("slow")):
+        world = World(answer)
+        caller = calling(world)
+        for _ in range(3):
+            call(caller, world)
+        assert caller.breakers.worthwhile("b")
+        world.at += 31
+        assert not caller.breakers.worthwhile("b")
+        assert caller.breakers.error(["b"], waiting=True) is answer
+        assert caller.breakers.error(["b"], waiting=False) is None
+
+
+def test_throttling_is_an_answer_and_opens_nothing() -> None:
     world = World(Throttled("slow"))
     caller = calling(world)
     for _ in range(10):
-        caller.carry_out(GROUP, claim())
-        world.at += 2
-    assert (caller.unreachable, caller.resting, caller.open_to("b")) == (False, False, True)
-    world.at += 20
-    assert caller.open_to("b") is False
+        call(caller, world)
+    assert (caller.breakers.admit("b"), world.remembered) == (Admission.CALL, {})
 
 
 def test_a_fault_of_the_account_stops_all_and_one_of_a_bucket_that_bucket() -> None:
     world = World(BucketRefused("not added"))
     caller = calling(world)
-    caller.carry_out(GROUP, claim())
-    assert (caller.halted, caller.open_to("b"), caller.open_to("other")) == (True, False, True)
-    world.answer = AccountRefused("arrears")
-    caller.carry_out(GROUP, claim())
-    assert caller.open_to("other") is False
-    assert str(caller.error) == "arrears"
+    call(caller, world)
+    assert (caller.breakers.admit("b"), caller.breakers.admit("other")) == (Admission.NONE, Admission.CALL)
+    call(caller, world, AccountRefused("arrears"))
+    assert caller.breakers.admit("other") is Admission.NONE
+    assert str(caller.breakers.error(["b"], waiting=True)) == "arrears"
     assert {type(settlement.outcome) for settlement in world.settled} == {Unknown}
+    assert {settlement.due_at <= world.now_ms() for settlement in world.settled} == {True}
 
 
 def test_a_fault_met_while_halving_stops_calls_too() -> None:
     world = World(BatchResult(outcomes={"k": Unknown(message="stop")}, error=AccountRefused("stop")))
     caller = calling(world)
-    caller.carry_out(GROUP, claim())
-    assert caller.open_to("b") is False
+    call(caller, world)
+    assert caller.breakers.admit("b") is Admission.NONE
+
+
+def test_a_remembered_breaker_is_probed_at_once_by_one_call_and_an_answer_closes_it() -> None:
+    world = World(AccountRefused("arrears", hint="pay"))
+    call(calling(world), world)
+    assert world.remembered[""].reason == "arrears"
+
+    later = calling(world)
+    assert later.breakers.admit("b") is Admission.PROBE
+    later.breakers.begin("b")
+    assert later.breakers.admit("b") is Admission.NONE
+    call(later, world)
+    assert (later.breakers.admit("b"), later.breakers.worthwhile("b")) == (Admission.NONE, False)
+    assert world.remembered[""].probes == 1
+    assert world.remembered[""].next_probe_at > world.now_ms()
+
+    last = calling(world)
+    call(last, world, ACCEPTED)
+    assert (last.breakers.admit("b"), world.remembered) == (Admission.CALL, {})
+
+
+def test_an_answer_to_a_call_from_before_the_breaker_opened_does_not_close_it() -> None:
+    world = World(ACCEPTED)
+    first, second = calling(world), Group(bucket="c", watches=("w",), options=OPTIONS)
+    first.breakers.enter()
+    began = first.breakers._begun.at
+    call(first, world, AccountRefused("revoked"))
+    first.breakers._begun.at = began
+    first.breakers.answered(second.bucket)
+    assert "" in world.remembered
+
+
+def test_a_call_held_back_is_no_verdict_and_the_probe_may_be_made_again() -> None:
+    world = World(AccountRefused("arrears"))
+    call(calling(world), world)
+    later = calling(world)
+    call(later, world, HeldBack("stopping"))
+    assert (later.breakers.admit("b"), world.remembered[""].probes) == (Admission.PROBE, 0)
+
+
+def test_a_streak_of_refusals_stops_its_bucket_until_one_is_accepted() -> None:
+    world = World(BatchResult(outcomes={"k": REFUSED}))
+    caller = calling(world)
+    world.came_to = Settled(streak=50, streak_began=True)
+    call(caller, world)
+    assert caller.breakers.admit("b") is Admission.NONE
+    assert "50 different files" in str(caller.breakers.error(["b"], waiting=True))
+
+    later = calling(world)
+    assert later.breakers.admit("b") is Admission.PROBE_ALONE
+    gone = Refused(reason=Failure.GONE, message="gone", final=True)
+    call(later, world, BatchResult(outcomes={"k": gone}))
+    assert later.breakers.admit("b") is Admission.PROBE_ALONE, "a file's own reason is no verdict on the bucket"
+    world.came_to = Settled(registered=1, streak_ended=True)
+    call(later, world, ACCEPTED)
+    assert (later.breakers.admit("b"), world.remembered) == (Admission.CALL, {})
+
+
+def test_a_refused_probe_of_an_account_does_not_wait_beyond_the_longest_delay() -> None:
+    world = World(AccountRefused("arrears"))
+    world.remembered[""] = Breaker(bucket="", kind=BreakerKind.REFUSED, reason="r", hint="", opened_at=0, probes=40)
+    found = breakers(world, max_delay_ms=10_000)
+    found.begin("b")
+    found.enter()
+    found.failed("b", AccountRefused("arrears", retry_after_s=9999))
+    assert round(found.rest_s("b")) == 10

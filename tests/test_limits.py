@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.errors import AccountRefused, CallRefused, Throttled
-from watcher.limits import Isolation, Pace, RateLimit
+from watcher.errors import AccountRefused, CallRefused, HeldBack, Throttled
+from watcher.limits import Gate, Isolation, Pace, RateLimit
 from watcher.model import Accepted, BatchResult, CallOptions, Failure, Media, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -116,20 +117,77 @@ def test_an_error_that_stops_the_account_stops_the_halving() -> None:
     assert set(result.outcomes.values()) == {Unknown(message="stop")}
 
 
+def limit(inner: Scripted, clock: SteppedClock, told: list[float], given: float | None = None) -> RateLimit:
+    return RateLimit(inner, calls_per_second=20, given=given, clock=clock, lowered=told.append)
+
+
 def test_throttling_halves_the_rate_once_a_second_and_it_creeps_back() -> None:
-    clock = SteppedClock()
     told: list[float] = []
-    limit = RateLimit(Scripted(script=[Throttled("slow")] * 2), calls_per_second=20, clock=clock, lowered=told.append)
+    limited = limit(Scripted(script=[Throttled("slow")] * 2), SteppedClock(), told)
     for _ in range(2):
         with pytest.raises(Throttled):
-            limit.register(media("a"), CallOptions())
+            limited.register(media("a"), CallOptions())
     assert told == [10.0]
 
     for _ in range(150):
-        limit.register(media("a"), CallOptions())
+        limited.register(media("a"), CallOptions())
 
-    assert limit._pace.per_second == 20
-    assert limit.calls == 152
+    assert limited.calls_per_second == 20
+
+
+def test_the_rate_starts_at_what_the_account_was_last_seen_to_give() -> None:
+    assert limit(Scripted(), SteppedClock(), [], given=3.0).calls_per_second == 3.0
+    assert limit(Scripted(), SteppedClock(), [], given=99.0).calls_per_second == 20
+
+
+class Account(Scripted):
+    """A service that takes `per_second` calls in any sliding second, and counts the ones it throttles."""
+
+    def __init__(self, clock: SteppedClock, per_second: int) -> None:
+        super().__init__()
+        self.clock, self.per_second = clock, per_second
+        self.taken: list[float] = []
+        self.throttled = 0
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        if sum(1 for at in self.taken if at > self.clock.at - 1) >= self.per_second:
+            self.throttled += 1
+            raise Throttled("slow")
+        self.taken.append(self.clock.at)
+        return super().register(batch, options)
+
+
+@pytest.mark.parametrize("gives", [2, 5, 8, 13])
+def test_the_rate_settles_near_what_the_account_gives(gives: int) -> None:
+    """After a minute of finding out, nine tenths of it are used, and few calls are made in vain."""
+    clock = SteppedClock()
+    account = Account(clock, gives)
+    limited = limit(account, clock, [])
+
+    def work_until(end: float) -> None:
+        while clock.at < end:
+            with contextlib.suppress(Throttled):
+                limited.register(media("a"), CallOptions())
+
+    work_until(60)
+    account.taken.clear()
+    account.throttled = 0
+    work_until(360)
+
+    assert len(account.taken) >= 0.8 * gives * 300
+    assert account.throttled <= 0.1 * len(account.taken)
+
+
+def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted() -> None:
+    inner = Scripted()
+
+    def closed(bucket: str) -> None:
+        raise HeldBack(bucket)
+
+    gate = Gate(inner, check=closed)
+    with pytest.raises(HeldBack):
+        gate.register(media("a"), CallOptions())
+    assert (gate.calls, inner.calls) == (0, [])
 
 
 def test_slots_are_shared_by_threads() -> None:

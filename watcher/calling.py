@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import AccountRefused, BucketRefused, CloudError, Throttled
+from watcher.errors import AccountRefused, BucketRefused, CloudError, HeldBack
 from watcher.model import (
+    LONG_STREAK,
     Accepted,
     BatchResult,
     CallOptions,
@@ -16,7 +16,6 @@ from watcher.model import (
     Failure,
     Media,
     ObjectInfo,
-    Outcome,
     Refused,
     Settled,
     Settlement,
@@ -30,10 +29,10 @@ from watcher.rules.selection import ARCHIVE_CLASSES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.breaker import Breakers
     from watcher.ports import Clock, Registrar
 
-_LONGEST_REST_S = 60.0
-_UNREACHABLE = 3  # calls in a row without a trustworthy answer: from then on one at a time, and rests between them
+_OWN_PACE = (AccountRefused, BucketRefused, HeldBack)  # a breaker decides when its entries are asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +67,14 @@ class Settles(Protocol):
 
 
 class Calling:
-    """Carries out claims, from any number of threads, and notes what the answers say of the service."""
+    """Carries out claims, from any number of threads, and tells the breakers what the answers say of the service."""
 
     def __init__(
         self,
         ledger: Settles,
         registrar: Registrar,
         *,
+        breakers: Breakers,
         describe: Callable[[Entry], Media],
         head: Callable[[str, str], ObjectInfo | None],
         clock: Clock,
@@ -84,132 +84,83 @@ class Calling:
     ) -> None:
         self._ledger = ledger
         self._registrar = registrar
+        self.breakers = breakers
         self._describe = describe
         self._head = head  # (bucket, key); raises CloudError
         self._clock = clock
         self._jitter = jitter
         self._policy = policy
         self._emit = emit
-        self._noting = threading.Lock()
-        self._streak = 0  # calls in a row without a trustworthy answer
-        self._silent_since: float | None = None  # the first call that was not answered, or throttled
-        self._silent_at = float("-inf")  # the last of `_streak`
-        self._resting_until = 0.0
-        self._doubt: CloudError | None = None  # what the last of them said
-        self._account: CloudError | None = None
-        self._buckets: dict[str, CloudError] = {}
-
-    @property
-    def halted(self) -> bool:
-        """Whether calls stopped for the account or for a bucket."""
-        return bool(self._account or self._buckets)
-
-    @property
-    def error(self) -> CloudError | None:
-        """What stopped calls, or the last reason why none was answered."""
-        return self._account or next(iter(self._buckets.values()), None) or self._doubt
-
-    @property
-    def unreachable(self) -> bool:
-        """Whether calls are made one at a time, since none is answered."""
-        return self._streak >= _UNREACHABLE
-
-    @property
-    def resting(self) -> bool:
-        """Whether no call should be made right now."""
-        return self.unreachable and self._clock.monotonic() < self._resting_until
-
-    def open_to(self, bucket: str) -> bool:
-        """Tell whether calls for `bucket` make sense in this run."""
-        since = self._silent_since
-        silent_s = 0.0 if since is None else self._clock.monotonic() - since
-        return not self._account and bucket not in self._buckets and silent_s <= self._policy.patience_s
 
     def carry_out(self, group: Group, claim: Claim) -> Settled:
         """Make the call for a claim, unless none can be made, and settle it."""
+        self.breakers.enter()
         media = [self._describe(entry) for entry in claim.entries]
         if too_long(media[0]):
+            self.breakers.unasked(group.bucket)
             return self._settle(claim, media, BatchResult(outcomes={item.key: _unsendable(item) for item in media}))
-        began = self._clock.monotonic()
-        try:
-            result = self._registrar.register(media, group.options)
-        except CloudError as error:
-            self._note_error(group, error, began)
-            result = BatchResult(outcomes={item.key: Unknown(message=str(error)) for item in media})
-            retry_after_ms = int(error.retry_after_s * 1000)
-            delay = 0 if isinstance(error, (AccountRefused, BucketRefused)) else self._delay(retry_after_ms)
-            return self._settle(claim, media, result, delay=delay)
-        self._note_answer(group, result, began)
-        if len(media) == 1:
-            result = self._with_reason(claim.entries[0], result)
-        return self._settle(claim, media, result, delay=self._delay(0))
-
-    def _note_answer(self, group: Group, result: BatchResult, began: float) -> None:
-        """Note whether an answer could be trusted: one outcome that is not unknown is enough."""
+        result = self._ask(group, media)
         if isinstance(result.error, CloudError):
-            self._note_error(group, result.error, began)
+            self.breakers.failed(group.bucket, result.error)
+        else:
+            self.breakers.answered(group.bucket)
+        result = self._with_reasons(group.bucket, result)
+        settled = self._settle(claim, media, result)
+        self._follow_streak(group.bucket, result, settled)
+        return settled
+
+    def _ask(self, group: Group, media: Sequence[Media]) -> BatchResult:
+        try:
+            return self._registrar.register(media, group.options)
+        except CloudError as error:
+            return BatchResult(outcomes={item.key: Unknown(message=str(error)) for item in media}, error=error)
+
+    def _follow_streak(self, bucket: str, result: BatchResult, settled: Settled) -> None:
+        """Tell the breakers what the outcomes say of the bucket as a whole."""
+        if result.error is not None:
             return
-        doubts = [outcome.message for outcome in result.outcomes.values() if isinstance(outcome, Unknown)]
-        with self._noting:
-            if len(doubts) == len(result.outcomes):
-                hint = "The files are asked again; VOD registers each once."
-                self._note_silence(CloudError(doubts[0], hint=hint), began)
-            else:
-                self._streak, self._silent_since, self._doubt = 0, None, None
+        if settled.streak_ended:
+            self.breakers.streak_ended(bucket)
+        if any(isinstance(outcome, Refused) and not outcome.final for outcome in result.outcomes.values()):
+            if settled.streak >= LONG_STREAK:
+                self.breakers.streak(bucket, settled.streak)
+        elif all(isinstance(outcome, Unknown) for outcome in result.outcomes.values()):
+            self.breakers.undecided(bucket)
+        else:
+            self.breakers.unasked(bucket)
 
-    def _note_error(self, group: Group, error: CloudError, began: float) -> None:
-        """Note whom an error stops."""
-        with self._noting:
-            if isinstance(error, AccountRefused):
-                self._account = error
-            elif isinstance(error, BucketRefused):
-                self._buckets[group.bucket] = error
-            elif isinstance(error, Throttled):  # an answer, and the rate is lowered already
-                self._streak, self._doubt = 0, error
-                self._silent_since = began if self._silent_since is None else self._silent_since
-            else:
-                self._note_silence(error, began)
+    def _due_in_ms(self, entry: Entry, result: BatchResult) -> int:
+        """Return how long to wait before an entry is asked again, if it is."""
+        outcome, error = result.outcomes[entry.key], result.error
+        if isinstance(outcome, Refused):  # the first says nothing of the object yet: alone, and at once
+            return self._delay_ms(entry.attempts) if entry.attempts else 0
+        if isinstance(outcome, Unknown) and outcome.unmentioned:
+            return self._delay_ms(entry.doubts + 1)
+        if not isinstance(error, CloudError) or isinstance(error, _OWN_PACE):
+            return 0
+        return self._delay_ms(1, retry_after_ms=int(error.retry_after_s * 1000))
 
-    def _note_silence(self, doubt: CloudError, began: float) -> None:
-        """Count calls that were under way together as one."""
-        now = self._clock.monotonic()
-        if began >= self._silent_at:
-            self._streak += 1
-            self._silent_at = now
-            rest_s = min(_LONGEST_REST_S, self._delay(int(doubt.retry_after_s * 1000)) / 1000)
-            self._resting_until = now + rest_s
-        self._silent_since = began if self._silent_since is None else self._silent_since
-        self._doubt = doubt
-
-    def _delay(self, retry_after_ms: int, *, attempts: int = 0) -> int:
-        """Return how long to wait before the next attempt, in milliseconds."""
+    def _delay_ms(self, attempts: int, *, retry_after_ms: int = 0) -> int:
         return delay_ms(
-            max(1, self._streak, attempts),
+            attempts,
             first_ms=self._policy.first_delay_ms,
             max_ms=self._policy.max_delay_ms,
             jitter=self._jitter(),
             retry_after_ms=retry_after_ms,
         )
 
-    def _with_reason(self, entry: Entry, result: BatchResult) -> BatchResult:
-        """Look at the object itself when VOD refused it alone: it gives no reason, the object may."""
-        outcome = result.outcomes[entry.key]
-        if not isinstance(outcome, Refused) or outcome.final:
-            return result
-        try:
-            found = self._head(entry.bucket, entry.key)
-        except CloudError:
-            return result
-        better: Outcome = outcome
-        if found is None:
-            better = Refused(reason=Failure.GONE, message="the object is no longer in the bucket", final=True)
-        elif found.storage_class in ARCHIVE_CLASSES and not found.restored:
-            better = Refused(
-                reason=Failure.ARCHIVED, message=f"the object is in class {found.storage_class}: restore it", final=True
-            )
-        return BatchResult(outcomes={entry.key: better}, request_id=result.request_id)
+    def _with_reasons(self, bucket: str, result: BatchResult) -> BatchResult:
+        """Look at the objects that VOD refused: it gives no reason, they may."""
+        outcomes = dict(result.outcomes)
+        for key, outcome in result.outcomes.items():
+            if isinstance(outcome, Refused) and not outcome.final:
+                try:
+                    outcomes[key] = _reason(self._head(bucket, key)) or outcome
+                except CloudError:  # nothing to be learnt now; the others would wait as long
+                    break
+        return replace(result, outcomes=outcomes)
 
-    def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult, *, delay: int = 0) -> Settled:
+    def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult) -> Settled:
         now_ms = self._clock.now_ms()
         settled = self._ledger.settle(
             claim,
@@ -217,7 +168,7 @@ class Calling:
                 Settlement(
                     entry=entry,
                     outcome=result.outcomes[entry.key],
-                    due_at=now_ms + (self._after_refusal(entry) if _is_refused(entry, result) else delay),
+                    due_at=now_ms + self._due_in_ms(entry, result),
                 )
                 for entry in claim.entries
             ],
@@ -227,10 +178,6 @@ class Calling:
         )
         self._tell(claim, media, result, settled)
         return settled
-
-    def _after_refusal(self, entry: Entry) -> int:
-        """Return the delay after a refusal; the first says nothing of the object yet: alone, and at once."""
-        return self._delay(0, attempts=entry.attempts) if entry.attempts else 0
 
     def _tell(self, claim: Claim, media: Sequence[Media], result: BatchResult, settled: Settled) -> None:
         urls = {item.key: item.file_url for item in media}
@@ -261,8 +208,14 @@ class Calling:
             )
 
 
-def _is_refused(entry: Entry, result: BatchResult) -> bool:
-    return isinstance(result.outcomes[entry.key], Refused)
+def _reason(found: ObjectInfo | None) -> Refused | None:
+    """Return why VOD cannot take an object, as far as the object itself tells."""
+    if found is None:
+        return Refused(reason=Failure.GONE, message="the object is no longer in the bucket", final=True)
+    if found.storage_class in ARCHIVE_CLASSES and not found.restored:
+        message = f"the object is in class {found.storage_class}: restore it"
+        return Refused(reason=Failure.ARCHIVED, message=message, final=True)
+    return None
 
 
 def too_long(item: Media) -> bool:

@@ -9,6 +9,7 @@ WatcherError              exit 1   unforeseen
 |-- LedgerUntrusted       exit 4   missing, foreign, damaged or newer
 `-- CloudError            exit 5   a cloud service refused or stayed unreachable
     |-- NotSent                    transient: nothing reached the service
+    |   `-- HeldBack               ... because we held it back: a breaker opened, or we are stopping
     |-- Throttled                  transient: asked to slow down
     |-- Unavailable                transient: the service failed, or fell silent; asking again does no harm
     |-- Unanswered                 unknown outcome: sent, and no trustworthy answer
@@ -93,6 +94,10 @@ class NotSent(CloudError):
     """Transient: nothing of the call took effect (no connection, or refused before any effect)."""
 
     transient = True
+
+
+class HeldBack(NotSent):
+    """Transient: we held the call back ourselves, so it says nothing of the service."""
 
 
 class Throttled(CloudError):

@@ -1,4 +1,4 @@
-"""Habits around a registrar, each a Registrar itself: the rate limit, and finding the one bad item of a call."""
+"""Habits around a registrar, each a Registrar itself: the breaker's gate, the rate limit, finding the one bad item."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from watcher.errors import CallRefused, CloudError, NotSent, Throttled
+from watcher.errors import CallRefused, CloudError, HeldBack, Throttled
 from watcher.model import BatchResult, Failure, Outcome, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MARGIN = 1.01  # our second is this much longer than the service's, so that jitter on the way exceeds nothing
 _CATCH_UP_S = 0.02  # a wake-up this late is made good at the next slot
+_SLOWEST = 0.2  # calls a second
+_NEAR = 0.9  # of the rate that was too much
 
 
 class Pace:
@@ -44,44 +46,80 @@ class Pace:
         return True
 
 
-class RateLimit:
-    """Keeps the calls within the quota: halves the rate when throttled, creeps back afterwards."""
+class Gate:
+    """Lets a call go out unless a breaker has opened while it waited its turn; counts those that did."""
 
-    def __init__(
-        self, inner: Registrar, *, calls_per_second: float, clock: Clock, lowered: Callable[[float], None]
-    ) -> None:
+    def __init__(self, inner: Registrar, *, check: Callable[[str], None]) -> None:
         self._inner = inner
-        self._most = calls_per_second
-        self._pace = Pace(calls_per_second, clock)
-        self._clock = clock
-        self._lowered = lowered  # told the new rate
-        self._lowered_at = float("-inf")
+        self._check = check  # (bucket); raises HeldBack
         self._count = threading.Lock()
         self.calls = 0
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         """See `ports.Registrar.register`."""
-        if not self._pace.wait():
-            raise NotSent("the watcher is stopping; nothing was sent")
+        self._check(batch[0].bucket)
         with self._count:
             self.calls += 1
+        return self._inner.register(batch, options)
+
+
+class RateLimit:
+    """Keeps the calls within the quota: halves the rate when throttled, then settles below what was too much."""
+
+    def __init__(
+        self,
+        inner: Registrar,
+        *,
+        calls_per_second: float,
+        given: float | None,  # what the account was last seen to give; None = it never asked to slow down
+        clock: Clock,
+        lowered: Callable[[float], None],
+    ) -> None:
+        self._inner = inner
+        self._most = calls_per_second
+        self._pace = Pace(calls_per_second, clock)
+        self._pace.per_second = min(calls_per_second, given or calls_per_second)
+        self._too_much = self._pace.per_second / _NEAR  # the rate at which the service last asked to slow down
+        self._clock = clock
+        self._lowered = lowered  # told the new rate
+        self._lowered_at = float("-inf")
+        self._turn = threading.Lock()
+
+    @property
+    def calls_per_second(self) -> float:
+        """The present rate."""
+        return self._pace.per_second
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        """See `ports.Registrar.register`."""
+        if not self._pace.wait():
+            raise HeldBack("the watcher is stopping; nothing was sent")
         try:
             result = self._inner.register(batch, options)
         except Throttled:
             self._slow_down()
             raise
-        self._pace.per_second = min(self._most, self._pace.per_second + self._most / 200)
+        if result.error is None:
+            self._speed_up()
         return result
 
     def _slow_down(self) -> None:
         """Halve the rate, at most once a second: calls in flight together are one complaint."""
-        with self._count:
+        with self._turn:
             now = self._clock.monotonic()
             if now - self._lowered_at < 1.0:
                 return
             self._lowered_at = now
-            self._pace.per_second = max(0.2, self._pace.per_second / 2)
+            self._too_much = self._pace.per_second
+            self._pace.per_second = max(_SLOWEST, self._pace.per_second / 2)
         self._lowered(self._pace.per_second)
+
+    def _speed_up(self) -> None:
+        """Come back quickly to just below what was too much, and creep from there."""
+        with self._turn:
+            rate = self._pace.per_second
+            step = max((_NEAR * self._too_much - rate) / 4, self._most / 1000)
+            self._pace.per_second = min(self._most, rate + step)
 
 
 class Isolation:
@@ -104,7 +142,8 @@ class Isolation:
 
     def _halves(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         outcomes: dict[str, Outcome] = {}
-        request_id, error = "", None
+        request_id = ""
+        error: Exception | None = None
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             if error is None:

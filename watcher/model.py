@@ -127,6 +127,7 @@ class Entry:
     size_bytes: int
     modified_at: int  # milliseconds since the epoch
     attempts: int  # refusals counted so far; an entry with any goes alone
+    doubts: int = 0  # answers in a row that did not mention it
     lane: Lane = Lane.FRESH
 
 
@@ -152,9 +153,13 @@ class Unknown:
     """Sent, and no trustworthy answer: it may or may not be registered."""
 
     message: str
+    unmentioned: bool = False  # an answer came, and did not say a word of it
 
 
 Outcome = Accepted | Refused | Unknown
+
+LONG_STREAK = 50
+"""Different entries of one bucket refused with none accepted between: then the bucket is at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +168,28 @@ class BatchResult:
 
     outcomes: dict[str, Outcome]
     request_id: str = ""
-    error: Exception | None = None  # what kept a part of the items from being asked
+    error: Exception | None = None  # what kept all, or a part, of the items from being answered
+
+
+class BreakerKind(StrEnum):
+    """Why calls stopped."""
+
+    REFUSED = "refused"  # the service said so: credentials, permission, arrears, bucket not added ...
+    UNREACHABLE = "unreachable"  # three calls in a row without a trustworthy answer
+    STREAK = "streak"  # so many entries of one bucket refused in a row that it is no fault of theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """Calls have stopped, for everyone or for one bucket, until a probe is answered better."""
+
+    bucket: str  # "" = the account
+    kind: BreakerKind
+    reason: str
+    hint: str
+    opened_at: int  # milliseconds since the epoch
+    probes: int = 0  # that did not close it
+    next_probe_at: int = 0  # milliseconds since the epoch
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,7 +296,6 @@ class Settlement:
     entry: Entry
     outcome: Outcome
     due_at: int  # milliseconds since the epoch: not to be claimed again before, if it is pending again
-    counted: bool = True  # whether a refusal counts as an attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +305,10 @@ class Settled:
     registered: int = 0
     already_registered: int = 0
     failed: tuple[tuple[str, Failure, str], ...] = ()  # (key, reason, sentence)
+    streak: int = 0  # entries of the bucket refused since one was last accepted
+    streak_began: bool = False  # the streak came to be a fault of the bucket by this
+    streak_ended: bool = False  # ... or ceased to be one
+    restored: tuple[str, ...] = ()  # keys that had become `failed` in the streak, and are pending again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +316,7 @@ class WatchStatus:
     """One watch as `status` shows it (design 4.1)."""
 
     watch: str
+    bucket: str = ""
     pending: int = 0
     claimed: int = 0
     registered: int = 0

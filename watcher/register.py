@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from watcher.breaker import Admission
 from watcher.calling import too_long
-from watcher.model import Claim, Entry, Media, RegisterReport, Settled
+from watcher.model import Claim, Entry, Failure, Media, RegisterReport, Settled
 from watcher.rules.batching import MAX_ITEMS, take
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ class Queue(Protocol):
         choose: Callable[[Sequence[Entry]], Sequence[Entry]],
         now_ms: int,
         horizon_ms: int,
+        probe: bool = False,
     ) -> Claim | None:
         """Commit entries as claimed; see `ledger.queue`."""
         ...
@@ -55,13 +59,15 @@ class Registering:
         calls: Callable[[], int],  # RegisterMedia calls made so far
     ) -> None:
         self._queue = queue
-        self.calling = calling
+        self._calling = calling
+        self._breakers = calling.breakers
         self._groups = list(groups)
         self._describe = describe
         self._clock = clock
         self._policy = policy
         self._progress = progress
         self._calls = calls
+        self._failed: set[str] = set()  # keys that failed in this run, and may yet turn out to be no fault of theirs
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
@@ -74,10 +80,10 @@ class Registering:
                 for future in landed:
                     self._count(future.result())
                 ended = listing_ended()  # asked before claiming: what the listing found last is then seen
-                if len(flying) >= (1 if self.calling.unreachable else self._policy.concurrent_calls):
+                if len(flying) >= (1 if self._breakers.is_open else self._policy.concurrent_calls):
                     wait(flying, return_when=FIRST_COMPLETED)
-                elif not self.calling.resting and (claimed := self._claim(part_filled=ended)):
-                    flying.add(pool.submit(self.calling.carry_out, *claimed))
+                elif claimed := self._claim(part_filled=ended):
+                    flying.add(pool.submit(self._calling.carry_out, *claimed))
                 elif flying:
                     wait(flying, timeout=_POLL_S, return_when=FIRST_COMPLETED)
                 elif ended and not self._wait_for_more():
@@ -91,40 +97,45 @@ class Registering:
 
     def _wait_for_more(self) -> bool:
         """Wait for the next attempt if it is near; return False if it makes no sense to."""
-        next_due_at = self._next_due_at(self._open_groups())
-        if next_due_at is None:
-            return False
-        until_s = (next_due_at - self._clock.now_ms()) / 1000
+        until_s = min((self._until_s(group) for group in self._groups), default=math.inf)
         if until_s > self._policy.patience_s:
             return False
         self._clock.wait(min(max(until_s, _POLL_S), 1.0))
         return True
 
-    def _next_due_at(self, groups: Sequence[Group]) -> int | None:
-        found = [self._queue.next_due_at(group.bucket, group.watches) for group in groups]
-        return min((due_at for due_at in found if due_at is not None), default=None)
+    def _until_s(self, group: Group) -> float:
+        """Return how long until the next call of a group; infinity if there is none to come in this run."""
+        next_due_at = self._queue.next_due_at(group.bucket, group.watches)
+        if next_due_at is None or not self._breakers.worthwhile(group.bucket):
+            return math.inf
+        return max((next_due_at - self._clock.now_ms()) / 1000, self._breakers.rest_s(group.bucket))
 
     @property
     def error(self) -> CloudError | None:
-        """What stopped calls; or why none was answered at the end, if entries wait because of that."""
-        waiting = self._next_due_at(self._groups) is not None
-        return self.calling.error if self.calling.halted or waiting else None
-
-    def _open_groups(self) -> list[Group]:
-        return [group for group in self._groups if self.calling.open_to(group.bucket)]
+        """What stopped calls; or why none was answered at the end; if entries wait because of that."""
+        waiting = [
+            group.bucket for group in self._groups if self._queue.next_due_at(group.bucket, group.watches) is not None
+        ]
+        return self._breakers.error(waiting, waiting=bool(waiting))
 
     def _claim(self, *, part_filled: bool) -> tuple[Group, Claim] | None:
         """Claim for the next group that has something due; groups take turns, call by call."""
         now_ms = self._clock.now_ms()
-        for group in self._open_groups():
+        for group in self._groups:
+            admission = self._breakers.admit(group.bucket)
+            if admission is Admission.NONE:
+                continue
+            ready = part_filled or admission is not Admission.CALL
             claim = self._queue.claim(
                 group.bucket,
                 group.watches,
-                choose=lambda due: self._choose(due, part_filled=part_filled),
+                choose=partial(self._choose, part_filled=ready),
                 now_ms=now_ms,
                 horizon_ms=now_ms + self._policy.max_delay_ms,
+                probe=admission is Admission.PROBE_ALONE,
             )
             if claim:
+                self._breakers.begin(group.bucket)
                 self._groups.remove(group)
                 self._groups.append(group)
                 return group, claim
@@ -145,5 +156,7 @@ class Registering:
         report = self.report
         report.registered += settled.registered
         report.already_registered += settled.already_registered
-        report.failed += len(settled.failed)
+        report.failed += len(settled.failed) - len(self._failed.intersection(settled.restored))
+        self._failed = set() if settled.registered else self._failed - set(settled.restored)
+        self._failed |= {key for key, reason, _ in settled.failed if reason is Failure.REFUSED}
         self._progress(report.registered)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watcher.cli.output import for_machines, output_format_option, table, to_json, utc_ms, write_rows
+from watcher.cli.output import for_machines, output_format_option, printable, table, to_json, utc_ms, write_rows
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
-    from watcher.model import WatchStatus
+    from watcher.model import Breaker, WatchStatus
 
 
 @click.command()
@@ -27,39 +27,51 @@ def status(invocation: Invocation, *, output_format: str) -> None:
 
     config = invocation.load()
     with LedgerReader(config.ledger_path) as reader:
-        known = reader.status()
+        known, open_breakers, given = reader.status(), reader.breakers(), reader.calls_per_second()
     names = {row.watch for row in known}
-    rows = [*known, *(WatchStatus(watch=watch.name) for watch in config.watches if watch.name not in names)]
+    rows = [*known, *(WatchStatus(watch=w.name, bucket=w.bucket) for w in config.watches if w.name not in names)]
+    breakers = {breaker.bucket: breaker for breaker in open_breakers}
     now_ms = SystemClock.read_ms()
+    most = config.vod.calls_per_second
+    calls_per_second = most if given is None else round(min(most, given), 2)
     if output_format == "table":
-        columns = (
-            "watch",
-            "pending",
-            "claimed",
-            "registered",
-            "failed",
-            "changed",
-            "oldest pending",
-            "last complete scan",
-        )
-        table("", columns, [_for_people(row, now_ms) for row in rows])
+        table("", _COLUMNS, [_for_people(row, now_ms) for row in rows])
+        for breaker in open_breakers:
+            who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
+            click.echo(f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: {printable(breaker.reason)}")
+            click.echo(f"  {breaker.hint} The next scan probes it.")
+        click.echo(f"RegisterMedia calls a second: {calls_per_second} (at most {most})")
         return
-    watches = [_as_json(row, now_ms) for row in rows]
+    watches = [_as_json(row, breakers.get(row.bucket), now_ms) for row in rows]
     for_machines()
     if output_format == "csv":
         writer = csv.DictWriter(sys.stdout, list(watches[0]))
         writer.writeheader()
         writer.writerows(watches)
     else:
-        click.echo(to_json({"watches": watches, "breaker": None, "calls_per_second": config.vod.calls_per_second}))
+        account = _breaker_as_json(breakers.get(""))
+        click.echo(to_json({"watches": watches, "breaker": account, "calls_per_second": calls_per_second}))
 
 
-def _as_json(row: WatchStatus, now_ms: int) -> dict[str, Any]:
+_COLUMNS = ("watch", "pending", "claimed", "registered", "failed", "changed", "oldest pending", "last complete scan")
+
+
+def _as_json(row: WatchStatus, breaker: Breaker | None, now_ms: int) -> dict[str, Any]:
     counts = {name: getattr(row, name) for name in ("watch", "pending", "claimed", "registered", "failed", "changed")}
     return counts | {
         "oldest_pending_s": _age_s(row, now_ms),
         "last_complete_scan_at": utc_ms(row.last_complete_scan_at),
-        "breaker": None,
+        "breaker": _breaker_as_json(breaker),
+    }
+
+
+def _breaker_as_json(breaker: Breaker | None) -> dict[str, str | None] | None:
+    if breaker is None:
+        return None
+    return {
+        "reason": breaker.reason,
+        "since": utc_ms(breaker.opened_at),
+        "next_probe_at": utc_ms(breaker.next_probe_at),
     }
 
 

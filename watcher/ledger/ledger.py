@@ -1,9 +1,10 @@
-"""The open ledger: what scans write (`intake`) and what registering takes from it (`queue`)."""
+"""The open ledger: what scans write (`intake`), what registering takes from it (`queue`), why calls stopped."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import open_for_writing
 from watcher.ledger.queue import Queue
@@ -23,6 +24,7 @@ class Ledger:
         self._transactions = Transactions(path, open_for_writing(path, lock, wait))
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
+        self.breakers = BreakerMemory(self._transactions)
 
     def __enter__(self) -> Self:
         """Return the open ledger."""

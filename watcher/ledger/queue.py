@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from watcher.ledger.settling import settle
 from watcher.ledger.transactions import add_to_tally
-from watcher.model import Accepted, Claim, Entry, Lane, Refused, Settled, Unknown
+from watcher.model import Claim, Entry, Lane
 from watcher.rules.batching import MAX_ITEMS
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watcher.ledger.transactions import Transactions
-    from watcher.model import Failure, Settlement
+    from watcher.model import Settled, Settlement
 
-_COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.lane"
+_COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.doubts, e.lane"
 
 
 class Queue:
@@ -47,19 +48,28 @@ class Queue:
         choose: Callable[[Sequence[Entry]], Sequence[Entry]],
         now_ms: int,
         horizon_ms: int,
+        probe: bool = False,
     ) -> Claim | None:
         """Mark as claimed what `choose` takes of the next entries of `bucket` and `watches`; None if nothing.
 
         It is shown up to ten, fresh ones first, then by age and key; or the one that was refused before
-        and goes alone.  A `due_at` beyond `horizon_ms` was written by a clock that ran ahead, and is due now.
+        and goes alone.  With `probe` it is shown one, and while a streak of refusals stops the bucket never the
+        same as the last time.  A `due_at` beyond `horizon_ms` was written by a clock that ran ahead, and is due now.
 
         Committed before it returns: after a crash the claim tells which calls may have reached the cloud.
         """
         with self._transactions.begin(durable=True) as db:
-            due = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms)
+            passed_over = _last_probe(db, bucket) if probe else None
+            due = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms, passed_over=passed_over)
+            due = due[:1] if probe else due
             entries = choose(due) if due else ()
             if not entries:
                 return None
+            if probe:
+                db.execute(
+                    "UPDATE breaker SET probed_key = ? WHERE bucket_id = (SELECT id FROM bucket WHERE name = ?)",
+                    (entries[0].key, bucket),
+                )
             batch_id = db.execute("INSERT INTO batch (claimed_at) VALUES (?)", (now_ms,)).lastrowid
             db.executemany(
                 """
@@ -85,14 +95,7 @@ class Queue:
                 "UPDATE batch SET settled_at = ?, request_id = nullif(?, '') WHERE id = ?",
                 (now_ms, request_id, claim.batch_id),
             )
-            tally: Counter[tuple[int, str]] = Counter()
-            totals = _Totals()
-            for settlement in settlements:
-                _settle_one(db, settlement, tally, totals, max_attempts=max_attempts, now_ms=now_ms)
-            add_to_tally(db, tally)
-        return Settled(
-            registered=totals.registered, already_registered=totals.already_registered, failed=tuple(totals.failed)
-        )
+            return settle(db, settlements, max_attempts=max_attempts, now_ms=now_ms)
 
     def next_due_at(self, bucket: str, watches: Sequence[str]) -> int | None:
         """Return when the next pending entry of `bucket` and `watches` is due (milliseconds), or None."""
@@ -137,20 +140,34 @@ class Queue:
         return sum(n for (n,) in rows)
 
 
-class _Totals:
-    """Grows while a claim is settled."""
+def _last_probe(db: sqlite3.Connection, bucket: str) -> str | None:
+    """Return the key that must not be probed with again, while a streak of refusals stops the bucket."""
+    row = db.execute(
+        """
+        SELECT k.probed_key FROM breaker AS k JOIN bucket AS b ON b.id = k.bucket_id
+         WHERE b.name = ? AND k.kind = 'streak'
+        """,
+        (bucket,),
+    ).fetchone()
+    return row[0] if row else None
 
-    def __init__(self) -> None:
-        self.registered = 0
-        self.already_registered = 0
-        self.failed: list[tuple[str, Failure, str]] = []
 
-
-def _due(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_ms: int, horizon_ms: int) -> list[Entry]:
+def _due(
+    db: sqlite3.Connection,
+    bucket: str,
+    watches: Sequence[str],
+    *,
+    now_ms: int,
+    horizon_ms: int,
+    passed_over: str | None,
+) -> list[Entry]:
     """Return up to ten entries that one call may carry, or the one that must go alone."""
+    spare = passed_over is not None
     for when, at in (("e.due_at <= ?", now_ms), ("e.due_at > ?", horizon_ms)):
         together = _first(db, bucket, watches, f"e.attempts = 0 AND {when}", at, limit=MAX_ITEMS)
-        alone = _first(db, bucket, watches, f"e.attempts > 0 AND {when}", at, limit=1)
+        alone = _first(db, bucket, watches, f"e.attempts > 0 AND {when}", at, limit=1 + spare)
+        together = [found for found in together if found[2].key != passed_over]
+        alone = [found for found in alone if found[2].key != passed_over]
         if alone and (not together or alone[0][:2] < together[0][:2]):
             return [alone[0][2]]
         if together:
@@ -182,7 +199,7 @@ def _first(
 
 
 def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
-    key, etag, size_bytes, modified_at, attempts, lane = row
+    key, etag, size_bytes, modified_at, attempts, doubts, lane = row
     return Entry(
         bucket=bucket,
         key=key,
@@ -191,6 +208,7 @@ def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         size_bytes=size_bytes,
         modified_at=modified_at,
         attempts=attempts,
+        doubts=doubts,
         lane=(Lane.FRESH, Lane.BACKFILL)[lane],
     )
 
@@ -198,57 +216,3 @@ def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
 def _count(db: sqlite3.Connection, by_name: Counter[tuple[str, str]], sign: int) -> None:
     ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
     add_to_tally(db, {(ids[name], state): sign * n for (name, state), n in by_name.items()})
-
-
-def _settle_one(
-    db: sqlite3.Connection,
-    settlement: Settlement,
-    tally: Counter[tuple[int, str]],
-    totals: _Totals,
-    *,
-    max_attempts: int,
-    now_ms: int,
-) -> None:
-    entry, outcome = settlement.entry, settlement.outcome
-    bucket_id, watch_id, etag, size_bytes = db.execute(
-        """
-        SELECT e.bucket_id, e.watch_id, e.etag, e.size_bytes
-          FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
-         WHERE b.name = ? AND e.key = ?
-        """,
-        (entry.bucket, entry.key),
-    ).fetchone()
-    overwritten = (etag, size_bytes) != (entry.etag, entry.size_bytes)
-    row = {"bucket_id": bucket_id, "key": entry.key, "due_at": settlement.due_at}
-    tally[watch_id, "claimed"] -= 1
-    match outcome:
-        case Accepted():
-            row |= {"media_id": outcome.media_id, "new_register": int(outcome.new_register)}
-            change = "state = 'registered', media_id = :media_id, new_register = :new_register, message = NULL"
-            if overwritten:
-                row |= {"etag": entry.etag, "size_bytes": entry.size_bytes}
-                change += ", changed = 1, registered_etag = :etag, registered_size = :size_bytes"
-                tally[watch_id, "changed"] += 1
-            totals.registered += 1
-            totals.already_registered += not outcome.new_register
-            state = "registered"
-        case Refused() if overwritten:
-            row |= {"due_at": now_ms}
-            change = "state = 'pending', due_at = :due_at, attempts = 0, message = NULL"
-            state = "pending"
-        case Refused():
-            attempts = entry.attempts + settlement.counted
-            row |= {"attempts": attempts, "message": outcome.message, "reason": str(outcome.reason)}
-            if outcome.final or attempts >= max_attempts:
-                change = "state = 'failed', reason = :reason, message = :message, attempts = :attempts"
-                totals.failed.append((entry.key, outcome.reason, outcome.message))
-                state = "failed"
-            else:
-                change = "state = 'pending', due_at = :due_at, message = :message, attempts = :attempts"
-                state = "pending"
-        case Unknown():
-            row |= {"message": outcome.message}
-            change = "state = 'pending', due_at = :due_at, message = :message"
-            state = "pending"
-    tally[watch_id, state] += 1
-    db.execute(f"UPDATE entry SET {change} WHERE bucket_id = :bucket_id AND key = :key", row)  # noqa: S608

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
+from watcher.ledger import breakers
 from watcher.ledger.intake import refuse_other_form
 from watcher.ledger.opening import open_read_only, translated
 from watcher.model import Entry, ExportedEntry, Failure, ObjectInfo, WatchStatus
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from watcher.model import BucketSpec
+    from watcher.model import Breaker, BucketSpec
 
 
 class LedgerReader:
@@ -40,7 +41,7 @@ class LedgerReader:
             rows = list(
                 self._database.query(
                     """
-                    SELECT w.name, w.complete_at, w.position, w.id,
+                    SELECT w.name, b.name AS bucket, w.complete_at, w.position, w.id,
                            (SELECT min(seen) FROM (
                               SELECT min(first_seen_at) AS seen FROM entry
                                WHERE state = 'pending' AND attempts = 0 AND watch_id = w.id
@@ -48,7 +49,7 @@ class LedgerReader:
                               SELECT min(first_seen_at) FROM entry
                                WHERE state = 'pending' AND attempts > 0 AND watch_id = w.id
                            )) AS oldest_pending_at
-                      FROM watch AS w
+                      FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id
                      ORDER BY w.position IS NULL, w.position, w.name
                     """
                 )
@@ -58,6 +59,7 @@ class LedgerReader:
         return tuple(
             WatchStatus(
                 watch=row["name"],
+                bucket=row["bucket"],
                 pending=counts.get((row["id"], "pending"), 0),
                 claimed=counts.get((row["id"], "claimed"), 0),
                 registered=counts.get((row["id"], "registered"), 0),
@@ -68,6 +70,16 @@ class LedgerReader:
             )
             for row in shown
         )
+
+    def breakers(self) -> tuple[Breaker, ...]:
+        """Return why calls stopped: the open breakers, the account's first."""
+        with translated(self._path):
+            return breakers.read(self._connection)
+
+    def calls_per_second(self) -> float | None:
+        """Return the rate that the account was last seen to give, or None if it never asked to slow down."""
+        with translated(self._path):
+            return breakers.read_quota(self._connection)
 
     def entries(self, file_url: Callable[[str, str, str, str, str], str]) -> Iterator[ExportedEntry]:
         """Yield every entry in (bucket, key) order, one at a time.

@@ -36,6 +36,8 @@ OBJECT_EXCLUDED: Final = "object.excluded"
 BATCH_SETTLED: Final = "batch.settled"
 MEDIA_REGISTERED: Final = "media.registered"
 MEDIA_FAILED: Final = "media.failed"
+BREAKER_OPENED: Final = "breaker.opened"
+BREAKER_CLOSED: Final = "breaker.closed"
 THROTTLE_LOWERED: Final = "throttle.lowered"
 LEDGER_RECOVERED: Final = "ledger.recovered"
 
@@ -84,6 +86,14 @@ EVENTS: Final = {
             "An object will not be registered without a person.",
             "always: `export` shows it",
         ),
+        Event(
+            BREAKER_OPENED,
+            _ERROR,
+            ("bucket", "kind", "reason", "hint"),
+            'Calls stopped, for one bucket or ("") for all; they are probed, and go on by themselves.',
+            "always",
+        ),
+        Event(BREAKER_CLOSED, _INFO, ("bucket", "kind", "open_s"), "A probe was answered: calls go on."),
         Event(THROTTLE_LOWERED, _WARNING, ("calls_per_second",), "VOD asked to slow down.", "several an hour"),
         Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
     )

@@ -37,6 +37,7 @@ ACCOUNT_CURES = {
 """Global for the account: prefix of the code, in lower case -> the cure.  The longest prefix wins."""
 
 _OPTIONS = {"templategroupid": "template_group_id", "workflowid": "workflow_id", "userdata": "user_data"}
+_SIGNS = {"RequestId", "RegisteredMediaList", "FailedFileURLs"}  # an answer without any is not VOD's
 _NO_EFFECT = {"serviceunavailable", "signaturenonceused"}
 _BUCKET_CURE = (
     "Add the bucket in the VOD console (Configuration Management > Media Management > Storage), in the same region."
@@ -60,6 +61,8 @@ def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
     if 200 <= exchange.status < 300:  # noqa: PLR2004 (success, as HTTP has it)
         if body is None:
             raise UnknownOutcome("VOD's answer is not JSON; look for a proxy or captive portal in between")
+        if not body.keys() & _SIGNS:
+            raise UnknownOutcome("the answer is JSON, but not VOD's; look for a proxy in between")
         return body
     code = str((body or {}).get("Code") or "")
     raise classify(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aliyunsdkvod.request.v20170321.RegisterMediaRequest import RegisterMediaRequest
 
+from watcher.errors import Unanswered
 from watcher.model import Accepted, BatchResult, Failure, Outcome, Refused, Unknown
 from watcher.rules.batching import metadatas
 from watcher.rules.file_url import Matcher
@@ -30,7 +31,11 @@ class VodRegistrar:
         try:
             answer = read(self._client.call(self._request(batch, options)))
         except UnknownOutcome as doubt:
-            return BatchResult(outcomes={media.key: Unknown(message=str(doubt)) for media in batch})
+            hint = "The files are asked again; VOD registers each once."
+            return BatchResult(
+                outcomes={media.key: Unknown(message=str(doubt)) for media in batch},
+                error=Unanswered(str(doubt), hint=hint),
+            )
         return BatchResult(outcomes=_outcomes(batch, answer), request_id=str(answer.get("RequestId") or ""))
 
     def _request(self, batch: Sequence[Media], options: CallOptions) -> RegisterMediaRequest:
@@ -52,7 +57,7 @@ def _outcomes(batch: Sequence[Media], answer: dict[str, Any]) -> dict[str, Outco
     """Match the answer's lists with what was asked; what is in neither is `Unknown`."""
     matcher = Matcher({media.file_url: media.key for media in batch})
     outcomes: dict[str, Outcome] = {
-        media.key: Unknown(message="VOD's answer does not mention this file") for media in batch
+        media.key: Unknown(message="VOD's answer does not mention this file", unmentioned=True) for media in batch
     }
     for url in _list(answer, "FailedFileURLs"):
         key = matcher.key_of(str(url))

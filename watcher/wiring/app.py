@@ -6,10 +6,11 @@ import contextlib
 import random
 from typing import TYPE_CHECKING, Self
 
+from watcher.breaker import Breakers
 from watcher.calling import Calling
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
-from watcher.limits import Isolation, RateLimit
+from watcher.limits import Gate, Isolation, RateLimit
 from watcher.observe import logs
 from watcher.register import Registering
 from watcher.rehearse import Rehearsal
@@ -119,16 +120,27 @@ class App:
     def _registering(self, ledger: Ledger, progress: Progress) -> Iterator[Registering]:
         """Yield what registers; its connections are closed afterwards."""
         terms, policy, vod = self._terms, self._terms.policy, self.config.vod
+        breakers = Breakers(
+            ledger.breakers, clock=self.clock, jitter=random.random, patience=terms.patience, emit=logs.emit
+        )
+
+        def lowered(rate: float) -> None:
+            logs.emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2))
+            ledger.breakers.remember_calls_per_second(rate)
+
         with contextlib.closing(self._cloud.vod()) as client:
+            gate = Gate(VodRegistrar(client, in_body=vod.parameters_in == "body"), check=breakers.check)
             limit = RateLimit(
-                VodRegistrar(client, in_body=vod.parameters_in == "body"),
+                gate,
                 calls_per_second=vod.calls_per_second,
+                given=ledger.breakers.calls_per_second(),
                 clock=self.clock,
-                lowered=lambda rate: logs.emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2)),
+                lowered=lowered,
             )
             calling = Calling(
                 ledger.queue,
                 Isolation(limit),
+                breakers=breakers,
                 describe=terms.describe,
                 head=self._cloud.head,
                 clock=self.clock,
@@ -144,5 +156,7 @@ class App:
                 clock=self.clock,
                 policy=policy,
                 progress=progress.registered,
-                calls=lambda: limit.calls,
+                calls=lambda: gate.calls,
             )
+            if ledger.breakers.calls_per_second() is not None:
+                ledger.breakers.remember_calls_per_second(limit.calls_per_second)

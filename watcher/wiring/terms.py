@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from watcher.breaker import Patience
 from watcher.calling import Group, Policy
 from watcher.model import BucketSpec, CallOptions, Entry, Media, WatchSpec
 from watcher.rules.file_url import FileUrlForm
@@ -44,6 +45,12 @@ class Terms:
             concurrent_calls=self.config.vod.concurrent_calls,
             patience_s=PATIENCE_S,
         )
+
+    @property
+    def patience(self) -> Patience:
+        """How long a one-shot waits for a service that refuses or does not answer."""
+        retry = self.config.retry
+        return Patience(first_delay_ms=retry.first_delay_ms, max_delay_ms=retry.max_delay_ms, silence_s=PATIENCE_S)
 
     @property
     def max_bytes(self) -> int | None:

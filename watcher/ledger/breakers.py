@@ -1,0 +1,100 @@
+"""Why calls stopped, and what the account really gives: remembered from one process to the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watcher.model import LONG_STREAK, Breaker, BreakerKind
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from watcher.ledger.transactions import Transactions
+
+
+class BreakerMemory:
+    """The rows of `breaker` and `quota`."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def all(self) -> tuple[Breaker, ...]:
+        """Return the open breakers; one for a streak that has ended since is forgotten."""
+        with self._transactions.begin(durable=False) as db:
+            db.execute(
+                """
+                DELETE FROM breaker
+                 WHERE kind = 'streak'
+                   AND (SELECT count(*) FROM refusal_streak AS s WHERE s.bucket_id = breaker.bucket_id) < ?
+                """,
+                (LONG_STREAK,),
+            )
+            return read(db)
+
+    def put(self, breaker: Breaker) -> None:
+        """Remember a breaker, or what became of it."""
+        with self._transactions.begin(durable=True) as db:
+            db.execute(
+                """
+                INSERT INTO breaker (bucket_id, kind, reason, hint, opened_at, probes, next_probe_at)
+                VALUES (coalesce((SELECT id FROM bucket WHERE name = ?), 0), ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (bucket_id) DO UPDATE
+                   SET kind = excluded.kind, reason = excluded.reason, hint = excluded.hint,
+                       opened_at = excluded.opened_at, probes = excluded.probes, next_probe_at = excluded.next_probe_at
+                """,
+                (
+                    breaker.bucket,
+                    str(breaker.kind),
+                    breaker.reason,
+                    breaker.hint,
+                    breaker.opened_at,
+                    breaker.probes,
+                    breaker.next_probe_at,
+                ),
+            )
+
+    def remove(self, bucket: str) -> None:
+        """Forget the breaker of a bucket; "" is the account's."""
+        with self._transactions.begin(durable=True) as db:
+            db.execute(
+                "DELETE FROM breaker WHERE bucket_id = coalesce((SELECT id FROM bucket WHERE name = ?), 0)", (bucket,)
+            )
+
+    def calls_per_second(self) -> float | None:
+        """Return the rate that the account was last seen to give, or None if it never asked to slow down."""
+        with self._transactions.look() as db:
+            return read_quota(db)
+
+    def remember_calls_per_second(self, rate: float) -> None:
+        """Remember it."""
+        with self._transactions.begin(durable=False) as db:
+            db.execute("INSERT INTO quota VALUES (1, ?1) ON CONFLICT DO UPDATE SET calls_per_second = ?1", (rate,))
+
+
+def read(db: sqlite3.Connection) -> tuple[Breaker, ...]:
+    """Return the open breakers, the account's first."""
+    rows = db.execute(
+        """
+        SELECT coalesce(b.name, ''), k.kind, k.reason, k.hint, k.opened_at, k.probes, k.next_probe_at
+          FROM breaker AS k LEFT JOIN bucket AS b ON b.id = k.bucket_id
+         ORDER BY k.bucket_id
+        """
+    ).fetchall()
+    return tuple(
+        Breaker(
+            bucket=bucket,
+            kind=BreakerKind(kind),
+            reason=reason,
+            hint=hint,
+            opened_at=opened_at,
+            probes=probes,
+            next_probe_at=next_probe_at,
+        )
+        for bucket, kind, reason, hint, opened_at, probes, next_probe_at in rows
+    )
+
+
+def read_quota(db: sqlite3.Connection) -> float | None:
+    """Return the rate that the account was last seen to give, or None."""
+    row = db.execute("SELECT calls_per_second FROM quota").fetchone()
+    return row[0] if row else None

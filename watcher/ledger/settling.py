@@ -1,0 +1,125 @@
+"""What becomes of claimed entries once their call has come to something."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from watcher.ledger import streaks
+from watcher.ledger.transactions import add_to_tally
+from watcher.model import LONG_STREAK, Accepted, Failure, Refused, Settled, Unknown
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from watcher.model import Entry, Settlement
+
+
+@dataclass(slots=True, kw_only=True)
+class _Settling:
+    """One settlement under way."""
+
+    db: sqlite3.Connection
+    bucket_id: int
+    max_attempts: int
+    now_ms: int
+    counting: bool = True  # whether a refusal counts
+    tally: Counter[tuple[int, str]] = field(default_factory=Counter)
+    registered: int = 0
+    already_registered: int = 0
+    failed: list[tuple[str, Failure, str]] = field(default_factory=list)
+
+
+def settle(db: sqlite3.Connection, settlements: Sequence[Settlement], *, max_attempts: int, now_ms: int) -> Settled:
+    """Write down the outcomes of one call, whose entries are of one bucket, within the caller's transaction."""
+    (bucket_id,) = db.execute("SELECT id FROM bucket WHERE name = ?", (settlements[0].entry.bucket,)).fetchone()
+    work = _Settling(db=db, bucket_id=bucket_id, max_attempts=max_attempts, now_ms=now_ms)
+    before = streaks.length(db, bucket_id)
+    after = _follow_streak(work, settlements, before)
+    work.counting = after < LONG_STREAK
+    for settlement in settlements:
+        _settle_one(work, settlement)
+    add_to_tally(db, work.tally)
+    began = after >= LONG_STREAK > before
+    return Settled(
+        registered=work.registered,
+        already_registered=work.already_registered,
+        failed=tuple(work.failed),
+        streak=after,
+        streak_began=began,
+        streak_ended=before >= LONG_STREAK > after,
+        restored=streaks.forgive(db, bucket_id, now_ms=now_ms) if began else (),
+    )
+
+
+def _follow_streak(work: _Settling, settlements: Sequence[Settlement], before: int) -> int:
+    """Let the refused join the streak of their bucket, or an accepted one end it; return how long it is now."""
+    db, bucket_id = work.db, work.bucket_id
+    if any(isinstance(each.outcome, Accepted) for each in settlements):
+        streaks.end(db, bucket_id, now_ms=work.now_ms, was_long=before >= LONG_STREAK)
+        return 0
+    refused = [each for each in settlements if isinstance(each.outcome, Refused)]
+    streaks.join(db, bucket_id, [(e.entry.key, e.entry.attempts) for e in refused if not _has_reason(e)])
+    streaks.leave(db, bucket_id, [e.entry.key for e in refused if _has_reason(e)])
+    after = streaks.length(db, bucket_id)
+    if before >= LONG_STREAK > after:
+        streaks.end(db, bucket_id, now_ms=work.now_ms, was_long=True)
+        return 0
+    return after
+
+
+def _has_reason(settlement: Settlement) -> bool:
+    return isinstance(settlement.outcome, Refused) and settlement.outcome.final
+
+
+def _settle_one(work: _Settling, settlement: Settlement) -> None:
+    entry, outcome = settlement.entry, settlement.outcome
+    watch_id, etag, size_bytes = work.db.execute(
+        "SELECT watch_id, etag, size_bytes FROM entry WHERE bucket_id = ? AND key = ?", (work.bucket_id, entry.key)
+    ).fetchone()
+    overwritten = (etag, size_bytes) != (entry.etag, entry.size_bytes)
+    row = {"bucket_id": work.bucket_id, "key": entry.key, "due_at": settlement.due_at, "state": "pending"}
+    work.tally[watch_id, "claimed"] -= 1
+    match outcome:
+        case Accepted():
+            row |= {"state": "registered", "media_id": outcome.media_id, "new_register": int(outcome.new_register)}
+            change = "media_id = :media_id, new_register = :new_register, message = NULL, doubts = 0"
+            if overwritten:
+                row |= {"etag": entry.etag, "size_bytes": entry.size_bytes}
+                change += ", changed = 1, registered_etag = :etag, registered_size = :size_bytes"
+                work.tally[watch_id, "changed"] += 1
+            work.registered += 1
+            work.already_registered += not outcome.new_register
+        case Refused() if overwritten:
+            row |= {"due_at": work.now_ms}
+            change = "due_at = :due_at, attempts = 0, doubts = 0, message = NULL"
+        case Refused():
+            change = _refuse(work, entry, outcome, row)
+        case Unknown():
+            row |= {"message": outcome.message, "doubts": entry.doubts + 1 if outcome.unmentioned else entry.doubts}
+            change = "due_at = :due_at, message = :message, doubts = :doubts"
+    work.tally[watch_id, str(row["state"])] += 1
+    work.db.execute(
+        f"UPDATE entry SET state = :state, {change} WHERE bucket_id = :bucket_id AND key = :key",  # noqa: S608
+        row,
+    )
+
+
+def _refuse(work: _Settling, entry: Entry, refusal: Refused, row: dict[str, object]) -> str:
+    """Count a refusal and complete the row; return what it changes."""
+    attempts = entry.attempts + 1 if work.counting or refusal.final else _attempts_before(work, entry)
+    row |= {"attempts": attempts, "message": refusal.message, "reason": str(refusal.reason)}
+    if refusal.final or (work.counting and attempts >= work.max_attempts):
+        row |= {"state": "failed"}
+        work.failed.append((entry.key, refusal.reason, refusal.message))
+        return "reason = :reason, message = :message, attempts = :attempts, doubts = 0"
+    return "due_at = :due_at, message = :message, attempts = :attempts, doubts = 0"
+
+
+def _attempts_before(work: _Settling, entry: Entry) -> int:
+    (attempts,) = work.db.execute(
+        "SELECT attempts FROM refusal_streak WHERE bucket_id = ? AND key = ?", (work.bucket_id, entry.key)
+    ).fetchone()
+    return int(attempts)
