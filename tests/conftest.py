@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.workspace import BUCKET, Workspace
+from watcher.ledger import create
 from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -28,3 +29,10 @@ def workspace(tmp_path: Path, sandbox: Sandbox) -> Workspace:
     made = Workspace(tmp_path, sandbox)
     made.init()
     return made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A new ledger."""
+    create(tmp_path / "ledger.db")
+    return tmp_path / "ledger.db"

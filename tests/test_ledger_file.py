@@ -21,12 +21,6 @@ def sleep(seconds: float) -> bool:
     return threading.Event().wait(seconds)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    create(tmp_path / "ledger.db")
-    return tmp_path / "ledger.db"
-
-
 def test_two_processes_cannot_both_hold_the_lock(path: Path) -> None:
     with ProcessLock(path) as one, ProcessLock(path) as two:
         assert one.try_acquire()

@@ -36,6 +36,10 @@ class WatcherError(Exception):
 class MachineFailed(WatcherError):
     """The machine failed us: a full disk, a folder that cannot be written, a file locked too long."""
 
+    def __init__(self, sentence: str, *, hint: str = "", may_pass: bool = False) -> None:
+        self.may_pass = may_pass  # whether waiting a while can help
+        super().__init__(sentence, hint=hint)
+
 
 class ConfigError(WatcherError):
     """The configuration is wrong.  Lists every problem, not only the first."""

@@ -68,13 +68,14 @@ class Registering:
         self._progress = progress
         self._calls = calls
         self._failed: set[str] = set()  # keys that failed in this run, and may yet turn out to be no fault of theirs
+        self._abandoned = False
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
         """Work until the listing has ended and nothing is due within the patience; return the totals."""
         flying: set[Future[Settled]] = set()
         with ThreadPoolExecutor(self._policy.concurrent_calls, thread_name_prefix="register") as pool:
-            while not self._clock.wait(0):
+            while not self._clock.wait(0) and not self._abandoned:
                 landed = {future for future in flying if future.done()}
                 flying -= landed
                 for future in landed:
@@ -94,6 +95,10 @@ class Registering:
                 self._count(future.result())
         self.report.register_calls = self._calls()
         return self.report
+
+    def abandon(self) -> None:
+        """Make no further call: something else went wrong that a person must see."""
+        self._abandoned = True
 
     def _wait_for_more(self) -> bool:
         """Wait for the next attempt if it is near; return False if it makes no sense to."""

@@ -179,7 +179,7 @@ class Scan:
         if 0 < times < BELIEVED_EMPTY:
             raise CloudError(
                 f'OSS answered that there is nothing below {self._watched.source_url} (watch "{self._watched.name}"), '
-                f"where the last complete scan found objects; believed the {BELIEVED_EMPTY}rd time, now it is {times}",
+                f"where the last complete scan found objects; it is believed when answered {BELIEVED_EMPTY} times in a row, now {times}",
                 hint="If the objects were deleted on purpose, scan again; if not, check the bucket and the prefix.",
             )
 

@@ -72,6 +72,10 @@ def take_turn(
                 if clock.wait(0) or (work and work.done()):
                     break
                 report.scans.append(scan.run())
+        except BaseException:
+            if registering:
+                registering.abandon()
+            raise
         finally:
             listing_ended.set()
         if registering and work:

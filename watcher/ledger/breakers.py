@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watcher.ledger.transactions import patient
 from watcher.model import LONG_STREAK, Breaker, BreakerKind
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class BreakerMemory:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    @patient()
     def all(self) -> tuple[Breaker, ...]:
         """Return the open breakers; one for a streak that has ended since is forgotten."""
         with self._transactions.begin(durable=False) as db:
@@ -31,6 +33,7 @@ class BreakerMemory:
             )
             return read(db)
 
+    @patient()
     def put(self, breaker: Breaker) -> None:
         """Remember a breaker, or what became of it."""
         with self._transactions.begin(durable=True) as db:
@@ -53,6 +56,7 @@ class BreakerMemory:
                 ),
             )
 
+    @patient()
     def remove(self, bucket: str) -> None:
         """Forget the breaker of a bucket; "" is the account's."""
         with self._transactions.begin(durable=True) as db:
@@ -65,6 +69,7 @@ class BreakerMemory:
         with self._transactions.look() as db:
             return read_quota(db)
 
+    @patient()
     def remember_calls_per_second(self, rate: float) -> None:
         """Remember it."""
         with self._transactions.begin(durable=False) as db:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watcher.errors import ConfigError
 from watcher.ledger import marks
 from watcher.ledger.seen import Scene, known_among, see_again
-from watcher.ledger.transactions import add_to_tally
+from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import ObjectInfo, Recorded, ScanMark
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Intake:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    @patient()
     def adopt(self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str) -> None:
         """Bring buckets and watches in line with the configuration.
 
@@ -59,6 +60,7 @@ class Intake:
                     },
                 )
 
+    @patient()
     def reassign(self, owner: Callable[[str, str, int], str | None], *, now_ms: int) -> None:
         """Give each pending entry to the watch that `owner(bucket, key, size_bytes)` names.
 
@@ -121,16 +123,19 @@ class Intake:
             row = db.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
         return row[0] if row else None
 
+    @patient()
     def remember_start(self, source: str, start_at: int) -> None:
         """Keep the meaning of `start = "now"`; the first one told stays."""
         with self._transactions.begin(durable=True) as db:
             db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
 
+    @patient()
     def unfinished(self, watch: str, selection: str) -> ScanMark | None:
         """Return where the last scan under the same selection was cut short; one under another is forgotten."""
         with self._transactions.begin(durable=False) as db:
             return marks.find(db, _watch_id(db, watch), selection)
 
+    @patient()
     def record(
         self,
         watch: str,
@@ -172,6 +177,7 @@ class Intake:
             add_to_tally(db, tally)
         return Recorded(new=len(new), changed=tuple(changed))
 
+    @patient()
     def doubt_empty(self, watch: str) -> int:
         """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none."""
         with self._transactions.begin(durable=True) as db:
@@ -181,6 +187,7 @@ class Intake:
             (times,) = db.execute("SELECT empty_scans FROM watch WHERE name = ?", (watch,)).fetchone()
         return int(times)
 
+    @patient()
     def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
         """Remember a complete scan: `started_at` by OSS's clock, `now_ms` by ours."""
         with self._transactions.begin(durable=True) as db:

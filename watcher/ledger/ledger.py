@@ -21,7 +21,7 @@ class Ledger:
     """Open for writing; shared by all threads of the process."""
 
     def __init__(self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool]) -> None:
-        self._transactions = Transactions(path, open_for_writing(path, lock, wait))
+        self._transactions = Transactions(path, open_for_writing(path, lock, wait), wait=wait)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
         self.breakers = BreakerMemory(self._transactions)

@@ -60,9 +60,17 @@ def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
         )
     if name.startswith("SQLITE_FULL"):
         return MachineFailed(
-            f"the disk of the ledger {path} is full", hint="Free some space and run the command again; nothing is lost."
+            f"the disk of the ledger {path} is full",
+            hint="Free some space and run the command again; nothing is lost.",
+            may_pass=True,
         )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR", "SQLITE_AUTH")):
+    if name.startswith("SQLITE_IOERR"):
+        return MachineFailed(
+            f"the disk of the ledger {path} fails: {error} ({name})",
+            hint="Check the disk and its space, then run the command again; what was not written is done again.",
+            may_pass=True,
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return MachineFailed(
             f"the ledger {path} cannot be written: {error}",
             hint=f"Check the disk, and that {path} and the folder {path.parent} are writable for this user.",

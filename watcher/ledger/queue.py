@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from watcher.ledger.settling import settle
-from watcher.ledger.transactions import add_to_tally
+from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Claim, Entry, Lane
 from watcher.rules.batching import MAX_ITEMS
 
@@ -26,6 +26,7 @@ class Queue:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    @patient()
     def recover(self, *, now_ms: int) -> int:
         """Put the claims of a dead process back in line; return how many.
 
@@ -40,6 +41,7 @@ class Queue:
             )
         return sum(n for _, n in rows)
 
+    @patient()
     def claim(
         self,
         bucket: str,
@@ -58,6 +60,8 @@ class Queue:
 
         Committed before it returns: after a crash the claim tells which calls may have reached the cloud.
         """
+        if self._transactions.is_kept_waiting:
+            return None
         with self._transactions.begin(durable=True) as db:
             passed_over = _last_probe(db, bucket) if probe else None
             due = _due(db, bucket, watches, now_ms=now_ms, horizon_ms=horizon_ms, passed_over=passed_over)
@@ -82,6 +86,7 @@ class Queue:
             _count(db, Counter((entry.watch, "claimed") for entry in entries), 1)
         return Claim(batch_id=batch_id or 0, entries=tuple(entries))
 
+    @patient(first=True)
     def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, request_id: str, max_attempts: int, now_ms: int
     ) -> Settled:

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
+from watcher.errors import MachineFailed
 from watcher.ledger.opening import translated
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+PATIENCE_S = 30  # with a disk that is full or fails
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Transactions:
     """Hands the connection to one thread at a time, inside BEGIN IMMEDIATE."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, wait: Callable[[float], bool]) -> None:
         self._path = path
         self._connection = connection
+        self._wait = wait  # (seconds) -> whether to stop
         self._turn = threading.Lock()
+        self._given_up: MachineFailed | None = None
+        self.is_kept_waiting = False  # whether something that must be written first cannot be
+
+    def patiently(self, work: Callable[[], _T], *, first: bool) -> _T:
+        """Do `work`, one transaction, again each second while the disk is full or fails; whoever comes later waits too.
+
+        `first`: nothing else is to be begun before it is done.
+
+        Raises:
+            MachineFailed: it did not pass, now or before: nothing is to go on unsaved.
+        """
+        for _ in range(PATIENCE_S):
+            if self._given_up:
+                raise self._given_up
+            try:
+                done = work()
+            except MachineFailed as error:
+                self.is_kept_waiting |= first
+                if not error.may_pass or self._wait(1.0):
+                    self._given_up = error
+                    raise
+                last = error
+            else:
+                self.is_kept_waiting &= not first
+                return done
+        self._given_up = last
+        raise last
 
     @contextmanager
     def begin(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -51,6 +85,28 @@ class Transactions:
         """Close the connection."""
         with self._turn:
             self._connection.close()
+
+
+class _HasTransactions(Protocol):
+    _transactions: Transactions
+
+
+_Self = TypeVar("_Self", bound=_HasTransactions)
+
+
+def patient(
+    *, first: bool = False
+) -> Callable[[Callable[Concatenate[_Self, _P], _T]], Callable[Concatenate[_Self, _P], _T]]:
+    """Return a decorator for methods that are one transaction: see `Transactions.patiently`."""
+
+    def decorate(method: Callable[Concatenate[_Self, _P], _T]) -> Callable[Concatenate[_Self, _P], _T]:
+        @functools.wraps(method)
+        def call(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+            return self._transactions.patiently(lambda: method(self, *args, **kwargs), first=first)
+
+        return call
+
+    return decorate
 
 
 def add_to_tally(db: sqlite3.Connection, changes: Mapping[tuple[int, str], int]) -> None:

@@ -1,0 +1,177 @@
+"""A ledger that cannot be written for a while: waited out, never survived by forgetting."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ledgers import NOW, adopt, claim, obj, record, sleep
+from tests.workspace import BUCKET, Workspace
+from watcher.errors import MachineFailed
+from watcher.ledger import Ledger, ProcessLock
+from watcher.model import Failure, Refused, Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from watcher.sandbox import Sandbox
+
+
+def fill_up(ledger: Ledger) -> None:
+    """Leave the database not one page more than it has: from here on SQLite says SQLITE_FULL."""
+    with ledger._transactions.look() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def free(ledger: Ledger) -> None:
+    with ledger._transactions.look() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
+
+
+def opened(path: Path, lock: ProcessLock, wait: Callable[[float], bool] = sleep) -> Ledger:
+    ledger = Ledger(path, lock, wait=wait)
+    adopt(ledger)
+    return ledger
+
+
+PAGE = [obj(f"{n:04}{'x' * 500}") for n in range(500)]
+
+
+def test_a_page_that_finds_the_disk_full_is_written_when_there_is_room_again(path: Path) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        if len(waits) == 3:
+            free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
+        fill_up(ledger)
+        assert record(ledger, *PAGE) == (500, ())
+        assert (waits, ledger.queue.pending()) == ([1.0, 1.0, 1.0], 500)
+
+
+def test_a_disk_that_stays_full_is_given_up_and_nothing_goes_on_unsaved(path: Path) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
+        record(ledger, obj("a"))
+        fill_up(ledger)
+        with pytest.raises(MachineFailed, match="full"):
+            record(ledger, *PAGE)
+        assert len(waits) == 30
+        with pytest.raises(MachineFailed, match="full"):
+            claim(ledger)
+        assert len(waits) == 30
+
+
+def test_a_stop_request_ends_the_waiting(path: Path) -> None:
+    with ProcessLock(path) as lock, opened(path, lock, lambda _seconds: True) as ledger:
+        fill_up(ledger)
+        with pytest.raises(MachineFailed):
+            record(ledger, *PAGE)
+
+
+def test_a_settlement_that_cannot_be_written_is_kept_and_comes_before_the_next_claim(path: Path) -> None:
+    seen: list[object] = []
+
+    def wait(_seconds: float) -> bool:
+        seen.append(claim(ledger))
+        free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
+        record(ledger, obj("a"), obj("b"))
+        taken = claim(ledger, most=1)
+        assert taken
+        fill_up(ledger)
+        outcome = Refused(reason=Failure.REFUSED, message="m" * 100_000, final=True)
+        settled = ledger.queue.settle(
+            taken,
+            [Settlement(entry=taken.entries[0], outcome=outcome, due_at=NOW)],
+            request_id="R",
+            max_attempts=3,
+            now_ms=NOW,
+        )
+        assert (seen, len(settled.failed)) == ([None], 1)
+        assert claim(ledger) is not None
+
+
+def hold(path: Path, seconds: float) -> None:
+    """Hold the write lock, as a forgotten `sqlite3 ledger.db` with BEGIN IMMEDIATE does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        sleep(seconds)
+        db.execute("ROLLBACK")
+
+
+def test_a_ledger_locked_for_a_while_is_waited_for(workspace: Workspace, sandbox: Sandbox) -> None:
+    sandbox.oss.put(BUCKET, "a.mp4")
+    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 4.0))
+    other.start()
+    sleep(1.0)
+    done = workspace.scan()
+    other.join()
+    assert (done.status, done.json["registered"]) == (0, 1)
+
+
+@pytest.mark.long
+def test_database_is_locked_is_exit_1_with_the_cure_and_nothing_goes_on_unsaved(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    sandbox.oss.put(BUCKET, "a.mp4")
+    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 45.0))
+    other.start()
+    sleep(1.0)
+    ran = workspace.scan()
+    other.kill()
+    other.join()
+    assert ran.status == 1
+    assert "locked" in ran.err
+    assert "lsof" in ran.err
+    assert not sandbox.vod.journal
+    assert workspace.scan().status == 0
+
+
+@pytest.mark.long
+def test_a_disk_that_fails_is_exit_1_and_the_next_run_loses_and_doubles_nothing(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """The kernel lets no file grow any more, as a quota does, while calls are being made."""
+    sandbox.oss.fill(BUCKET, [f"{n:05}{'x' * 200}.mp4" for n in range(3000)])
+    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan"]
+    limit = 400 * 1024
+    child = subprocess.run(
+        command,
+        env=workspace.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        timeout=110,
+    )
+    assert child.returncode == 1, child.stderr
+    assert "nothing is lost" in child.stderr or "is done again" in child.stderr
+    assert "Traceback" not in child.stderr
+    registered = len(sandbox.vod.media)
+
+    workspace.configure(vod="calls_per_second = 45")
+    done = workspace.scan()
+    assert (done.status, done.json["pending"]) == (0, 0)
+    assert len(sandbox.vod.media) == 3000
+    assert done.json["already_registered"] <= registered
+    assert {entry["state"] for entry in workspace.entries()} == {"registered"}

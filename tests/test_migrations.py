@@ -1,0 +1,108 @@
+"""Ledgers of older versions: nothing is lost, nothing is asked again, and two starters do it once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.ledgers import sleep
+from tests.workspace import BUCKET, Workspace
+from watcher.ledger import Ledger, ProcessLock
+from watcher.ledger.schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from watcher.sandbox import Sandbox
+
+OLDER = sorted((Path(__file__).parent / "older").glob("ledger_*.sql"))
+
+
+def made_by(fixture: Path, path: Path) -> Path:
+    """Make a ledger file as an older version left it."""
+    for leftover in path.parent.glob(path.name + "*"):
+        leftover.unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(fixture.read_text(encoding="utf-8"))
+        db.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def test_there_is_a_fixture_for_every_older_schema() -> None:
+    names = [migration.name for migration in MIGRATIONS._migrations]
+    assert [fixture.stem.split("_")[1] for fixture in OLDER] == [name.split("_")[0] for name in names[:-1]]
+
+
+@pytest.mark.parametrize("fixture", OLDER, ids=lambda fixture: fixture.stem)
+def test_a_scan_with_an_older_ledger_migrates_it_and_asks_for_nothing_it_knows(
+    workspace: Workspace, sandbox: Sandbox, fixture: Path
+) -> None:
+    made_by(fixture, workspace.ledger)
+    sandbox.oss.create_bucket("second-bucket")
+    workspace.configure(
+        workspace.watch("videos", f"oss://{BUCKET}/", 'exclude=["wait/*"]'),
+        workspace.watch("second", "oss://second-bucket/in/").replace('"all"', '"now"'),
+    )
+    early = workspace.run("status")
+    assert early.status == 4
+    assert "older version" in early.err
+    with closing(sqlite3.connect(workspace.ledger)) as db:
+        before = db.execute("SELECT key, etag, size_bytes, modified_at FROM entry WHERE bucket_id = 1").fetchall()
+        registered = db.execute("SELECT key, media_id FROM entry WHERE state = 'registered'").fetchall()
+        start = db.execute("SELECT start_at FROM source_start").fetchall()
+    for key, *_ in before:
+        sandbox.oss.put(BUCKET, key)
+    sandbox.oss.put("second-bucket", "in/x.mp4")
+
+    done = workspace.scan()
+
+    assert done.status == 0, done.err
+    asked = {str(item["FileURL"]).rpartition("/")[2] for call in sandbox.vod.journal for item in call.items}
+    assert asked == {"pending.mp4", "claimed.mp4", "bad.mp4"}  # the failed one was uploaded anew
+    entries: dict[str, Any] = {entry["key"]: entry for entry in workspace.entries()}
+    assert {key: entries[key]["media_id"] for key, _ in registered} == dict(registered)
+    with closing(sqlite3.connect(workspace.ledger)) as db:
+        assert db.execute("SELECT start_at FROM source_start").fetchall() == start
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        counted = db.execute("SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2").fetchall()
+        tallied = {(w, s): n for w, s, n in db.execute("SELECT * FROM tally") if n and s != "changed"}
+    assert {(w, s): n for w, s, n in counted} == tallied
+
+
+@pytest.mark.parametrize("fixture", OLDER, ids=lambda fixture: fixture.stem)
+def test_a_migrated_ledger_has_the_schema_of_a_new_one(path: Path, tmp_path: Path, fixture: Path) -> None:
+    old = made_by(fixture, tmp_path / "old.db")
+    with ProcessLock(old) as lock, Ledger(old, lock, wait=sleep):
+        pass
+    assert shape(old) == shape(path)
+
+
+def shape(path: Path) -> dict[str, list[str]]:
+    """Return the columns of each table and the text of everything else."""
+    with closing(sqlite3.connect(path)) as db:
+        found = {}
+        for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"):
+            columns = [json.dumps(row[1:]) for row in db.execute(f"PRAGMA table_info('{name}')")]
+            found[name] = columns if kind == "table" else [" ".join((sql or "").split())]
+    return found
+
+
+def opened(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        assert ledger.queue.pending() == 2
+
+
+@pytest.mark.long
+def test_two_processes_that_find_an_older_ledger_at_once_both_go_on(tmp_path: Path) -> None:
+    for n in range(20):
+        path = made_by(OLDER[0], tmp_path / f"{n}.db")
+        both = [multiprocessing.get_context("spawn").Process(target=opened, args=(path,)) for _ in range(2)]
+        for process in both:
+            process.start()
+        for process in both:
+            process.join()
+        assert [process.exitcode for process in both] == [0, 0]

@@ -1,0 +1,100 @@
+"""A power cut: what was claimed and settled is on the disk, whatever the rest of the log came to."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ledgers import ACCEPTED, NOW, adopt, claim, obj, record, settle, sleep, states
+from watcher.ledger import Ledger, ProcessLock
+from watcher.model import Breaker, BreakerKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FULL, NORMAL = 2, 1
+
+
+def synchronous_at_commit(ledger: Ledger) -> list[int]:
+    """Return a list that grows by what `synchronous` is at each COMMIT."""
+    seen: list[int] = []
+    connection = ledger._transactions._connection
+    level = {"FULL": FULL, "NORMAL": NORMAL}
+    now = [FULL]
+
+    def watch(statement: str) -> None:
+        words = statement.split()
+        if words[:2] == ["PRAGMA", "synchronous"]:
+            now[0] = level[words[-1]]
+        if words[0] == "COMMIT":
+            seen.append(now[0])
+
+    connection.set_trace_callback(watch)
+    return seen
+
+
+def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+        commits = synchronous_at_commit(ledger)
+        record(ledger, obj("a"), obj("b"))
+        assert commits == [NORMAL]
+        commits.clear()
+        for key in ("a", "b"):
+            claimed = claim(ledger, most=1)
+            assert claimed, key
+            assert [entry.key for entry in claimed.entries] == [key]
+            settle(ledger, claimed, ACCEPTED)
+        ledger.queue.recover(now_ms=NOW)
+        ledger.intake.remember_start("oss://b/", NOW)
+        ledger.intake.finish_scan("w", started_at=NOW, now_ms=NOW, listed=2)
+        ledger.breakers.put(Breaker(bucket="", kind=BreakerKind.REFUSED, reason="r", hint="h", opened_at=NOW))
+        ledger.breakers.remove("")
+        assert set(commits) == {FULL}
+        assert len(commits) == 9
+
+
+@pytest.mark.long
+def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Path, tmp_path: Path) -> None:
+    """Every offset: what was claimed is claimed, what was settled is settled, and a scan finds the rest again."""
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+        record(ledger, *(obj(f"{n:02}") for n in range(30)))
+        settled = claim(ledger)
+        assert settled
+        settle(ledger, settled, ACCEPTED)
+        claimed = claim(ledger)
+        assert claimed
+        wal = path.with_name(path.name + "-wal")
+        synced = wal.stat().st_size
+        record(ledger, *(obj(f"later/{n:02}") for n in range(30)))
+        record(ledger, obj("00", etag="E2"))
+        shutil.copy(path, tmp_path / "main.db")
+        shutil.copy(wal, tmp_path / "main.db-wal")
+    log = (tmp_path / "main.db-wal").read_bytes()
+    assert synced < len(log)
+
+    after = dict.fromkeys(sorted(entry.key for entry in settled.entries), "registered")
+    after |= dict.fromkeys((entry.key for entry in claimed.entries), "claimed")
+    frame = 24 + 4096
+    offsets = sorted({*range(synced, len(log) + 1, 97), *range(synced, len(log) + 1, frame), len(log)})
+    for offset in offsets:
+        cut = tmp_path / "cut.db"
+        shutil.copy(tmp_path / "main.db", cut)
+        (tmp_path / "cut.db-wal").write_bytes(log[:offset])
+        with ProcessLock(cut) as lock, Ledger(cut, lock, wait=sleep) as ledger:
+            found = states(cut)
+            assert {key: found.get(key) for key in after} == after, offset
+            assert ledger.queue.recover(now_ms=NOW) == 10
+            record(ledger, *(obj(f"later/{n:02}") for n in range(30)))
+            assert len(states(cut)) == 60
+        with closing(sqlite3.connect(cut)) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            tallied = dict(db.execute("SELECT state, n FROM tally").fetchall())
+            assert tallied["pending"] == db.execute("SELECT count(*) FROM entry WHERE state='pending'").fetchone()[0]
+        for leftover in tmp_path.glob("cut.db*"):
+            leftover.unlink()
