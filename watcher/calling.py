@@ -121,7 +121,7 @@ class Calling:
             return
         if settled.streak_ended:
             self.breakers.streak_ended(bucket)
-        if any(isinstance(outcome, Refused) and not outcome.final for outcome in result.outcomes.values()):
+        if any(isinstance(outcome, Refused) and not outcome.is_its_own for outcome in result.outcomes.values()):
             if settled.streak >= LONG_STREAK:
                 self.breakers.streak(bucket, settled.streak)
         elif all(isinstance(outcome, Unknown) for outcome in result.outcomes.values()):

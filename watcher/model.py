@@ -147,6 +147,11 @@ class Refused:
     message: str
     final: bool = False  # asking again cannot help
 
+    @property
+    def is_its_own(self) -> bool:
+        """Whether the reason lies in the object for certain, and not perhaps in its bucket or the account."""
+        return self.reason not in {Failure.REFUSED, Failure.BAD_REQUEST}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:

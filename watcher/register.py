@@ -163,5 +163,5 @@ class Registering:
         report.already_registered += settled.already_registered
         report.failed += len(settled.failed) - len(self._failed.intersection(settled.restored))
         self._failed = set() if settled.registered else self._failed - set(settled.restored)
-        self._failed |= {key for key, reason, _ in settled.failed if reason is Failure.REFUSED}
+        self._failed |= {key for key, reason, _ in settled.failed if reason in {Failure.REFUSED, Failure.BAD_REQUEST}}
         self._progress(report.registered)

@@ -177,9 +177,10 @@ class Scan:
             return
         times = self._records.doubt_empty(self._watched.name)
         if 0 < times < BELIEVED_EMPTY:
+            where = f'{self._watched.source_url} (watch "{self._watched.name}")'
             raise CloudError(
-                f'OSS answered that there is nothing below {self._watched.source_url} (watch "{self._watched.name}"), '
-                f"where the last complete scan found objects; it is believed when answered {BELIEVED_EMPTY} times in a row, now {times}",
+                f"OSS answered that there is nothing below {where}, where the last complete scan found objects; "
+                f"it is believed when answered {BELIEVED_EMPTY} times in a row, now {times}",
                 hint="If the objects were deleted on purpose, scan again; if not, check the bucket and the prefix.",
             )
 

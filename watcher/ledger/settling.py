@@ -71,7 +71,7 @@ def _follow_streak(work: _Settling, settlements: Sequence[Settlement], before: i
 
 
 def _has_reason(settlement: Settlement) -> bool:
-    return isinstance(settlement.outcome, Refused) and settlement.outcome.final
+    return isinstance(settlement.outcome, Refused) and settlement.outcome.is_its_own
 
 
 def _settle_one(work: _Settling, settlement: Settlement) -> None:
@@ -109,9 +109,10 @@ def _settle_one(work: _Settling, settlement: Settlement) -> None:
 
 def _refuse(work: _Settling, entry: Entry, refusal: Refused, row: dict[str, object]) -> str:
     """Count a refusal and complete the row; return what it changes."""
-    attempts = entry.attempts + 1 if work.counting or refusal.final else _attempts_before(work, entry)
+    counts = work.counting or refusal.is_its_own
+    attempts = entry.attempts + 1 if counts else _attempts_before(work, entry)
     row |= {"attempts": attempts, "message": refusal.message, "reason": str(refusal.reason)}
-    if refusal.final or (work.counting and attempts >= work.max_attempts):
+    if counts and (refusal.final or attempts >= work.max_attempts):
         row |= {"state": "failed"}
         work.failed.append((entry.key, refusal.reason, refusal.message))
         return "reason = :reason, message = :message, attempts = :attempts, doubts = 0"

@@ -40,7 +40,7 @@ def forgive(db: sqlite3.Connection, bucket_id: int, *, now_ms: int) -> tuple[str
         """
         SELECT e.key, e.watch_id
           FROM refusal_streak AS s JOIN entry AS e USING (bucket_id, key)
-         WHERE s.bucket_id = ? AND e.state = 'failed' AND e.reason = 'refused'
+         WHERE s.bucket_id = ? AND e.state = 'failed' AND e.reason IN ('refused', 'bad_request')
          ORDER BY e.key
         """,
         (bucket_id,),
@@ -52,7 +52,7 @@ def forgive(db: sqlite3.Connection, bucket_id: int, *, now_ms: int) -> tuple[str
           FROM refusal_streak AS s
          WHERE s.bucket_id = :bucket_id AND entry.bucket_id = s.bucket_id AND entry.key = s.key
            AND ((entry.state = 'pending' AND entry.due_at IS NOT NULL)
-                OR (entry.state = 'failed' AND entry.reason = 'refused'))
+                OR (entry.state = 'failed' AND entry.reason IN ('refused', 'bad_request')))
         """,
         {"bucket_id": bucket_id, "now": now_ms},
     )

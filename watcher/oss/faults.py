@@ -19,31 +19,36 @@ if TYPE_CHECKING:
 
 _SEE_RAM = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
 ACCOUNT_CURES = {
-    "invalidaccesskeyid": "The AccessKey ID does not exist or is disabled: check the credentials in use.",
-    "signaturedoesnotmatch": "The AccessKey secret is wrong: check the credentials in use.",
-    "securitytokenexpired": "The STS token has expired: obtain a new one.",
-    "invalidsecuritytoken": "The STS token is not valid: obtain a new one.",
-    "requesttimetooskewed": "The clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp).",
-    "userdisable": "The account is suspended, often for arrears: see the billing console.",
+    "InvalidAccessKeyId": "The AccessKey ID does not exist or is disabled: check the credentials in use.",
+    "SignatureDoesNotMatch": "The AccessKey secret is wrong: check the credentials in use.",
+    "SecurityTokenExpired": "The STS token has expired: obtain a new one.",
+    "InvalidSecurityToken": "The STS token is not valid: obtain a new one.",
+    "RequestTimeTooSkewed": "The clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp).",
+    "UserDisable": "The account is suspended, often for arrears: see the billing console.",
 }
 BUCKET_CURES = {
-    "nosuchbucket": "Create the bucket, or correct `source` of the watch.",
-    "accessdenied": _SEE_RAM,
-    "invalidbucketname": "Correct `source` of the watch.",
+    "NoSuchBucket": "Create the bucket, or correct `source` of the watch.",
+    "AccessDenied": _SEE_RAM,
+    "InvalidBucketName": "Correct `source` of the watch.",
 }
 THROTTLED = frozenset(
     (
-        "totalqpslimitexceeded",
-        "metaoperationqpslimitexceeded",
-        "qpslimitexceeded",
-        "downloadtrafficratelimitexceeded",
-        "uploadtrafficratelimitexceeded",
-        "serviceunavailable",
-        "slowdown",
+        "TotalQpsLimitExceeded",
+        "MetaOperationQpsLimitExceeded",
+        "QpsLimitExceeded",
+        "DownloadTrafficRateLimitExceeded",
+        "UploadTrafficRateLimitExceeded",
+        "ServiceUnavailable",
+        "SlowDown",
     )
 )
 BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
 _WRONG_REGION = "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to the bucket's own."
+
+
+_ACCOUNT = {code.lower(): cure for code, cure in ACCOUNT_CURES.items()}
+_BUCKET = {code.lower(): cure for code, cure in BUCKET_CURES.items()}
+_THROTTLED = {code.lower() for code in THROTTLED}
 
 
 def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
@@ -111,11 +116,11 @@ def _verdict(code: str, status: int, message: str) -> tuple[type[CloudError], st
     kind, hint = CloudError, "If it stays, ask OSS support with the RequestId."
     if _names_another_region(code, message):
         kind, hint = BucketRefused, _WRONG_REGION
-    elif code in ACCOUNT_CURES:
-        kind, hint = AccountRefused, ACCOUNT_CURES[code]
-    elif code in BUCKET_CURES:
-        kind, hint = BucketRefused, BUCKET_CURES[code]
-    elif code in THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
+    elif code in _ACCOUNT:
+        kind, hint = AccountRefused, _ACCOUNT[code]
+    elif code in _BUCKET:
+        kind, hint = BucketRefused, _BUCKET[code]
+    elif code in _THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
         kind, hint = Throttled, "Lower list_calls_per_second of the watch."
     elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
         kind, hint = Unavailable, "Try again later; if it stays, ask OSS support with the RequestId."

@@ -7,38 +7,41 @@ regard to letter case: VOD writes `ServiceUnAvailable`, the gateway `ServiceUnav
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled
 from watcher.vod.client import Answer, NoAnswer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _KEY = "check the credentials in use (AccessKey ID and secret, or STS token)"
 _RAM = "grant vod:RegisterMedia on * to the RAM user or role"
 ACCOUNT_CURES = {
-    "invalidaccesskeyid": _KEY,
-    "signaturedoesnotmatch": "the AccessKey secret is wrong: " + _KEY,
-    "incompletesignature": _KEY,
-    "invalidaccesskeysecret": _KEY,
-    "invalidsecuritytoken": "the STS token is expired or wrong: " + _KEY,
-    "missingsecuritytoken": _KEY,
-    "invalidtimestamp": "the clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp)",
-    "forbidden": _RAM,
-    "nopermission": _RAM,
-    "operationdenied.suspended": "the VOD service is suspended, often for arrears: see the billing console",
-    "operationdenied": "open ApsaraVideo VOD for this account in the VOD console",
-    "invalidtemplategroupid": "correct template_group_id of the watch (VOD console: Media Processing > Transcoding)",
-    "invalidworkflow": "correct workflow_id of the watch (VOD console: Media Processing > Workflows)",
-    "invaliduserdata": "correct user_data of the watch",
-    "invalidprotocol": "the endpoint wants https",
-    "invalidapi": "the endpoint knows no RegisterMedia: check [vod] region and endpoint",
-    "invalidproduct": "the endpoint is not VOD's: check [vod] endpoint",
-    "invalidregion": "VOD does not serve this region: check [vod] region",
+    "InvalidAccessKeyId": _KEY,
+    "SignatureDoesNotMatch": "the AccessKey secret is wrong: " + _KEY,
+    "IncompleteSignature": _KEY,
+    "InvalidAccessKeySecret": _KEY,
+    "InvalidSecurityToken": "the STS token is expired or wrong: " + _KEY,
+    "MissingSecurityToken": _KEY,
+    "InvalidTimeStamp": "the clock of this machine is off by more than 15 minutes: synchronise it (chrony, ntp)",
+    "Forbidden": _RAM,
+    "NoPermission": _RAM,
+    "OperationDenied.Suspended": "the VOD service is suspended, often for arrears: see the billing console",
+    "OperationDenied": "open ApsaraVideo VOD for this account in the VOD console",
+    "InvalidTemplateGroupId": "correct template_group_id of the watch (VOD console: Media Processing > Transcoding)",
+    "InvalidWorkflow": "correct workflow_id of the watch (VOD console: Media Processing > Workflows)",
+    "InvalidUserData": "correct user_data of the watch",
+    "InvalidProtocol": "the endpoint wants https",
+    "InvalidApi": "the endpoint knows no RegisterMedia: check [vod] region and endpoint",
+    "InvalidProduct": "the endpoint is not VOD's: check [vod] endpoint",
+    "InvalidRegion": "VOD does not serve this region: check [vod] region",
 }
-"""Global for the account: prefix of the code, in lower case -> the cure.  The longest prefix wins."""
+"""Global for the account: prefix of the code -> the cure.  The longest prefix wins."""
 
 _OPTIONS = {"templategroupid": "template_group_id", "workflowid": "workflow_id", "userdata": "user_data"}
 _SIGNS = {"RequestId", "RegisteredMediaList", "FailedFileURLs"}  # an answer without any is not VOD's
-_NO_EFFECT = {"serviceunavailable", "signaturenonceused"}
+_NO_EFFECT = {"ServiceUnavailable", "SignatureNonceUsed"}
 _BUCKET_CURE = (
     "Add the bucket in the VOD console (Configuration Management > Media Management > Storage), in the same region."
 )
@@ -85,11 +88,11 @@ def classify(
     facts: dict[str, Any] = {"code": code or f"HTTP{status}", "request_id": request_id, "retry_after_s": retry_after_s}
     if lowered.startswith("throttling") or (not code and status == 429):  # noqa: PLR2004 (Too Many Requests)
         return Throttled(sentence, hint="Lower [vod] calls_per_second: other software shares the quota.", **facts)
-    if lowered in _NO_EFFECT:
+    if lowered in {known.lower() for known in _NO_EFFECT}:
         return NotSent(sentence, hint="It is tried again by itself.", **facts)
     if "storagelocation" in message.lower() or lowered.startswith("invalidstorage"):
         return BucketRefused(sentence, hint=_BUCKET_CURE, **facts)
-    cure = _account_cure(lowered, message)
+    cure = _account_cure(lowered, message) or (_RAM if status in {401, 403} and code else "")
     if cure and status < 500:  # noqa: PLR2004 (server errors)
         return AccountRefused(sentence, hint=f"{cure[0].upper()}{cure[1:]}.", **facts)
     if 400 <= status < 500 and code:  # noqa: PLR2004 (client errors)
@@ -98,7 +101,7 @@ def classify(
 
 
 def _account_cure(code: str, message: str) -> str:
-    known = max((prefix for prefix in ACCOUNT_CURES if code.startswith(prefix)), key=len, default="")
+    known = max((prefix for prefix in ACCOUNT_CURES if code.startswith(prefix.lower())), key=len, default="")
     if known:
         return ACCOUNT_CURES[known]
     named = next((key for word, key in _OPTIONS.items() if word in message.replace(" ", "").lower()), "")
@@ -131,3 +134,47 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def _seconds(text: str) -> float:
     return float(text) if text.strip().isdecimal() else 0.0
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """Yield (what VOD answers, class, what is done about it) for the documentation."""
+    again = "asked again without end, after a while that grows; no attempt counts"
+    yield "no connection (DNS, refused, TLS)", "transient: not sent", again
+    yield "`Throttling*`, 429", "transient: throttled", f"{again}; the rate halves; `Retry-After` is honoured"
+    codes = ", ".join(f"`{code}`" for code in sorted(_NO_EFFECT))
+    yield codes, "transient: no effect", again
+    yield (
+        "sent, and a timeout, a reset, 5xx, HTML, a broken or foreign body",
+        "unknown outcome",
+        "asked again without end; VOD says by `NewRegister` whether it knew the file; no attempt counts",
+    )
+    yield "the file is in neither list of the answer", "unknown outcome", "the same, for that file alone"
+    yield (
+        "the file is in `FailedFileURLs`",
+        "permanent for one object",
+        "HEAD on the object for the reason; alone once more; `failed` after `max_attempts` refusals",
+    )
+    yield (
+        "any other 4xx with a code, such as `InvalidParameter`, `IllegalCharacters`",
+        "permanent for one object",
+        "the call is halved until the bad file stands alone, which is `failed`; the others are registered",
+    )
+    for code, cure in ACCOUNT_CURES.items():
+        yield f"`{code}*`", "global for the account", f"calls stop, exit 5: {cure}"
+    yield "401, 403 with any other code", "global for the account", f"calls stop, exit 5: {_RAM}"
+    yield (
+        "an error that names `TemplateGroupId`, `WorkflowId` or `UserData`",
+        "global for the account",
+        "calls stop, exit 5: correct that setting of the watch",
+    )
+    yield "the bucket is not added to VOD (`storageLocation`)", "global for one bucket", _BUCKET_CURE
+    yield (
+        "50 different files of one bucket refused, none accepted between",
+        "global for one bucket",
+        "calls for the bucket stop and none of these refusals counts; one file probes it",
+    )
+    yield (
+        "three calls in a row not sent or not answered",
+        "unreachable",
+        "calls stop, probes at most 60 s apart; a one-shot gives up after 30 s, exit 5",
+    )
