@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 BUCKET = "sandbox-bucket"
 
 
-def _start(port: int) -> Sandbox:
+def _start(port: int, faults: Path | None = None) -> Sandbox:
     try:
         from watcher.sandbox import Sandbox
+        from watcher.sandbox.fault_file import load
+        from watcher.sandbox.faults import Faults
 
-        return Sandbox(port=port)
+        return Sandbox(port=port, hook=Faults(*(load(faults) if faults else ())))
     except ImportError as error:
         raise UsageError(
             f"the sandbox needs packages that are not installed ({error.name})",
@@ -37,7 +39,8 @@ def _start(port: int) -> Sandbox:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated.")
 @click.option("--samples", is_flag=True, help="Put the demo's sample objects into the first bucket.")
-def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool) -> None:
+@click.option("--faults", type=click.Path(path_type=Path), help="When what goes wrong: config/faults.example.toml.")
+def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
     """Run a local OSS and VOD until stopped.
 
     Prints a configuration that points to them; its first lines are the environment to export.
@@ -45,7 +48,7 @@ def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool) -> None:
     from watcher.clock import SystemClock
     from watcher.sandbox.samples import put_samples
 
-    with _start(port) as local, SystemClock() as clock:
+    with _start(port, faults) as local, SystemClock() as clock:
         clock.stop_on_signals()
         for bucket in buckets:
             local.oss.create_bucket(bucket)

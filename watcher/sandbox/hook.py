@@ -1,10 +1,12 @@
-"""Where faults will come in: every request passes here, before and after it takes effect."""
+"""Where faults come in: every request passes here, before and after it takes effect."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from watcher.sandbox.wire import Answer, Request
 
 
@@ -30,3 +32,13 @@ class NoHook:
     def after_effect(self, service: str, request: Request, answer: Answer) -> Answer:  # noqa: ARG002
         """Send the answer as it is."""
         return answer
+
+
+def passed(hook: Hook, service: str, request: Request, effect: Callable[[], Answer]) -> Answer:
+    """Return what a hook lets a service answer to a request.
+
+    Raises:
+        HungUp: nothing is answered.
+    """
+    instead = hook.before_effect(service, request)
+    return hook.after_effect(service, request, effect()) if instead is None else instead

@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox import oss_multipart as multipart
 from watcher.sandbox import oss_operations as operations
-from watcher.sandbox.oss_answers import OssRefused, element, iso_date, xml
+from watcher.sandbox.hook import passed
+from watcher.sandbox.oss_answers import OssRefused, code_in, element, iso_date, xml
 from watcher.sandbox.oss_listing import list_objects
 from watcher.sandbox.oss_operations import Call, Operation
+from watcher.sandbox.oss_routes import operation_of, place_of
 from watcher.sandbox.oss_signing import verify
 from watcher.sandbox.uploads import Uploads
-from watcher.sandbox.wire import Answer
+from watcher.sandbox.wire import Answer, HungUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,32 +26,11 @@ if TYPE_CHECKING:
 
     from watcher.sandbox.account import Account
     from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.hook import Hook
     from watcher.sandbox.index import StoredObject
     from watcher.sandbox.objects import ObjectStore
     from watcher.sandbox.wire import Request
 
-# (method, has a key, parameter or header that tells it from the next) -> name.  The first that fits is meant.
-_ROUTES: Final = (
-    ("GET", False, "bucketInfo", "GetBucketInfo"),
-    ("GET", False, "location", "GetBucketLocation"),
-    ("GET", False, "list-type", "ListObjectsV2"),
-    ("POST", False, "delete", "DeleteMultipleObjects"),
-    ("DELETE", False, "", "DeleteBucket"),
-    ("PUT", True, "symlink", "PutSymlink"),
-    ("PUT", True, "partNumber", "UploadPart"),
-    ("PUT", True, "x-oss-copy-source", "CopyObject"),
-    ("PUT", True, "", "PutObject"),
-    ("GET", True, "symlink", "GetSymlink"),
-    ("GET", True, "uploadId", "ListParts"),
-    ("GET", True, "", "GetObject"),
-    ("HEAD", True, "", "HeadObject"),
-    ("POST", True, "append", "AppendObject"),
-    ("POST", True, "restore", "RestoreObject"),
-    ("POST", True, "uploads", "InitiateMultipartUpload"),
-    ("POST", True, "uploadId", "CompleteMultipartUpload"),
-    ("DELETE", True, "uploadId", "AbortMultipartUpload"),
-    ("DELETE", True, "", "DeleteObject"),
-)
 _OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetBucketInfo": operations.get_bucket_info,
     "GetBucketLocation": operations.get_bucket_location,
@@ -75,13 +56,13 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OssCall:
-    """One answered request, as the journal keeps it."""
+    """One request, as the journal keeps it when it has been answered, or will not be."""
 
     operation: str
     bucket: str
     key: bytes
     params: Mapping[str, str]
-    status: int
+    status: int  # 0 = not answered
     code: str  # of the error; "" = none
 
 
@@ -183,32 +164,48 @@ class SandboxOss:
         """Return all keys of a bucket in byte order."""
         return self._store.keys(self._store.bucket(bucket))
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request, whatever it is, and write it into the journal."""
-        request_id = secrets.token_hex(12).upper()
-        name, _, key = request.path.removeprefix(b"/").partition(b"/")
-        bucket = name.decode("latin-1")
-        operation, code = _operation(request, bucket, key), ""
+    def answer(self, request: Request, hook: Hook) -> Answer:
+        """Answer one request, whatever it is, unless a hook does, and write it into the journal."""
         try:
-            answer = self._perform(operation, request, bucket, key)
+            answer = passed(hook, "oss", request, lambda: self.take_effect(request))
+        except HungUp:
+            self._note(request, 0, "")
+            raise
+        self._note(request, answer.status, code_in(answer))
+        return answer
+
+    def take_effect(self, request: Request, *, as_if: Request | None = None) -> Answer:
+        """Check a request, let it, or another in its place, take effect, and return the answer."""
+        try:
+            signed_region = verify(request, self._account, self._clock.now())
+            answer = self._perform(as_if or request, signed_region)
         except OssRefused as refused:
-            answer, code = self._refusal(refused, request, request_id), refused.code
+            return self.refuse_call(request, refused)
+        return self._complete(answer, _new_request_id())
+
+    def refuse_call(self, request: Request, refused: OssRefused) -> Answer:
+        """Return the answer to a request that is refused."""
+        request_id = _new_request_id()
+        return self._complete(self._refusal(refused, request, request_id), request_id)
+
+    def _note(self, request: Request, status: int, code: str) -> None:
+        operation, (bucket, key) = operation_of(request), place_of(request)
+        call = OssCall(
+            operation=operation, bucket=bucket, key=key, params=dict(request.query), status=status, code=code
+        )
         with self._writing:
-            self.journal.append(
-                OssCall(
-                    operation=operation, bucket=bucket, key=key, params=dict(request.query),
-                    status=answer.status, code=code,
-                )
-            )  # fmt: skip
+            self.journal.append(call)
+
+    def _complete(self, answer: Answer, request_id: str) -> Answer:
         always = {
             "Date": format_datetime(self._clock.now(), usegmt=True),
             "Server": "AliyunOSS",
             "x-oss-request-id": request_id,
         }
-        return Answer(status=answer.status, headers={**always, **answer.headers}, body=answer.body)
+        return replace(answer, headers={**always, **answer.headers})
 
-    def _perform(self, operation: str, request: Request, bucket: str, key: bytes) -> Answer:
-        signed_region = verify(request, self._account, self._clock.now())
+    def _perform(self, request: Request, signed_region: str) -> Answer:
+        operation, (bucket, key) = operation_of(request), place_of(request)
         if operation == "ListBuckets":
             return self._list_buckets()
         if operation == "PutBucket":
@@ -225,7 +222,7 @@ class SandboxOss:
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
         body = refused.body(request_id, request.headers.get("host", ""))
-        headers = {"Content-Type": "application/xml"}
+        headers = {"Content-Type": "application/xml", **refused.headers}
         if request.method == "HEAD":  # which has no body to say it in
             headers["x-oss-err"] = base64.b64encode(body).decode("ascii")
         return Answer(status=refused.status, headers=headers, body=body)
@@ -247,17 +244,8 @@ def _milliseconds(at: datetime | None) -> int | None:
     return None if at is None else int(at.timestamp() * 1000)
 
 
-def _operation(request: Request, bucket: str, key: bytes) -> str:
-    """Return the name of what is asked, or "Unknown"."""
-    if not bucket:
-        return "ListBuckets" if request.method == "GET" else "Unknown"
-    if request.method == "PUT" and not key and not request.query:
-        return "PutBucket"
-    sent = {name for name, _ in request.query} | request.headers.keys() | {""}
-    for method, with_key, sign, name in _ROUTES:
-        if (method, with_key) == (request.method, bool(key)) and sign in sent:
-            return name
-    return "Unknown"
+def _new_request_id() -> str:
+    return secrets.token_hex(12).upper()
 
 
 def _wrong_endpoint(bucket: str, region: str) -> OssRefused:

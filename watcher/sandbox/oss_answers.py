@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
@@ -12,16 +13,20 @@ from watcher.sandbox.wire import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CODE: Final = re.compile(rb'<Code>([^<]*)</Code>|"Code": "([^"]*)"')
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class OssRefused(Exception):
     """A request that OSS answers with an error; `details` become further elements of it."""
 
-    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None, **details: str
+    ) -> None:
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
         self.details = details
         super().__init__(f"{code}: {message}")
 
@@ -29,6 +34,12 @@ class OssRefused(Exception):
         """Return the error document."""
         fields = {"Code": self.code, "Message": self.message, "RequestId": request_id, "HostId": host, **self.details}
         return document("Error", "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()))
+
+
+def code_in(answer: Answer) -> str:
+    """Return the code of the error that an answer of either service shows, or "" if it shows none."""
+    found = _CODE.search(answer.body) if answer.status >= HTTPStatus.BAD_REQUEST else None
+    return (found[1] or found[2] or b"").decode("ascii", "replace") if found else ""
 
 
 def element(name: str, text: str | int) -> str:

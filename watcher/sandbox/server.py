@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from watcher.ports import Credentials
 from watcher.sandbox.account import Account
 from watcher.sandbox.clock import SandboxClock
+from watcher.sandbox.faults import Faults
 from watcher.sandbox.hook import NoHook
 from watcher.sandbox.objects import ObjectStore
 from watcher.sandbox.oss import SandboxOss
@@ -38,7 +39,6 @@ class Sandbox:
         hook: Hook | None = None,
     ) -> None:
         self.region = region
-        self.hook: Hook = hook or NoHook()
         self.account = Account(Credentials(access_key_id, access_key_secret, security_token))
         self.clock = SandboxClock()
         self._store = ObjectStore(self.clock)
@@ -56,7 +56,19 @@ class Sandbox:
             region=region,
             bucket_created=self.vod.add_bucket,
         )
+        self.hook = hook or NoHook()
         self._server = WireServer(port, self._answer)
+
+    @property
+    def hook(self) -> Hook:
+        """What every request passes; may be set."""
+        return self._hook
+
+    @hook.setter
+    def hook(self, hook: Hook) -> None:
+        if isinstance(hook, Faults):
+            hook.attach(self)
+        self._hook = hook
 
     @property
     def credentials(self) -> Credentials:
@@ -118,8 +130,5 @@ class Sandbox:
         self.close()
 
     def _answer(self, request: Request) -> Answer:
-        service, answering = ("vod", self.vod.answer) if self.vod.is_meant_by(request) else ("oss", self.oss.answer)
-        instead = self.hook.before_effect(service, request)
-        if instead is not None:
-            return instead
-        return self.hook.after_effect(service, request, answering(request))
+        service = self.vod if self.vod.is_meant_by(request) else self.oss
+        return service.answer(request, self.hook)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.hook import passed
+from watcher.sandbox.oss_answers import code_in
 from watcher.sandbox.vod_answers import VodRefused, accepted, refusal
 from watcher.sandbox.vod_registry import Registry
 from watcher.sandbox.vod_signing import Gate, Quota
-from watcher.sandbox.wire import Answer
 
 if TYPE_CHECKING:
     from watcher.sandbox.account import Account
     from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.hook import Hook
     from watcher.sandbox.objects import ObjectStore
-    from watcher.sandbox.vod_registry import RegisteredMedia
-    from watcher.sandbox.wire import Request
+    from watcher.sandbox.vod_registry import Deviation, RegisteredMedia
+    from watcher.sandbox.wire import Answer, Request
 
 VERSION: Final = "2017-03-21"
+ACTIONS: Final = frozenset(
+    {
+        "RegisterMedia", "CreateUploadVideo", "CreateUploadImage", "CreateUploadAttachedMedia", "RefreshUploadVideo",
+        "UploadMediaByURL", "GetURLUploadInfos",
+    }
+)  # fmt: skip
 Operation = Callable[[Mapping[str, str]], dict[str, object]]
 
 
@@ -94,38 +103,61 @@ class SandboxVod:
         given = dict(_parameters(request))
         return "Action" in given and given.get("Version") == VERSION
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one call and complete its line in the journal."""
-        parameters = _parameters(request)
-        given = dict(parameters)
-        call = self._arrived(request, given)
-        request_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)).upper()
+    def answer(self, request: Request, hook: Hook) -> Answer:
+        """Answer one call, unless a hook does, and complete its line in the journal."""
+        call = self._arrived(request)
+        answer = passed(hook, "vod", request, lambda: self.take_effect(request, at=call.at))
+        call.status, call.code = answer.status, code_in(answer)
+        return answer
+
+    def take_effect(self, request: Request, deviation: Deviation | None = None, *, at: float | None = None) -> Answer:
+        """Check a call that arrived at a monotonic time (now), let it take effect, and return the answer."""
         self._clock.wait(self.latency_s)
+        parameters = _parameters(request)
+        action = action_of(request)
         try:
             self._gate.check(request.method, parameters, self._clock.now())
-            operation = self._operation(call.action)
-            self._quota.admit(call.action, call.at)
-            answer = accepted(operation(given), request_id)
+            operation = self._operation(action)
+            self._quota.admit(action, self._clock.monotonic() if at is None else at)
+            given = dict(parameters)
+            fields = operation(given) if deviation is None else self._deviated(action, given, deviation)
         except VodRefused as refused:
-            host = f"vod.{self._region}.aliyuncs.com"
-            answer = refusal(refused, request_id, host, as_json=given.get("Format", "").upper() == "JSON")
-            call.code = refused.code
-        call.status = answer.status
+            return self.refuse_call(request, refused)
+        request_id = _new_request_id()
+        return self._complete(accepted(fields, request_id), request_id)
+
+    def take_effect_late(self, request: Request) -> None:
+        """Let a call that has been answered already take effect, unchecked."""
+        with contextlib.suppress(VodRefused):
+            self._operation(action_of(request))(dict(_parameters(request)))
+
+    def refuse_call(self, request: Request, refused: VodRefused) -> Answer:
+        """Return the answer to a call that is refused."""
+        request_id = _new_request_id()
+        as_json = dict(_parameters(request)).get("Format", "").upper() == "JSON"
+        answer = refusal(refused, request_id, f"vod.{self._region}.aliyuncs.com", as_json=as_json)
+        return self._complete(answer, request_id)
+
+    def _complete(self, answer: Answer, request_id: str) -> Answer:
         headers = {"Date": format_datetime(self._clock.now(), usegmt=True), "x-acs-request-id": request_id}
-        return Answer(status=answer.status, headers={**headers, **answer.headers}, body=answer.body)
+        return replace(answer, headers={**headers, **answer.headers})
+
+    def _deviated(self, action: str, given: Mapping[str, str], deviation: Deviation) -> dict[str, object]:
+        return self._registry.register(given, deviation) if action == "RegisterMedia" else {}
 
     def _operation(self, action: str) -> Operation:
         if action in self._operations:
             return self._operations[action]
         raise VodRefused(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 
-    def _arrived(self, request: Request, given: Mapping[str, str]) -> VodCall:
+    def _arrived(self, request: Request) -> VodCall:
+        given = dict(_parameters(request))
         with self._writing:  # so that the journal is in order of arrival
             call = VodCall(
                 at=self._clock.monotonic(),
                 action=given["Action"],
                 params=given,
-                items=_items(given.get("RegisterMetadatas", "")),
+                items=items_of(request),
                 url_bytes=len(request.target),
                 body_bytes=len(request.body),
             )
@@ -137,10 +169,19 @@ def _parameters(request: Request) -> tuple[tuple[str, str], ...]:
     return (*request.query, *request.form())
 
 
-def _items(text: str) -> tuple[Mapping[str, object], ...]:
-    """Return the items of a call as they were sent; none if they cannot be read."""
+def _new_request_id() -> str:
+    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)).upper()
+
+
+def action_of(request: Request) -> str:
+    """Return the name of the operation that a call asks for."""
+    return dict(_parameters(request))["Action"]
+
+
+def items_of(request: Request) -> tuple[Mapping[str, object], ...]:
+    """Return the items of a RegisterMedia call as they were sent; none if they cannot be read."""
     try:
-        found = json.loads(text)
+        found = json.loads(dict(_parameters(request)).get("RegisterMetadatas", ""))
     except ValueError:
         return ()
     return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()

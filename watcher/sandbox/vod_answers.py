@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class VodRefused(Exception):
     """A call that VOD answers with an error."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
         super().__init__(f"{code}: {message}")
 
 
@@ -31,11 +32,13 @@ def refusal(refused: VodRefused, request_id: str, host: str, *, as_json: bool) -
     """Return an error, as XML unless JSON was asked for."""
     fields = {"RequestId": request_id, "HostId": host, "Code": refused.code, "Message": refused.message}
     if as_json:
-        return _json(refused.status, fields)
+        return _json(refused.status, fields, refused.headers)
     body = document("Error", "".join(element(name, value) for name, value in fields.items()))
-    return Answer(status=refused.status, headers={"Content-Type": "text/xml;charset=utf-8"}, body=body)
+    headers = {"Content-Type": "text/xml;charset=utf-8", **refused.headers}
+    return Answer(status=refused.status, headers=headers, body=body)
 
 
-def _json(status: int, fields: Mapping[str, object]) -> Answer:
+def _json(status: int, fields: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Answer:
     body = json.dumps(fields, ensure_ascii=False).encode()
-    return Answer(status=status, headers={"Content-Type": "application/json;charset=utf-8"}, body=body)
+    headers = {"Content-Type": "application/json;charset=utf-8", **(headers or {})}
+    return Answer(status=status, headers=headers, body=body)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from watcher.sandbox.vod_answers import VodRefused
 from watcher.sandbox.vod_items import items_of
@@ -47,6 +47,21 @@ class RegisteredMedia:
     times_asked: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """How one call departs from the rule for some of its items: those of `keys`, or else the first `first`."""
+
+    keys: frozenset[str] = frozenset()
+    first: int = 0
+    refused: bool = False  # they do not take effect
+    omitted: bool = False  # they are in neither list
+    rehearsed: bool = False  # nothing of the whole call takes effect, whatever it says
+
+    def concerns(self, place: int, file_url: str) -> bool:
+        """Return whether the item at a place, which asks for this URL, is one of them."""
+        return not self.keys.isdisjoint(meant_by(file_url)[1]) if self.keys else place < self.first
+
+
 class Registry:
     """Media by (bucket, key), and what decides whether an object becomes one."""
 
@@ -58,7 +73,7 @@ class Registry:
         self._region = region
         self._lock = threading.Lock()
 
-    def register(self, given: Mapping[str, str]) -> dict[str, object]:
+    def register(self, given: Mapping[str, str], deviation: Deviation = Deviation()) -> dict[str, object]:
         """Register the items that can be, and name the others; a call that is not valid does nothing.
 
         Raises:
@@ -70,11 +85,18 @@ class Registry:
         failed: list[str] = []
         with self._lock:
             for place, item in enumerate(items):
-                key = self._key_of(bucket, item)
-                if key is None:
+                concerned = deviation.concerns(place, item.file_url)
+                omitted = concerned and deviation.omitted
+                key = None if concerned and deviation.refused else self._key_of(bucket, item)
+                if key is not None:
+                    media, new = self._settled(bucket, key, item, given)
+                    if not deviation.rehearsed:
+                        self.media[bucket, key] = media
+                    if not omitted:
+                        url = self._url(bucket, key, encoded=place % 2 == 0)
+                        registered.append({"FileURL": url, "MediaId": media.media_id, "NewRegister": new})
+                elif not omitted:
                     failed.append(_echo(item.file_url, "http"))
-                else:
-                    registered.append(self._settle(bucket, key, item, given, encoded=place % 2 == 0))
         # Documents promise no order, and none of the forms a URL can have: neither may be relied upon.
         return {"RegisteredMediaList": registered[::-1], "FailedFileURLs": failed[::-1]}
 
@@ -108,9 +130,8 @@ class Registry:
             return text if dot and extension.lower() in EXTENSIONS and (bucket, text) not in self.refused else None
         return None
 
-    def _settle(
-        self, bucket: str, key: str, item: Item, given: Mapping[str, str], *, encoded: bool
-    ) -> dict[str, object]:
+    def _settled(self, bucket: str, key: str, item: Item, given: Mapping[str, str]) -> tuple[RegisteredMedia, bool]:
+        """Return what VOD knows of an object after this call, and whether the object is new to it."""
         known = self.media.get((bucket, key))
         media = known or RegisteredMedia(
             media_id=hashlib.md5(
@@ -126,11 +147,18 @@ class Registry:
             workflow_id=given.get("WorkflowId", ""),
             user_data=given.get("UserData", ""),
         )
-        media.times_asked += 1
-        self.media[bucket, key] = media
+        return replace(media, times_asked=media.times_asked + 1), known is None
+
+    def _url(self, bucket: str, key: str, *, encoded: bool) -> str:
         path = quote(key, safe="/-_.~", errors="surrogateescape") if encoded else key
-        url = f"http://{bucket}.oss-{self._region}.aliyuncs.com/{path}"
-        return {"FileURL": url, "MediaId": media.media_id, "NewRegister": known is None}
+        return f"http://{bucket}.oss-{self._region}.aliyuncs.com/{path}"
+
+
+def meant_by(file_url: str) -> tuple[str, frozenset[str]]:
+    """Return the bucket that a URL names and the keys it may mean, or none if it is no object's."""
+    if (found := _FILE_URL.fullmatch(file_url)) is None:
+        return "", frozenset()
+    return found["bucket"], frozenset({found["key"], unquote(found["key"], errors="surrogateescape")})
 
 
 def _echo(file_url: str, scheme: str) -> str:

@@ -23,6 +23,10 @@ _POLL_S: Final = 0.02  # how long closing waits at most for the listening thread
 _ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
 
 
+def nothing() -> None:
+    """Do nothing: what is left to do after most answers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request as it came.  Text that was not UTF-8 keeps its bytes as surrogate escapes."""
@@ -47,11 +51,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back.  `Content-Length` is that of the body unless `headers` says otherwise."""
+    """What goes back.  `Content-Length` is that of the body unless `headers` says otherwise.
+
+    `then` is called when it has been sent, or could not be.
+    """
 
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    then: Callable[[], object] = nothing
 
     def encoded(self, *, head: bool) -> bytes:
         """Return the whole answer as bytes, without the body if it answers a HEAD."""
@@ -62,7 +70,11 @@ class Answer:
 
 
 class HungUp(Exception):
-    """Raised instead of answering: the connection is reset."""
+    """Raised instead of answering: the connection is reset, and then `then` is called."""
+
+    def __init__(self, then: Callable[[], object] = nothing) -> None:
+        self.then = then
+        super().__init__()
 
 
 class WireServer(socketserver.ThreadingTCPServer):
@@ -135,13 +147,22 @@ class _Connection(BaseHTTPRequestHandler):
         request = _request(self.command, self.raw_requestline.split()[1], dict(self.headers.items()), self._body())
         try:
             answer = self.server.answer(request)
-        except HungUp:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-            self.close_connection = True
+        except HungUp as hung_up:
+            self._reset()
+            hung_up.then()
             return
-        self.wfile.write(answer.encoded(head=self.command == "HEAD"))
         if answer.headers.get("Connection") == "close":
             self.close_connection = True
+        try:
+            self.wfile.write(answer.encoded(head=self.command == "HEAD"))
+        finally:
+            answer.then()
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self.rfile.close()  # or it would keep the connection open
+        self.connection.close()
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

@@ -1,0 +1,120 @@
+"""Faults from a file, for `sandbox --faults FILE`.
+
+TOML, one `[[fault]]` table for each fault, in the order in which they are asked whether they are due:
+
+    [[fault]]
+    kind = "reset"               # required; config/faults.example.toml shows each kind
+    operation = "RegisterMedia"  # or "ListObjectsV2", "HeadObject", ..., "vod", "oss"; default "*", both
+    effect = "before"            # the operation takes effect before the fault shows; or "after" it, or "none" at all
+    skip = 2                     # the first two calls pass
+    every = 3                    # then every third is hit
+    next = 5                     # until five have been hit
+    probability = 0.5            # each with this probability,
+    seed = 7                     # the same ones at every start
+    keys = ["a/1.mp4"]           # only calls with one of these objects
+    bucket = "media-bucket"      # only calls for this bucket
+
+Some kinds take more: `status`, `code`, `message`, `retry_after_s`, `seconds`, `items`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.errors import UsageError
+from watcher.sandbox.faults import Fault, InvalidFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_HINT: Final = "config/faults.example.toml shows every kind and key."
+_TEXT: Final = ("text", str)
+_NUMBER: Final = ("a number", int, float)
+_WHOLE: Final = ("a whole number", int)
+_KEYS: Final[dict[str, tuple[Any, ...]]] = {
+    "kind": _TEXT,
+    "operation": _TEXT,
+    "skip": _WHOLE,
+    "next": _WHOLE,
+    "every": _WHOLE,
+    "probability": _NUMBER,
+    "seed": _WHOLE,
+    "keys": ("a list of texts", list),
+    "bucket": _TEXT,
+    "effect": _TEXT,
+    "status": _WHOLE,
+    "code": _TEXT,
+    "message": _TEXT,
+    "retry_after_s": _WHOLE,
+    "seconds": _NUMBER,
+    "items": _WHOLE,
+}
+
+
+def load(path: Path) -> tuple[Fault, ...]:
+    """Return the faults of a file, in its order.
+
+    Raises:
+        UsageError: it cannot be read, or holds what is no fault; all problems at once.
+    """
+    tables = _tables(path)
+    faults: list[Fault] = []
+    problems: list[str] = []
+    for number, table in enumerate(tables, 1):
+        wrong = [f"[[fault]] {number}: {problem}" for problem in _problems(table)]
+        problems += wrong
+        if not wrong:
+            try:
+                faults.append(Fault(**{**table, "keys": tuple(table.get("keys", ()))}))
+            except InvalidFault as invalid:
+                problems += [f"[[fault]] {number}: {problem}" for problem in invalid.problems]
+    if problems:
+        raise _unusable(path, *problems)
+    return tuple(faults)
+
+
+def _tables(path: Path) -> list[Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8", hint=_HINT) from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}", hint=_HINT) from error
+    strange = [f"{name}: unknown; only [[fault]] tables belong here" for name in found if name != "fault"]
+    tables = found.get("fault", [])
+    if not isinstance(tables, list):
+        strange.append("fault: write [[fault]], with two brackets")
+    if strange:
+        raise _unusable(path, *strange)
+    return list(tables)
+
+
+def _problems(table: object) -> Iterator[str]:
+    """Say what is wrong with the names and types in one table."""
+    if not isinstance(table, dict):
+        yield "not a table"
+        return
+    if "kind" not in table:
+        yield "kind: missing"
+    for name, value in table.items():
+        if name not in _KEYS:
+            near = difflib.get_close_matches(name, _KEYS, n=1)
+            yield f"{name}: unknown key" + (f"; {near[0]} is meant?" if near else "")
+        elif not _fits(value, *_KEYS[name][1:]):
+            yield f"{name}: must be {_KEYS[name][0]}, not {value!r}"
+
+
+def _fits(value: object, *types: type) -> bool:
+    if isinstance(value, bool) or not isinstance(value, types):
+        return False
+    return not isinstance(value, list) or all(isinstance(each, str) for each in value)
+
+
+def _unusable(path: Path, *problems: str) -> UsageError:
+    count = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+    return UsageError("\n".join((f"{path}: {count}", *problems)), hint=_HINT)
