@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -86,16 +86,15 @@ class Registry:
         with self._lock:
             for place, item in enumerate(items):
                 concerned = deviation.concerns(place, item.file_url)
-                omitted = concerned and deviation.omitted
                 key = None if concerned and deviation.refused else self._key_of(bucket, item)
-                if key is not None:
-                    media, new = self._settled(bucket, key, item, given)
-                    if not deviation.rehearsed:
-                        self.media[bucket, key] = media
-                    if not omitted:
-                        url = self._url(bucket, key, encoded=place % 2 == 0)
-                        registered.append({"FileURL": url, "MediaId": media.media_id, "NewRegister": new})
-                elif not omitted:
+                settled = key and self._settle(
+                    bucket, key, item, given, encoded=place % 2 == 0, kept=not deviation.rehearsed
+                )
+                if concerned and deviation.omitted:
+                    continue
+                if settled:
+                    registered.append(settled)
+                else:
                     failed.append(_echo(item.file_url, "http"))
         # Documents promise no order, and none of the forms a URL can have: neither may be relied upon.
         return {"RegisteredMediaList": registered[::-1], "FailedFileURLs": failed[::-1]}
@@ -130,8 +129,9 @@ class Registry:
             return text if dot and extension.lower() in EXTENSIONS and (bucket, text) not in self.refused else None
         return None
 
-    def _settled(self, bucket: str, key: str, item: Item, given: Mapping[str, str]) -> tuple[RegisteredMedia, bool]:
-        """Return what VOD knows of an object after this call, and whether the object is new to it."""
+    def _settle(
+        self, bucket: str, key: str, item: Item, given: Mapping[str, str], *, encoded: bool, kept: bool
+    ) -> dict[str, object]:
         known = self.media.get((bucket, key))
         media = known or RegisteredMedia(
             media_id=hashlib.md5(
@@ -147,11 +147,12 @@ class Registry:
             workflow_id=given.get("WorkflowId", ""),
             user_data=given.get("UserData", ""),
         )
-        return replace(media, times_asked=media.times_asked + 1), known is None
-
-    def _url(self, bucket: str, key: str, *, encoded: bool) -> str:
+        if kept:
+            media.times_asked += 1
+            self.media[bucket, key] = media
         path = quote(key, safe="/-_.~", errors="surrogateescape") if encoded else key
-        return f"http://{bucket}.oss-{self._region}.aliyuncs.com/{path}"
+        url = f"http://{bucket}.oss-{self._region}.aliyuncs.com/{path}"
+        return {"FileURL": url, "MediaId": media.media_id, "NewRegister": known is None}
 
 
 def meant_by(file_url: str) -> tuple[str, frozenset[str]]:
