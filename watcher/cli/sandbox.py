@@ -39,7 +39,9 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated.")
 @click.option("--samples", is_flag=True, help="Put the demo's sample objects into the first bucket.")
-@click.option("--faults", type=click.Path(path_type=Path), help="When what goes wrong: config/faults.example.toml.")
+@click.option(
+    "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong: config/faults.example.toml."
+)
 def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
     """Run a local OSS and VOD until stopped.
 

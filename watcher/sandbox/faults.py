@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _EVERYTHING: Final = "*"
 _LEAST: Final = {"skip": 0, "next": 1, "every": 1, "items": 1, "retry_after_s": 0, "seconds": 0}
+_LONGEST_S: Final = 24 * 60 * 60
 
 
 class InvalidFault(ValueError):
@@ -192,6 +193,8 @@ def _problems(fault: Fault) -> Iterator[str]:
         value = getattr(fault, name)
         if value is not None and value < least:
             yield f"{name}: must be {least} or more, not {value}"
+    if fault.seconds is not None and not fault.seconds <= _LONGEST_S:
+        yield f"seconds: must be at most {_LONGEST_S}, not {fault.seconds}"
     if not 0 < fault.probability <= 1:
         yield f"probability: must be above 0 and at most 1, not {fault.probability}"
     if fault.items > MAX_ITEMS:
