@@ -131,7 +131,7 @@ def call(caller: Calling, world: World, answer: BatchResult | CloudError | None 
     world.at += 0.01
     world.answer = answer or world.answer
     caller.breakers.begin("b")
-    caller.carry_out(GROUP, claim())
+    caller.carry_out(GROUP, claim(), world.at)
 
 
 def test_a_first_refusal_is_due_at_once_and_later_ones_wait_twice_as_long_each() -> None:
@@ -139,7 +139,7 @@ def test_a_first_refusal_is_due_at_once_and_later_ones_wait_twice_as_long_each()
     caller = calling(world)
     waits = []
     for attempts in range(5):
-        caller.carry_out(GROUP, claim(attempts))
+        caller.carry_out(GROUP, claim(attempts), world.at)
         waits.append(round(world.due_in_s()))
     assert waits == [0, 2, 4, 8, 16]
 
@@ -149,7 +149,7 @@ def test_an_entry_that_no_answer_mentions_waits_longer_each_time_and_stops_nobod
     caller = calling(world)
     waits = []
     for doubts in range(5):
-        caller.carry_out(GROUP, claim(doubts=doubts))
+        caller.carry_out(GROUP, claim(doubts=doubts), world.at)
         waits.append(round(world.due_in_s()))
     assert waits == [2, 4, 8, 16, 32]
     assert caller.breakers.admit("b") is Admission.CALL
@@ -158,10 +158,10 @@ def test_an_entry_that_no_answer_mentions_waits_longer_each_time_and_stops_nobod
 def test_retry_after_is_honoured_and_capped() -> None:
     world = World(Throttled("slow", retry_after_s=20))
     caller = calling(world)
-    caller.carry_out(GROUP, claim())
+    caller.carry_out(GROUP, claim(), world.at)
     assert world.due_in_s() == 20
     world.answer = Throttled("slow", retry_after_s=99_999)
-    caller.carry_out(GROUP, claim())
+    caller.carry_out(GROUP, claim(), world.at)
     assert world.due_in_s() == 3600
 
 
@@ -257,10 +257,9 @@ def test_a_remembered_breaker_is_probed_at_once_by_one_call_and_an_answer_closes
 def test_an_answer_to_a_call_from_before_the_breaker_opened_does_not_close_it() -> None:
     world = World(ACCEPTED)
     first, second = calling(world), Group(bucket="c", watches=("w",), options=OPTIONS)
-    first.breakers.enter()
-    began = first.breakers._begun.at
+    began = world.at
     call(first, world, AccountRefused("revoked"))
-    first.breakers._begun.at = began
+    first.breakers.enter(began)
     first.breakers.answered(second.bucket)
     assert "" in world.remembered
 
@@ -296,6 +295,6 @@ def test_a_refused_probe_of_an_account_does_not_wait_beyond_the_longest_delay() 
     world.remembered[""] = Breaker(bucket="", kind=BreakerKind.REFUSED, reason="r", hint="", opened_at=0, probes=40)
     found = breakers(world, max_delay_ms=10_000)
     found.begin("b")
-    found.enter()
+    found.enter(world.at)
     found.failed("b", AccountRefused("arrears", retry_after_s=9999))
     assert round(found.rest_s("b")) == 10

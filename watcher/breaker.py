@@ -61,7 +61,7 @@ class _Open:
     """An open breaker, as this process knows it."""
 
     breaker: Breaker
-    opened: float  # monotonic; calls begun before it say nothing of what holds since
+    opened: float  # monotonic; calls admitted before it say nothing of what holds since
     next_probe: float  # monotonic
     probing: bool = False
     refused_here: CloudError | None = None  # this run has asked and got its answer
@@ -88,7 +88,7 @@ class Breakers:
         self._patience = patience
         self._emit = emit
         self._turn = threading.RLock()
-        self._begun = threading.local()  # when the call of this thread was claimed
+        self._begun = threading.local()  # when the call of this thread was admitted
         self._unanswered = 0  # calls in a row
         self._silent_since: float | None = None  # the first call since then that was not answered, or throttled
         self._doubt: CloudError | None = None  # what the last of them said
@@ -127,14 +127,14 @@ class Breakers:
         return ACCOUNT in self._open
 
     def begin(self, bucket: str) -> None:
-        """Note that a call for `bucket` was claimed; while a breaker is open it is its probe."""
+        """Note that a call for `bucket` was claimed; of an open breaker it is the probe."""
         with self._turn:
             for each in self._scopes(bucket):
                 each.probing = True
 
-    def enter(self) -> None:
-        """Note that the calling thread carries out a call that was claimed by now."""
-        self._begun.at = self._clock.monotonic()
+    def enter(self, begun: float) -> None:
+        """Note that this thread carries out a call that was admitted at `begun`, of the monotonic clock."""
+        self._begun.at = begun
 
     def check(self, bucket: str) -> None:
         """Let a call of this thread go out, unless a breaker has opened while it waited its turn.
@@ -278,7 +278,7 @@ class Breakers:
         self._memory.put(known.breaker)
 
     def _close(self, scope: str, *, whenever: bool = False) -> None:
-        """Close a breaker, unless the call was claimed before it opened."""
+        """Close a breaker, unless the call was admitted before it opened."""
         known = self._open.get(scope)
         if known is None or (known.opened > self._begun.at and not whenever):
             return

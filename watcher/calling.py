@@ -92,9 +92,9 @@ class Calling:
         self._policy = policy
         self._emit = emit
 
-    def carry_out(self, group: Group, claim: Claim) -> Settled:
-        """Make the call for a claim, unless none can be made, and settle it."""
-        self.breakers.enter()
+    def carry_out(self, group: Group, claim: Claim, begun: float) -> Settled:
+        """Make the call for a claim, admitted at `begun`, unless none can be made, and settle it."""
+        self.breakers.enter(begun)
         media = [self._describe(entry) for entry in claim.entries]
         if too_long(media[0]):
             self.breakers.unasked(group.bucket)
@@ -129,23 +129,23 @@ class Calling:
         else:
             self.breakers.unasked(bucket)
 
-    def _due_in_ms(self, entry: Entry, result: BatchResult) -> int:
+    def _due_in_ms(self, entry: Entry, result: BatchResult, jitter: float) -> int:
         """Return how long to wait before an entry is asked again, if it is."""
         outcome, error = result.outcomes[entry.key], result.error
         if isinstance(outcome, Refused):  # the first says nothing of the object yet: alone, and at once
-            return self._delay_ms(entry.attempts) if entry.attempts else 0
+            return self._delay_ms(entry.attempts, jitter) if entry.attempts else 0
         if isinstance(outcome, Unknown) and outcome.unmentioned:
-            return self._delay_ms(entry.doubts + 1)
+            return self._delay_ms(entry.doubts + 1, jitter)
         if not isinstance(error, CloudError) or isinstance(error, _OWN_PACE):
             return 0
-        return self._delay_ms(1, retry_after_ms=int(error.retry_after_s * 1000))
+        return self._delay_ms(1, jitter, retry_after_ms=int(error.retry_after_s * 1000))
 
-    def _delay_ms(self, attempts: int, *, retry_after_ms: int = 0) -> int:
+    def _delay_ms(self, attempts: int, jitter: float, *, retry_after_ms: int = 0) -> int:
         return delay_ms(
             attempts,
             first_ms=self._policy.first_delay_ms,
             max_ms=self._policy.max_delay_ms,
-            jitter=self._jitter(),
+            jitter=jitter,
             retry_after_ms=retry_after_ms,
         )
 
@@ -162,13 +162,14 @@ class Calling:
 
     def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult) -> Settled:
         now_ms = self._clock.now_ms()
+        jitter = self._jitter()  # one for all: what was asked together is asked together again
         settled = self._ledger.settle(
             claim,
             [
                 Settlement(
                     entry=entry,
                     outcome=result.outcomes[entry.key],
-                    due_at=now_ms + self._due_in_ms(entry, result),
+                    due_at=now_ms + self._due_in_ms(entry, result, jitter),
                 )
                 for entry in claim.entries
             ],

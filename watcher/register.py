@@ -123,9 +123,9 @@ class Registering:
         ]
         return self._breakers.error(waiting, waiting=bool(waiting))
 
-    def _claim(self, *, part_filled: bool) -> tuple[Group, Claim] | None:
+    def _claim(self, *, part_filled: bool) -> tuple[Group, Claim, float] | None:
         """Claim for the next group that has something due; groups take turns, call by call."""
-        now_ms = self._clock.now_ms()
+        now_ms, begun = self._clock.now_ms(), self._clock.monotonic()
         for group in self._groups:
             admission = self._breakers.admit(group.bucket)
             if admission is Admission.NONE:
@@ -143,7 +143,7 @@ class Registering:
                 self._breakers.begin(group.bucket)
                 self._groups.remove(group)
                 self._groups.append(group)
-                return group, claim
+                return group, claim, begun
         return None
 
     def _choose(self, due: Sequence[Entry], *, part_filled: bool) -> Sequence[Entry]:
