@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from watcher import __version__
-from watcher.cli import ledger, reports, sandbox, scanning
+from watcher.cli import auditing, ledger, reports, sandbox, scanning
 from watcher.cli.invocation import Invocation
 from watcher.errors import ConfigError, WatcherError
 
@@ -38,13 +38,21 @@ def cli(
     \b
     Exit status: 0 done; 1 unforeseen, or the machine failed us; 2 usage, configuration or credentials,
     nothing was touched; 3 another process holds the lock; 4 the ledger is missing or cannot be trusted;
-    5 a cloud service refused or stayed unreachable, or the scan is incomplete; 6 something became failed
-    in this run; 130/143 interrupted.
+    5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete; 6 something became
+    failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
     """  # noqa: D301 (click's \b keeps the lines)
     context.obj = Invocation(config_file=config_file, quiet=quiet, log_format=log_format, log_level=log_level)
 
 
-for _command in (scanning.scan, reports.status, reports.export, ledger.ledger, sandbox.sandbox, sandbox.demo):
+for _command in (
+    scanning.scan,
+    reports.status,
+    auditing.audit,
+    reports.export,
+    ledger.ledger,
+    sandbox.sandbox,
+    sandbox.demo,
+):
     cli.add_command(_command)
 
 

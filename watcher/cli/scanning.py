@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watcher.cli.output import for_machines, output_format_option, printable, table, to_json
+from watcher.cli.progress import LiveProgress
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from watcher.cli.invocation import Invocation
     from watcher.model import ScanReport
     from watcher.turn import TurnReport
@@ -38,7 +36,7 @@ def scan(invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], out
             raise UsageError(f'there is no watch "{name}"', hint=f"Configured are: {', '.join(known)}.")
     with (
         App(config, watches=watches or tuple(known)) as app,
-        _Progress(wanted=not invocation.quiet and not dry_run) as progress,
+        LiveProgress(wanted=not invocation.quiet and not dry_run) as progress,
     ):
         if dry_run:
             return _rehearse(app, output_format, progress)
@@ -115,7 +113,7 @@ def as_json(report: TurnReport) -> dict[str, Any]:
     }
 
 
-def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
+def _rehearse(app: App, output_format: str, progress: LiveProgress) -> int:
     def show(bucket: str, key: str) -> None:
         if output_format == "table":
             click.echo(f"would register oss://{bucket}/{printable(key)}")
@@ -140,42 +138,3 @@ def _rehearse(app: App, output_format: str, progress: _Progress) -> int:
         for_machines()
         click.echo(to_json(as_json(report) | dry))
     return _conclude(app, report)
-
-
-class _Progress:
-    """A live line on a terminal; elsewhere the log tells."""
-
-    def __init__(self, *, wanted: bool) -> None:
-        self._live: Live | None = None
-        self._listed = self._registered = ""
-        if wanted and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-            from rich.spinner import Spinner
-
-            self._spinner = Spinner("dots")
-            self._live = Live(console=Console(stderr=True), transient=True, redirect_stdout=False)
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-
-    def listed(self, scan: ScanReport) -> None:
-        """See `ports.Progress.listed`."""
-        self._listed = f"{scan.watch}: listed {scan.listed:,}, new {scan.new:,}"
-        self._show()
-
-    def registered(self, n: int) -> None:
-        """See `ports.Progress.registered`."""
-        self._registered = f"registered {n:,}"
-        self._show()
-
-    def _show(self) -> None:
-        if self._live:
-            self._spinner.update(text=", ".join(filter(None, (self._listed, self._registered))))
-            self._live.update(self._spinner)

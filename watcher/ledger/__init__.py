@@ -2,7 +2,7 @@
 
 schema     tables and migrations        opening   create, check, open, migrate
 ledger     record, claim, settle        reading   status, export
-lock       one process registers at a time
+lock       one process registers at a time  auditing  rows by key interval
 """
 
 from watcher.ledger.ledger import Ledger

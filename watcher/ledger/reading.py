@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from sqlite_utils import Database
 
 from watcher.ledger import breakers
+from watcher.ledger.auditing import AuditReads
 from watcher.ledger.intake import refuse_other_form
 from watcher.ledger.opening import open_read_only, translated
 from watcher.model import Entry, ExportedEntry, Failure, ObjectInfo, WatchStatus
@@ -26,6 +27,7 @@ class LedgerReader:
         self._path = path
         self._connection = open_read_only(path)
         self._database = Database(self._connection)
+        self.audit = AuditReads(path, self._connection)
 
     def __enter__(self) -> Self:
         """Return the open reader."""

@@ -18,12 +18,14 @@ from watcher.scan import Scan
 from watcher.sieve import Sieve
 from watcher.turn import TurnReport, take_turn
 from watcher.vod import VodRegistrar
+from watcher.wiring.auditing import audit
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from watcher.audit import AuditReport
     from watcher.config import Config
     from watcher.ports import Progress
     from watcher.scan import Records
@@ -100,6 +102,10 @@ class App:
                 undecided=lambda: 0,
             )
         return report, rehearsal
+
+    def audit(self, progress: Progress, unaccounted: Callable[[str, str], None]) -> AuditReport:
+        """Hold full listings against the ledger, write nothing; tell (bucket, key) of what is missing in it."""
+        return audit(self._terms, self._cloud, self.clock, progress=progress, unaccounted=unaccounted)
 
     def _scans(self, records: Records, starts: Starts, progress: Progress) -> list[Scan]:
         return [

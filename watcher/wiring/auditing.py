@@ -1,0 +1,51 @@
+"""The parts of an audit, put together."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from watcher.audit import Audit, AuditReport, audit_all
+from watcher.ledger import LedgerReader
+from watcher.observe import logs
+from watcher.sieve import Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.ports import Clock, Progress
+    from watcher.sieve import Watched
+    from watcher.wiring.cloud import Cloud
+    from watcher.wiring.terms import Terms
+
+
+def audit(
+    terms: Terms, cloud: Cloud, clock: Clock, *, progress: Progress, unaccounted: Callable[[str, str], None]
+) -> AuditReport:
+    """Audit the chosen watches; `unaccounted` is told (bucket, key) of each object that is missing in the ledger.
+
+    Raises:
+        WatcherError: no credentials, or no ledger that can be read.
+    """
+    cloud.credentials.get()
+    with LedgerReader(terms.config.ledger_path) as reader:
+        audits = [
+            Audit(
+                terms.watched(name),
+                over_bucket=_over_bucket(terms, terms.watches[name].bucket),
+                sieve=Sieve(terms.watched(name), terms.earlier(name), reader),
+                source=cloud.sources[name],
+                ledger=reader.audit,
+                clock=clock,
+                jitter=random.random,
+                emit=logs.emit,
+                progress=progress.listed,
+                unaccounted=unaccounted,
+            )
+            for name in terms.chosen
+        ]
+        return audit_all(audits, clock=clock)
+
+
+def _over_bucket(terms: Terms, bucket: str) -> list[Watched]:
+    return [terms.watched(name) for name, watch in terms.watches.items() if watch.bucket == bucket]
