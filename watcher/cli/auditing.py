@@ -144,13 +144,14 @@ def _print_table(report: AuditReport, spool: _Spool) -> None:
                 watch.watch,
                 "yes" if watch.complete else "NO",
                 watch.listed,
-                "\n".join(f"{reason} {n}" for reason, n in _excluded(watch.excluded).items()),
+                watch.excluded.total(),
                 *(getattr(watch, name) for name in (*_COUNTS, "changed", "gone")),
             )
             for watch in report.watches
         ],
     )
     click.echo(_sum(report.watches))
+    _print_excluded(report)
     _print_notes(report)
     _print_verdict(report, spool)
 
@@ -161,6 +162,16 @@ def _sum(watches: list[AuditedWatch]) -> str:
     parts = [f"excluded {excluded}", *(f"{name} {sum(getattr(watch, name) for watch in watches)}" for name in _COUNTS)]
     verdict = "it adds up" if all(watch.adds_up for watch in watches) else "it does NOT add up"
     return f"{verdict}: listed {listed} = {' + '.join(parts)}"
+
+
+def _print_excluded(report: AuditReport) -> None:
+    from watcher.scan import ambiguous_note
+
+    for watch in report.watches:
+        if excluded := _excluded(watch.excluded):
+            click.echo(f"{watch.watch}: excluded {', '.join(f'{reason} {n}' for reason, n in excluded.items())}")
+        if n := excluded.get("ambiguous_extension"):
+            click.echo(f"note: {ambiguous_note(watch.watch, n)}")
 
 
 def _print_notes(report: AuditReport) -> None:
