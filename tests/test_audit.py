@@ -140,6 +140,15 @@ def test_new_begins_with_the_very_second_in_which_the_last_complete_scan_began(
     assert (only(report)["new"], report["unaccounted_keys"]) == (1, [f"oss://{BUCKET}/before.mp4"])
 
 
+def test_a_scan_of_another_place_is_no_excuse(workspace: Workspace, sandbox: Sandbox) -> None:
+    """A watch that looks elsewhere now was never scanned there: nothing is new, all is unaccounted."""
+    workspace.configure(workspace.watch(source=f"oss://{BUCKET}/a/"))
+    workspace.scan()
+    workspace.configure(workspace.watch(source=f"oss://{BUCKET}/b/"))
+    sandbox.oss.put(BUCKET, "b/1.mp4", modified_at=sandbox.clock.now() + timedelta(seconds=5))
+    assert only(audited(workspace, status=6))["unaccounted"] == 1
+
+
 def test_odd_keys_are_told_exactly(workspace: Workspace, sandbox: Sandbox) -> None:
     """As they are for programs, escaped for people; every second one has its row, and is not confused with others."""
     keys = sorted({*ODD_KEYS, "\x00.mp4", "a\x00b.mp4", "\ue000.mp4", "\uffff.mp4", "\U00010000.mp4", "\U0010ffff.mp4"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_an_interrupted_audit_says_that_it_is_none(
     slow = "list_calls_per_second = 1"
     workspace.configure(workspace.watch(more=slow), workspace.watch("more", f"oss://{BUCKET}/0", slow))
     sandbox.oss.fill(BUCKET, [f"{n:05}.mp4" for n in range(9_000)])
-    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "audit"]
+    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "audit", "--output-format", "json"]
     child = subprocess.Popen(command, env=workspace.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not sandbox.oss.journal:
         time.sleep(0.01)  # noqa: TID251 (waits for another process)
@@ -113,8 +114,14 @@ def test_an_interrupted_audit_says_that_it_is_none(
     assert child.returncode == status
     assert "interrupted" in err
     assert "Traceback" not in err
-    assert 'the listing of "videos", "more" is incomplete' in out
-    assert "every matching object is accounted for" not in out
+    first, second = json.loads(out)["watches"]
+    assert not first["complete"]
+    assert (first["listed"] > 0, first["unaccounted"], second["complete"], second["listed"]) == (
+        True,
+        first["listed"],
+        False,
+        0,
+    )
 
 
 def test_it_stays_true_while_objects_are_put_and_scans_record_them(workspace: Workspace, sandbox: Sandbox) -> None:

@@ -160,11 +160,9 @@ class Audit:
     def _judge(self, page: Page) -> None:
         """Count each object of the page, and each row up to its last key, once."""
         without_row = {listed.key: listed for listed in page.objects}
-        upto = None if page.is_last else page.last_key
-        if upto != "":  # else no key of the page can be compared with those of rows
-            rows = self._ledger.rows(self._source.bucket, self._source.prefix, after=self._after, upto=upto)
-            for row in rows:
-                self._count(row, without_row.pop(row.key, None))
+        upto = None if page.is_last else page.last_key  # "" (no key is UTF-8): no row yet
+        for row in self._ledger.rows(self._source.bucket, self._source.prefix, after=self._after, upto=upto):
+            self._count(row, without_row.pop(row.key, None))
         for listed in without_row.values():
             self._count_without_row(listed, page.at)
 

@@ -1,12 +1,14 @@
 """`make bench`: what an object costs.  Figures are of this machine; the ratios are what to compare.
 
-Prints one line a figure: the ledger's bytes an object (media ID included), memory at ten times the objects, calls a
-second against the quota, and how long `--help` takes against a bare interpreter.
+Prints one line a figure: the ledger's bytes an object (media ID included), memory of scan and audit at ten times the
+objects, calls a second against the quota, and how long `--help` takes against a bare interpreter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -39,11 +41,20 @@ os._exit(os.waitstatus_to_exitcode(status))
 """
 
 
-def timed(workspace: Workspace, *arguments: str) -> tuple[float, float]:
+def forget_everything(workspace: Workspace) -> None:
+    """Delete every row of the ledger, and that there ever was a scan."""
+    with contextlib.closing(sqlite3.connect(workspace.ledger)) as db, db:
+        db.execute("DELETE FROM entry")
+        db.execute("UPDATE watch SET complete_started_at = NULL")
+
+
+def timed(workspace: Workspace, *arguments: str, status: int = 0) -> tuple[float, float]:
     """Run one command; return seconds and its peak memory in MB."""
     command = [sys.executable, "-m", "watcher", "-q", "-c", str(workspace.config), *arguments]
     launched = [sys.executable, "-u", "-c", LAUNCHER, *command]
-    done = subprocess.run(launched, env=workspace.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(launched, env=workspace.env, capture_output=True, text=True, check=False)
+    if done.returncode != status:
+        raise RuntimeError(f"exit {done.returncode} of {arguments}: {done.stderr}")
     seconds, megabytes = map(float, done.stdout.split())
     return seconds, megabytes
 
@@ -58,6 +69,7 @@ def main() -> None:
         workspace.init()
         seed(sandbox, 0, FEW)
         few_s, few_mb = timed(workspace, "scan")
+        _, few_audit_mb = timed(workspace, "audit")
         seed(sandbox, FEW, MANY)
         many_s, many_mb = timed(workspace, "scan")
         again_s, again_mb = timed(workspace, "scan")
@@ -68,6 +80,14 @@ def main() -> None:
         print(f"first scans: {few_s:.1f} s for {FEW:,}, {many_s:.1f} s for {MANY - FEW:,} more")
         print(f"scan of {MANY:,} known objects: {again_s:.1f} s")
         print(f"peak memory: {few_mb:.0f} MB, {many_mb:.0f} MB, {again_mb:.0f} MB; ratio {many_mb / few_mb:.2f}")
+        audit_s, audit_mb = timed(workspace, "audit")
+        forget_everything(workspace)
+        lost_s, lost_mb = timed(workspace, "audit", status=6)
+        print(
+            f"audit of {MANY:,} objects: {audit_s:.1f} s, {lost_s:.1f} s if none has a row; peak memory: "
+            f"{few_audit_mb:.0f} MB for {FEW:,}, {audit_mb:.0f} MB, {lost_mb:.0f} MB; "
+            f"ratios {audit_mb / few_audit_mb:.2f}, {lost_mb / few_audit_mb:.2f}"
+        )
         help_s = min(timed(workspace, "--help")[0] for _ in range(5))
         bare = [sys.executable, "-c", "pass"]
         bare_s = min(_seconds(bare) for _ in range(5))
