@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from watcher import __version__
-from watcher.cli import auditing, ledger, reports, sandbox, scanning
+from watcher.cli import auditing, ledger, reports, retrying, sandbox, scanning
 from watcher.cli.invocation import Invocation
 from watcher.errors import ConfigError, WatcherError
 
@@ -49,6 +49,7 @@ for _command in (
     reports.status,
     auditing.audit,
     reports.export,
+    retrying.retry,
     ledger.ledger,
     sandbox.sandbox,
     sandbox.demo,

@@ -1,26 +1,152 @@
-"""`ledger ...`: create it."""
+"""`ledger ...`: create it, check it, back it up, replace a lost one."""
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from watcher.cli.output import output_format_option, table, to_json
+from watcher.errors import AlreadyRunning, UsageError
+
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
+    from watcher.config import Config
+    from watcher.ledger.care import LedgerCheck
+    from watcher.ledger.replacing import OldLedger
 
 
 @click.group()
 def ledger() -> None:
-    """Create the ledger."""
+    """Create the ledger, check it, back it up."""
 
 
 @ledger.command("init")
+@click.option("--replace", is_flag=True, help="Keep the ledger that is there aside and begin a new one.")
+@click.option("--yes", is_flag=True, help="With --replace: do it without asking.")
 @click.pass_obj
-def init(invocation: Invocation) -> None:
-    """Create the ledger.  Nothing else ever does, so that a lost one is not taken for a first run."""
+def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
+    """Create the ledger.  Nothing else ever does, so that a lost one is not taken for a first run.
+
+    --replace is the way out when it is damaged and there is no backup: every file is asked again, and VOD
+    answers with the media IDs it already has.
+    """
     from watcher.ledger import create
 
-    path = invocation.load().ledger_path
+    config = invocation.load()
+    path = config.ledger_path
+    if replace and path.exists():
+        _replace(config, yes=yes)
+        return
     create(path)
     click.echo(f"created {path}")
+
+
+def _replace(config: Config, *, yes: bool) -> None:
+    from watcher.clock import SystemClock
+    from watcher.ledger import ProcessLock, replacing
+
+    path = config.ledger_path
+    with ProcessLock(path) as lock:
+        if not lock.try_acquire():
+            raise AlreadyRunning(
+                f"process {lock.owner_pid()} is using the ledger {path}",
+                hint="Stop it, and run the command again; nothing was touched.",
+            )
+        old = replacing.look_at(path)
+        from_now = [str(watch.source) for watch in config.watches if watch.start == "now"]
+        replacing.refuse_lost_starts(path, old, from_now)
+        _confirm(config, old, yes=yes)
+        now = datetime.fromtimestamp(SystemClock.read_ms() // 1000, UTC)
+        kept = replacing.replace(path, lock, old, stamp=f"{now:%Y%m%dT%H%M%SZ}")
+    click.echo(f"kept the old ledger as {kept}")
+    click.echo(f"created {path}")
+
+
+def _confirm(config: Config, old: OldLedger, *, yes: bool) -> None:
+    """Say what it costs before it is done, and have it wanted."""
+    click.echo(_cost(old.entries, config.vod.calls_per_second), err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "replacing the ledger must be wanted", hint="Nothing was touched. Add --yes, or run it on a terminal."
+        )
+    if not click.confirm("Replace it?", err=True):
+        raise UsageError("the ledger was not replaced", hint="Nothing was touched.")
+
+
+def _cost(entries: int | None, calls_per_second: int) -> str:
+    if entries is None:
+        much = "its entries cannot be counted; ten files take one RegisterMedia call"
+    else:
+        calls = -(-entries // 10)
+        much = (
+            f"{entries} known entries take about {calls} RegisterMedia calls, "
+            f"about {calls / calls_per_second:.0f} s at {calls_per_second} calls a second"
+        )
+    return (
+        f"A new ledger asks for every file again: {much}.\n"
+        "Every media ID is recovered: for a file URL it knows VOD answers with the media ID it has.\n"
+        "Lost are `changed` marks, the reasons of failed entries (they are tried again) and when files were first "
+        "seen.\nThe old ledger is kept beside the new one."
+    )
+
+
+@ledger.command("check")
+@output_format_option(formats=("table", "json"))
+@click.pass_obj
+def check(invocation: Invocation, *, output_format: str) -> None:
+    """Look at every page, index, reference and count; correct counts that are off.
+
+    May be used beside a running process.  Exit status 4 if the ledger is damaged.
+    """
+    from watcher.ledger import care
+
+    path = invocation.load().ledger_path
+    report = care.check(path)
+    if output_format == "table":
+        _print_for_people(path, report)
+    else:
+        click.echo(to_json(_as_json(path, report)))
+    if report.damaged:
+        raise care.refuse(path, report)
+
+
+def _print_for_people(path: Path, report: LedgerCheck) -> None:
+    click.echo(f"{path}, schema {report.schema}")
+    if report.entries:
+        click.echo(", ".join(f"{state} {n}" for state, n in report.entries.items()))
+    rows = [
+        (name if n == 0 else "", line)
+        for name, lines in report.found.items()
+        for n, line in enumerate(lines or ["sound"])
+    ]
+    table("", ("checked", "found"), rows)
+    if report.tally_corrected:
+        click.echo("the tally was off and has been corrected")
+
+
+def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
+    return {
+        "ledger": str(path),
+        "schema": report.schema,
+        "entries": report.entries,
+        "checks": [{"check": name, "sound": not lines, "found": lines} for name, lines in report.found.items()],
+        "tally_corrected": report.tally_corrected,
+        "damaged": report.damaged,
+    }
+
+
+@ledger.command("backup")
+@click.argument("target", metavar="PATH", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup(invocation: Invocation, *, target: Path) -> None:
+    """Copy the ledger to PATH as it is at this moment, while other processes go on.  Never replaces a file."""
+    from watcher.ledger import care
+
+    n_bytes = care.backup(invocation.load().ledger_path, target)
+    click.echo(f"wrote {target}, {n_bytes} bytes, checked")

@@ -1,13 +1,16 @@
-"""The open ledger: what scans write (`intake`), what registering takes from it (`queue`), why calls stopped."""
+"""The open ledger: what scans write, what registering takes from it, why calls stopped, what people ask for."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Self
 
+from watcher.errors import LedgerUntrusted
 from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
-from watcher.ledger.opening import open_for_writing
+from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
 from watcher.ledger.queue import Queue
+from watcher.ledger.retrying import Retrying
 from watcher.ledger.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -21,15 +24,30 @@ class Ledger:
     """Open for writing; shared by all threads of the process."""
 
     def __init__(self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool]) -> None:
+        self._path = path
+        self._lock = lock
         self._transactions = Transactions(path, open_for_writing(path, lock, wait), wait=wait)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
         self.breakers = BreakerMemory(self._transactions)
+        self.retrying = Retrying(self._transactions)
+
+    def check_after_unclean_stop(self) -> None:
+        """Check every page, if this process has taken the lock and its last owner died at work.
+
+        To be called after taking the lock, before anything else.
+
+        Raises:
+            LedgerUntrusted: it is damaged.
+        """
+        see_that_it_is_whole(self._path, self._lock)
 
     def __enter__(self) -> Self:
         """Return the open ledger."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self._transactions.close()
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
+        """Close it; a damaged one stays as it is."""
+        damaged = kind is not None and issubclass(kind, LedgerUntrusted)
+        with as_it_is(self._path) if damaged else contextlib.nullcontext():
+            self._transactions.close()

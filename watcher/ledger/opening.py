@@ -1,4 +1,4 @@
-"""Create, recognise, open and migrate the ledger file.  It fails closed: what looks wrong is never a first run."""
+"""Open and migrate the ledger, and see that it is whole after an unclean stop.  It fails closed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherError
+from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
+from watcher.ledger.recognising import RESTORE, recognise
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
-RESTORE = (
-    "Restore a backup of the ledger, or move the file away, with its -wal and -shm, and run "
-    "`oss-vod-watcher ledger init`: every file is then asked again, and VOD answers with the media IDs it already has."
-)
-_MAGIC = b"SQLite format 3\0"
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -78,64 +74,7 @@ def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
     return WatcherError(f"the ledger {path}: {error}")
 
 
-def create(path: Path) -> None:
-    """Create an empty ledger at `path`, whole or not at all.
-
-    Raises:
-        UsageError: there is a file already.
-        MachineFailed: the folder cannot be written, or lies on a network file system.
-    """
-    if path.exists():
-        raise UsageError(
-            f"there is a ledger already: {path}",
-            hint="Nothing was touched. `oss-vod-watcher status` shows what it holds.",
-        )
-    for suffix in ("-wal", "-shm"):
-        if (left := path.with_name(path.name + suffix)).exists():
-            raise LedgerUntrusted(
-                f"{left} was left by another ledger, and would be read as part of the new one",
-                hint=f"Move {path.name}-wal and {path.name}-shm to where that ledger went: they hold its last changes.",
-            )
-    draft = path.with_name(f"{path.name}.new-{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_network_file_system(path.parent)
-        with translated(path):
-            _write_draft(draft)
-        _put_in_place(draft, path)
-    except OSError as error:
-        raise MachineFailed(
-            f"cannot create the ledger {path}: {error.strerror}",
-            hint=f"Make the folder {path.parent} writable for the user that runs the watcher, or set [ledger] path.",
-        ) from error
-    finally:
-        for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
-
-
-def _write_draft(draft: Path) -> None:
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with contextlib.closing(_connect(draft)) as connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        MIGRATIONS.apply(Database(connection))
-
-
-def _put_in_place(draft: Path, path: Path) -> None:
-    """Give the draft its name, unless another process was quicker; never replace."""
-    try:
-        os.link(draft, path)
-    except FileExistsError as error:
-        raise UsageError(f"there is a ledger already: {path}") from error
-    fd = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _refuse_network_file_system(folder: Path) -> None:
+def refuse_network_file_system(folder: Path) -> None:
     """WAL needs shared memory between the processes of one machine (sqlite.org/wal.html)."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123 (a kernel file)
@@ -163,21 +102,41 @@ def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool
         MachineFailed: it cannot be read or written.
     """
     recognise(path)
-    _refuse_network_file_system(path.parent)
+    refuse_network_file_system(path.parent)
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise MachineFailed(
             f"the ledger {path} cannot be written by this user",
             hint=f"Run as the user that owns it, or make {path} and the folder {path.parent} writable.",
         )
     with translated(path):
-        connection = _connect(path)
+        connection = connect(path)
         try:
             _check_identity(path, connection)
+            connection.execute("PRAGMA journal_mode = WAL")  # a restored backup is not in it yet
             _migrate(path, connection, lock, wait)
         except BaseException:
-            connection.close()
+            with as_it_is(path):
+                connection.close()
             raise
     return connection
+
+
+def open_as_it_is(path: Path, mode: str = "ro") -> sqlite3.Connection:
+    """Open for looking only, whatever it is.  `ro` never writes what a log holds into the file."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextlib.contextmanager
+def as_it_is(path: Path) -> Iterator[None]:
+    """Let connections be closed without writing the log into the file, as the last of them does if it can write."""
+    with contextlib.closing(open_as_it_is(path)) as witness:
+        with contextlib.suppress(sqlite3.Error):
+            witness.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
@@ -189,11 +148,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     recognise(path)
     with translated(path):
-        mode = _reading_mode(path)
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-        )
-        connection.execute("PRAGMA query_only = ON")
+        connection = open_as_it_is(path, _reading_mode(path))
         try:
             _check_identity(path, connection)
             _refuse_older(path, connection)
@@ -223,29 +178,8 @@ def _refuse_older(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
-def recognise(path: Path) -> None:
-    """Look at the file before SQLite opens it (opening it by hand later would drop SQLite's locks)."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except FileNotFoundError as error:
-        raise LedgerUntrusted(
-            f"there is no ledger at {path}",
-            hint="On a first start run `oss-vod-watcher ledger init`; otherwise restore the ledger from a backup.",
-        ) from error
-    except OSError as error:
-        raise LedgerUntrusted(
-            f"the ledger {path} cannot be read: {error.strerror}", hint="Run as the user that owns it."
-        ) from error
-    if not head.strip(b"\0"):
-        raise LedgerUntrusted(
-            f"the ledger {path} is empty ({'no bytes' if not head else 'only NUL bytes'})", hint=RESTORE
-        )
-    if not head.startswith(_MAGIC):
-        raise LedgerUntrusted(f"the file {path} is not a SQLite database", hint=RESTORE)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open for writing, in autocommit mode, whatever it is."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
@@ -281,7 +215,34 @@ def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait
             hint=f"Restart process {lock.owner_pid()} with this version, then run the command again.",
         )
     try:
+        see_that_it_is_whole(path, lock)
         MIGRATIONS.apply(database)  # applies what is still pending: another process may have been quicker
     finally:
         if not was_held:
             lock.release()
+
+
+def see_that_it_is_whole(path: Path, lock: ProcessLock) -> None:
+    """Check the ledger if the last owner of `lock`, which is held, died at work.
+
+    Until the check has passed, whoever takes the lock next must make it again.
+
+    Raises:
+        LedgerUntrusted: it is damaged.
+    """
+    if not (lock.held and lock.found_unclean):
+        return
+    with translated(path), contextlib.closing(open_as_it_is(path)) as connection:
+        refuse_damaged(path, connection)
+    lock.trust()
+
+
+def refuse_damaged(path: Path, connection: sqlite3.Connection) -> None:
+    """Let SQLite look at every page.
+
+    Raises:
+        LedgerUntrusted: it found something.
+    """
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise LedgerUntrusted(f"the ledger {path} is damaged: {found}", hint=RESTORE)

@@ -1,0 +1,223 @@
+"""Check the whole ledger, and back it up, while other processes use it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherError
+from watcher.ledger.creating import fsync_folder, remove_database
+from watcher.ledger.lock import ProcessLock
+from watcher.ledger.opening import open_for_writing, open_read_only, refuse_damaged, translated
+from watcher.ledger.schema import MIGRATIONS
+from watcher.ledger.transactions import Transactions
+from watcher.model import Failure, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_MOST_FOUND = 100  # lines told of one check
+_PAGES_A_STEP = 4096  # of a backup; Ctrl-C is heard between two
+_NOT_SO = {
+    "entries claimed by a call that is not known": """
+        state = 'claimed' AND (batch_id IS NULL OR NOT EXISTS (SELECT 1 FROM batch WHERE id = entry.batch_id))
+        """,
+    "entries with a reason that is not known": f"""
+        state = 'failed' AND reason NOT IN ({", ".join(f"'{reason}'" for reason in Failure)})
+        """,
+    "entries marked as changed that are not registered": "changed = 1 AND state <> 'registered'",
+    "claimed entries with a time to be claimed": "state = 'claimed' AND due_at IS NOT NULL",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class LedgerCheck:
+    """What `ledger check` looked at and found."""
+
+    schema: str = ""  # the last migration
+    entries: dict[str, int] = field(default_factory=dict)  # by state, and `changed`
+    found: dict[str, list[str]] = field(default_factory=dict)  # by check; no lines = sound
+    tally_corrected: bool = False
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything was found that cannot be put right by counting."""
+        return any(lines for check, lines in self.found.items() if check != "tally")
+
+
+def check(path: Path) -> LedgerCheck:
+    """Look at everything without changing it; then correct counts that are off, if all else is sound.
+
+    Raises:
+        LedgerUntrusted: it cannot be opened.
+        MachineFailed: it cannot be read, or the counts cannot be written.
+    """
+    report = LedgerCheck()
+    with contextlib.closing(open_read_only(path)) as db, translated(path):
+        report.schema = MIGRATIONS.applied(Database(db))[-1].name
+        db.execute("BEGIN")  # all of it is of one moment
+        report.found["pages and indexes"] = _lines(lambda: db.execute(f"PRAGMA integrity_check({_MOST_FOUND})"))
+        report.found["references"] = _lines(lambda: db.execute("PRAGMA foreign_key_check"))
+        report.found["entries"] = [line for name in _NOT_SO for line in _wrong(db, name)]
+        if not report.damaged:
+            counted = _count(db)
+            report.entries = _by_state(counted)
+            report.found["tally"] = _differences(counted, _tally(db))
+        db.execute("ROLLBACK")
+    if report.found.get("tally"):
+        _correct(path)
+        report.tally_corrected = True
+    return report
+
+
+def _lines(query: Callable[[], sqlite3.Cursor]) -> list[str]:
+    """Return what a check found; SQLite may not even get to the end of it."""
+    try:
+        rows = [" ".join(map(str, row)) for row in query().fetchmany(_MOST_FOUND)]
+    except sqlite3.DatabaseError as error:
+        if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
+            raise
+        return [str(error)]
+    return [] if rows == ["ok"] else rows
+
+
+def _wrong(db: sqlite3.Connection, name: str) -> list[str]:
+    found = _lines(lambda: db.execute(f"SELECT count(*) FROM entry WHERE {_NOT_SO[name]}"))  # noqa: S608 (ours)
+    return [] if found == ["0"] else [f"{name}: {found[0]}"]
+
+
+def _count(db: sqlite3.Connection) -> Counter[tuple[int, str]]:
+    rows = db.execute("SELECT watch_id, state, count(*), sum(changed) FROM entry GROUP BY watch_id, state").fetchall()
+    counted: Counter[tuple[int, str]] = Counter()
+    for watch_id, state, n, changed in rows:
+        counted[watch_id, state] += n
+        counted[watch_id, "changed"] += changed
+    return +counted
+
+
+def _tally(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
+    return {(watch_id, state): n for watch_id, state, n in db.execute("SELECT watch_id, state, n FROM tally")}
+
+
+def _differences(counted: Counter[tuple[int, str]], tally: dict[tuple[int, str], int]) -> list[str]:
+    return [
+        f"{state} entries of watch {watch_id}: {tally.get((watch_id, state), 0)} noted, {counted[watch_id, state]} there"
+        for watch_id, state in sorted({*counted, *tally})
+        if tally.get((watch_id, state), 0) != counted[watch_id, state]
+    ]
+
+
+def _by_state(counted: Counter[tuple[int, str]]) -> dict[str, int]:
+    return {
+        state: sum(n for (_, counted_state), n in counted.items() if counted_state == state)
+        for state in (*State, "changed")
+    }
+
+
+def _correct(path: Path) -> None:
+    """Count again while nobody can write, and note that."""
+    with ProcessLock(path) as lock:
+        transactions = Transactions(path, open_for_writing(path, lock, lambda _: True))
+        try:
+            with transactions.begin(durable=True) as db:
+                counted = _count(db)
+                db.execute("DELETE FROM tally")
+                db.executemany(
+                    "INSERT INTO tally (watch_id, state, n) VALUES (?, ?, ?)",
+                    [(watch_id, state, n) for (watch_id, state), n in counted.items()],
+                )
+        finally:
+            transactions.close()
+
+
+def backup(path: Path, target: Path) -> int:
+    """Write the ledger as it is at this moment to `target`, whole or not at all; return its bytes.
+
+    Other processes go on meanwhile.  The copy is a ledger, checked, and not in WAL mode: put in the place of
+    another one it is recognised as a backup, should the log of that one still lie there.
+
+    Raises:
+        UsageError: there is a file of that name.
+        LedgerUntrusted: the ledger cannot be trusted.
+        MachineFailed: the copy cannot be written.
+    """
+    if target.exists() or target.is_symlink():
+        raise _in_the_way(target)
+    draft = target.with_name(f"{target.name}.new-{os.getpid()}")
+    try:
+        with contextlib.closing(open_read_only(path)) as source:
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _copy(path, source, draft)
+        _fsync(draft)
+        n_bytes = draft.stat().st_size
+        _put_in_place(draft, target)
+    except OSError as error:
+        raise _cannot_write(target, str(error.strerror)) from error
+    finally:
+        remove_database(draft)
+    return n_bytes
+
+
+def _copy(path: Path, source: sqlite3.Connection, draft: Path) -> None:
+    try:
+        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+            # A transaction that goes on through all steps: one moment, and no beginning anew when others write.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            source.backup(copy, pages=_PAGES_A_STEP)
+            source.execute("ROLLBACK")
+            copy.execute("PRAGMA journal_mode = DELETE")
+            refuse_damaged(path, copy)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            with translated(path):
+                raise
+        raise _cannot_write(draft, str(error)) from error
+
+
+def _fsync(draft: Path) -> None:
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    """Give the copy its name; never replace."""
+    try:
+        try:
+            os.link(draft, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: take the name first, then put the copy there
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            draft.replace(target)
+    except FileExistsError as error:
+        raise _in_the_way(target) from error
+    fsync_folder(target.parent)
+
+
+def _in_the_way(target: Path) -> WatcherError:
+    return UsageError(
+        f"there is a file already: {target}", hint="Nothing was touched. Name one that does not exist yet."
+    )
+
+
+def _cannot_write(target: Path, why: str) -> WatcherError:
+    return MachineFailed(
+        f"cannot write the backup {target}: {why}",
+        hint=f"Check that the folder {target.parent} exists, is writable for this user and has room; nothing was left.",
+    )
+
+
+def refuse(path: Path, report: LedgerCheck) -> LedgerUntrusted:
+    """Return what a damaged ledger is told as."""
+    from watcher.ledger.recognising import RESTORE
+
+    first = next(line for check_name, lines in report.found.items() if check_name != "tally" for line in lines)
+    return LedgerUntrusted(f"the ledger {path} is damaged: {first}", hint=RESTORE)
