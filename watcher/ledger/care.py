@@ -15,6 +15,7 @@ from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherEr
 from watcher.ledger.creating import fsync_folder, remove_database
 from watcher.ledger.lock import ProcessLock
 from watcher.ledger.opening import open_for_writing, open_read_only, refuse_damaged, translated
+from watcher.ledger.recognising import RESTORE
 from watcher.ledger.schema import MIGRATIONS
 from watcher.ledger.transactions import Transactions
 from watcher.model import Failure, State
@@ -108,7 +109,7 @@ def _tally(db: sqlite3.Connection) -> dict[tuple[int, str], int]:
 
 def _differences(counted: Counter[tuple[int, str]], tally: dict[tuple[int, str], int]) -> list[str]:
     return [
-        f"{state} entries of watch {watch_id}: {tally.get((watch_id, state), 0)} noted, {counted[watch_id, state]} there"
+        f"{state} of watch {watch_id}: {tally.get((watch_id, state), 0)} noted, {counted[watch_id, state]} there"
         for watch_id, state in sorted({*counted, *tally})
         if tally.get((watch_id, state), 0) != counted[watch_id, state]
     ]
@@ -217,7 +218,5 @@ def _cannot_write(target: Path, why: str) -> WatcherError:
 
 def refuse(path: Path, report: LedgerCheck) -> LedgerUntrusted:
     """Return what a damaged ledger is told as."""
-    from watcher.ledger.recognising import RESTORE
-
     first = next(line for check_name, lines in report.found.items() if check_name != "tally" for line in lines)
     return LedgerUntrusted(f"the ledger {path} is damaged: {first}", hint=RESTORE)

@@ -133,6 +133,9 @@ def open_as_it_is(path: Path, mode: str = "ro") -> sqlite3.Connection:
 @contextlib.contextmanager
 def as_it_is(path: Path) -> Iterator[None]:
     """Let connections be closed without writing the log into the file, as the last of them does if it can write."""
+    if not _has_log(path):
+        yield
+        return
     with contextlib.closing(open_as_it_is(path)) as witness:
         with contextlib.suppress(sqlite3.Error):
             witness.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -164,10 +167,13 @@ def _reading_mode(path: Path) -> str:
     SQLite's `ro` leaves the -wal and -shm that reading needs behind; `rw` removes them, but would write a log
     that a crash left into the file.
     """
-    log = path.with_name(path.name + "-wal")
-    left_over = log.exists() and log.stat().st_size > 0
     writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-    return "ro" if left_over or not writable else "rw"
+    return "ro" if _has_log(path) or not writable else "rw"
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _refuse_older(path: Path, connection: sqlite3.Connection) -> None:

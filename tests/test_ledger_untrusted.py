@@ -1,0 +1,306 @@
+"""A ledger that is missing, cut off, foreign or damaged is never taken for a first run, and stays as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.workspace import BUCKET, Workspace
+from watcher.ledger import LedgerReader
+from watcher.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A workspace whose 300 files are registered, and its ledger's files at rest and after a crash."""
+
+    workspace: Workspace
+    whole: dict[str, bytes]  # by suffix
+    crashed: dict[str, bytes]  # with a log that holds changes, and the pid of who died in the lock
+
+    def put(self, files: dict[str, bytes]) -> None:
+        """Make the ledger that."""
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            self.file(suffix).unlink(missing_ok=True)
+        for suffix, content in files.items():
+            self.file(suffix).write_bytes(content)
+
+    def file(self, suffix: str) -> Path:
+        return self.workspace.folder / f"ledger.db{suffix}"
+
+    def refused(self, *words: str) -> str:
+        """Scan, and see that it does nothing; return what was told."""
+        before = {suffix: self._bytes(suffix) for suffix in ("", "-wal")}
+        calls = len(self.workspace.sandbox.vod.journal)
+        ran = self.workspace.run("scan")
+        assert ran.status == 4, ran.err
+        assert len(self.workspace.sandbox.vod.journal) == calls
+        assert {suffix: self._bytes(suffix) for suffix in before} == before
+        errors = [line for line in ran.err.splitlines() if line.startswith("error: ")]
+        hints = [line for line in ran.err.splitlines() if line.startswith("hint: ")]
+        assert len(errors) == len(hints) == 1, ran.err
+        assert [word for word in words if word not in errors[0] + hints[0]] == []
+        return hints[0]
+
+    def _bytes(self, suffix: str) -> bytes | None:
+        return self.file(suffix).read_bytes() if self.file(suffix).exists() else None
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    with Sandbox() as sandbox:
+        sandbox.oss.create_bucket(BUCKET)
+        workspace = Workspace(tmp_path_factory.mktemp("filled"), sandbox)
+        workspace.configure(vod="calls_per_second = 45")
+        workspace.init()
+        sandbox.oss.fill(BUCKET, [f"{n:04}.mp4" for n in range(300)])
+        assert workspace.scan().json["registered"] == 300
+        whole = {"": workspace.ledger.read_bytes()}
+        yield Filled(workspace, whole, crashed(workspace))
+
+
+def crashed(workspace: Workspace) -> dict[str, bytes]:
+    """Return the files as a process leaves them that dies after it wrote to the log."""
+    with sqlite3.connect(workspace.ledger, isolation_level=None) as db:
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("BEGIN")
+        for n in range(300, 900):  # so many that the log holds pages that the file has not
+            db.execute(
+                """
+                INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at)
+                VALUES (1, ?, 1, 'pending', 1, 'E', 5, 0, 0)
+                """,
+                (f"{n:04}.mp4",),
+            )
+        db.execute("UPDATE tally SET n = n + 600 WHERE state = 'pending'")
+        db.execute("COMMIT")
+        files = {suffix: workspace.ledger.with_name(f"ledger.db{suffix}").read_bytes() for suffix in ("", "-wal")}
+    db.close()
+    return files | {".lock": b"4711\n"}
+
+
+def test_whole_and_crashed_ledgers_are_trusted(filled: Filled) -> None:
+    """What the others start from: only what was done to it makes it refused."""
+    for files in (filled.whole, filled.crashed):
+        filled.put(files)
+        with LedgerReader(filled.workspace.ledger) as reader:
+            assert sum(row.registered + row.pending for row in reader.status()) in {300, 900}
+
+
+@pytest.mark.parametrize("log", [b"", b"left by a crash"])
+def test_a_missing_ledger(filled: Filled, log: bytes) -> None:
+    filled.put({"-wal": log} if log else {})
+    assert "ledger init" in filled.refused("no ledger", "backup")
+    assert not filled.workspace.ledger.exists()
+
+
+SQLITE_HEAD = b"SQLite format 3\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b"\0" * 9 * PAGE, "NUL"),
+        (b"hello world, this is no database" * 999, "not a SQLite database"),
+        (SQLITE_HEAD, "cut off"),
+        (SQLITE_HEAD + b"\0" * 3 * PAGE, "ledger"),
+    ],
+    ids=["empty", "NUL", "text", "head", "zeroed"],
+)
+def test_what_is_no_ledger_at_all(filled: Filled, content: bytes, word: str) -> None:
+    filled.put({"": content})
+    hint = filled.refused(word)
+    assert "backup" in hint
+    assert "ledger init --replace" in hint
+
+
+CUTS: dict[str, Callable[[int], int]] = {
+    "half": lambda n: n // 2,
+    "half of the pages": lambda n: n // 2 // PAGE * PAGE,
+    "one page": lambda _: PAGE,
+    "100 bytes": lambda _: 100,
+    "less than a page": lambda _: 600,
+}
+ENDS: dict[str, Callable[[int], int]] = {
+    "less one page": lambda n: n - PAGE,
+    "less 100 bytes": lambda n: n - 100,
+    "less one byte": lambda n: n - 1,
+}
+
+
+@pytest.mark.parametrize("cut", [*CUTS, *ENDS])
+def test_a_ledger_that_was_cut_off(filled: Filled, cut: str) -> None:
+    """SQLite looks at whole pages only."""
+    whole = filled.whole[""]
+    filled.put({"": whole[: (CUTS | ENDS)[cut](len(whole))]})
+    assert "ledger init --replace" in filled.refused("damaged", "backup")
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_ledger_with_a_log_that_was_cut_off(filled: Filled, cut: str) -> None:
+    """SQLite does not look at the size at all while there is a log."""
+    file = filled.crashed[""]
+    filled.put(filled.crashed | {"": file[: CUTS[cut](len(file))]})
+    assert "ledger init --replace" in filled.refused("damaged", "backup")
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_pages_that_the_log_holds_are_not_missing(filled: Filled, end: str) -> None:
+    file = filled.crashed[""]
+    filled.put(filled.crashed | {"": file[: ENDS[end](len(file))]})
+    assert filled.workspace.run("ledger", "check").status == 0
+
+
+def test_a_ledger_whose_checkpoint_was_cut_off_is_no_damaged_one(filled: Filled) -> None:
+    """The first page is written first: the file is shorter than it says, and the log has what is missing."""
+    filled.put(filled.crashed)
+    reference = filled.workspace.folder / "reference.db"
+    for suffix in ("", "-wal"):
+        shutil.copy(filled.file(suffix), reference.with_name(f"reference.db{suffix}"))
+    with sqlite3.connect(reference) as db:
+        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    db.close()
+    full = reference.read_bytes()
+    assert len(full) > len(filled.crashed[""])
+    filled.put(filled.crashed | {"": full[:PAGE] + filled.crashed[""][PAGE:]})
+
+    with LedgerReader(filled.workspace.ledger) as reader:
+        assert [(row.registered, row.pending) for row in reader.status()] == [(300, 600)]
+
+
+def test_a_foreign_database(filled: Filled, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "foreign.db") as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    filled.put({"": (tmp_path / "foreign.db").read_bytes()})
+    assert "ledger init --replace" in filled.refused("not a ledger", "backup")
+
+
+def test_a_ledger_of_a_newer_version(filled: Filled) -> None:
+    filled.put(filled.whole)
+    with sqlite3.connect(filled.workspace.ledger) as db:
+        db.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('oss-vod-watcher', '9999_x', '')"
+        )
+    db.close()
+    filled.refused("newer version", "Install that version")
+
+
+def test_an_unreadable_ledger(filled: Filled) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    filled.put(filled.whole)
+    filled.workspace.ledger.chmod(0)
+    try:
+        ran = filled.workspace.run("scan")
+        assert ran.status == 4
+        assert "cannot be read" in ran.err
+    finally:
+        filled.workspace.ledger.chmod(0o600)
+
+
+def spoilt(content: bytes) -> bytes:
+    """Return a ledger whose first page is as it was, and of whose others nothing is."""
+    return content[:PAGE] + bytes(n * 37 % 251 for n in range(len(content) - PAGE))
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_damage_is_found_after_an_unclean_stop_before_anything_is_done(filled: Filled, *, with_log: bool) -> None:
+    """Again and again, until the ledger is restored."""
+    files = filled.crashed if with_log else filled.whole
+    whole = files[""]
+    at = len(whole) // 2 // PAGE * PAGE
+    filled.put(files | {"": whole[:at] + os.urandom(PAGE) + whole[at + PAGE :], ".lock": b"4711\n"})
+    for _ in range(2):
+        assert "ledger init --replace" in filled.refused("damaged", "backup")
+
+    filled.put(filled.whole | {".lock": filled.file(".lock").read_bytes()})
+    assert filled.workspace.run("scan").status == 0
+    assert filled.file(".lock").read_bytes() == b""
+
+
+def test_damage_that_is_met_at_work_is_told_and_remembered(filled: Filled) -> None:
+    calls = len(filled.workspace.sandbox.vod.journal)
+    filled.put({"": spoilt(filled.whole[""])})
+    for _ in range(2):
+        ran = filled.workspace.run("scan")
+        assert ran.status == 4, ran.err
+        assert "damaged" in ran.err
+        assert "ledger init --replace" in ran.err
+    assert len(filled.workspace.sandbox.vod.journal) == calls
+
+
+def test_entries_that_were_overwritten_with_garbage_are_not_registered_anew(filled: Filled) -> None:
+    """The listing meets the damage before it records one file."""
+    filled.put(filled.whole)
+    with sqlite3.connect(filled.workspace.ledger) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'").fetchone()
+    db.close()
+    whole, at = filled.whole[""], (root - 1) * PAGE
+    filled.put({"": whole[:at] + os.urandom(PAGE) + whole[at + PAGE :]})
+    calls = len(filled.workspace.sandbox.vod.journal)
+    ran = filled.workspace.run("scan")
+    assert ran.status == 4, ran.err
+    assert len(filled.workspace.sandbox.vod.journal) == calls
+
+
+def test_a_backup_beside_the_log_of_the_ledger_it_replaces(filled: Filled) -> None:
+    """SQLite would read the log as part of it."""
+    filled.put(filled.whole)
+    backup = filled.workspace.folder / "backup.db"
+    backup.unlink(missing_ok=True)
+    assert filled.workspace.run("ledger", "backup", str(backup)).status == 0
+    filled.put(filled.crashed | {"": backup.read_bytes()})
+    filled.refused("ledger.db-wal", "another ledger")
+    filled.file("-wal").unlink()
+    assert filled.workspace.run("scan").status == 0
+
+
+def test_a_ledger_put_beside_the_log_of_another(filled: Filled, tmp_path: Path) -> None:
+    """After a crash it is checked, and what the two come to together is no ledger."""
+    other = Workspace(tmp_path, filled.workspace.sandbox)
+    other.init()
+    filled.put(filled.crashed | {"": other.ledger.read_bytes()})
+    filled.refused("ledger")
+
+
+def test_every_command_refuses_it(filled: Filled) -> None:
+    for arguments in (["status"], ["export"], ["scan", "--dry-run"], ["ledger", "check"], ["retry", "--all-failed"]):
+        filled.put({"": filled.whole[""][: -PAGE // 2]})
+        ran = filled.workspace.run(*arguments)
+        assert (arguments, ran.status) == (arguments, 4)
+        assert filled.workspace.ledger.read_bytes() == filled.whole[""][: -PAGE // 2]
+
+
+def test_a_process_that_dies_at_work_leaves_its_pid(filled: Filled) -> None:
+    filled.put(filled.whole)
+    sandbox = filled.workspace.sandbox
+    sandbox.oss.fill(BUCKET, [f"later-{n:04}.mp4" for n in range(200)])
+    sandbox.vod.latency_s = 0.3
+    calls = len(sandbox.vod.journal)
+    command = [sys.executable, "-m", "watcher", "-c", str(filled.workspace.config), "scan"]
+    with subprocess.Popen(
+        command, env=filled.workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        while len(sandbox.vod.journal) == calls:
+            pass
+        child.kill()
+    sandbox.vod.latency_s = 0.0
+    assert int(filled.file(".lock").read_text()) == child.pid
+    assert filled.workspace.run("scan").status == 0
+    assert filled.file(".lock").read_bytes() == b""
