@@ -1,8 +1,12 @@
 """Our durable memory: one row for each object ever matched.  The only importer of SQLite.
 
-schema     tables and migrations        opening   create, check, open, migrate
-ledger     record, claim, settle        reading   status, export
-lock       one process registers at a time  auditing  rows by key interval
+recognising  what the file is, before SQLite opens it    opening    open, migrate, see that it is whole
+creating     a new one                                   replacing  a new one for a damaged one
+schema       tables and migrations                       lock       one process registers at a time
+intake       what scans write (seen, marks)              queue      claim, settle (settling, streaks)
+breakers     why calls stopped                           retrying   failed entries back in line
+reading      status, export                              auditing   rows by key interval
+care         check and backup
 """
 
 from watcher.ledger.creating import create

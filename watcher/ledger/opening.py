@@ -151,7 +151,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     recognise(path)
     with translated(path):
-        connection = open_as_it_is(path, _reading_mode(path))
+        connection = open_as_it_is(path, reading_mode(path))
         try:
             _check_identity(path, connection)
             _refuse_older(path, connection)
@@ -161,7 +161,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _reading_mode(path: Path) -> str:
+def reading_mode(path: Path) -> str:
     """Return how to open for looking only, so that neither the file changes nor others are left beside it.
 
     SQLite's `ro` leaves the -wal and -shm that reading needs behind; `rw` removes them, but would write a log

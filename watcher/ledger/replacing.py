@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from watcher.errors import AlreadyRunning, LedgerUntrusted, MachineFailed
 from watcher.ledger.creating import draft_of, fsync_folder
-from watcher.ledger.opening import open_as_it_is
+from watcher.ledger.opening import open_as_it_is, reading_mode
 from watcher.ledger.recognising import STUB, recognise
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def look_at(path: Path) -> OldLedger:
     with contextlib.suppress(LedgerUntrusted):
         recognise(path)
         old.is_sound = True
-    with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(open_as_it_is(path)) as db:
+    with contextlib.suppress(sqlite3.Error, OSError), contextlib.closing(open_as_it_is(path, reading_mode(path))) as db:
         try:
             rows = db.execute("SELECT source, start_at FROM source_start").fetchall()
             old.starts = {s: at for s, at in rows if isinstance(s, str) and isinstance(at, int)}
