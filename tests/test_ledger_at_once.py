@@ -52,3 +52,19 @@ def test_two_that_find_an_older_ledger_both_go_on(workspace: Workspace, sandbox:
     check = workspace.run("ledger", "check", "--output-format", "json").json
     assert (check["damaged"], check["tally_corrected"]) == (False, False)
     assert len(sandbox.vod.media) == 1
+
+
+@pytest.mark.long
+def test_two_that_find_a_restored_backup_both_go_on(workspace: Workspace, sandbox: Sandbox) -> None:
+    """It is not in WAL mode yet; both want it to be."""
+    sandbox.oss.put(BUCKET, "a.mp4")
+    assert workspace.scan().status == 0
+    backup = workspace.folder / "backup.db"
+    assert workspace.run("ledger", "backup", str(backup)).status == 0
+    for _ in range(TIMES):
+        for found in workspace.folder.glob("ledger.db*"):
+            found.unlink()
+        workspace.ledger.write_bytes(backup.read_bytes())
+        done = both(workspace, "scan")
+        assert [status for status, _ in done] == [0, 0], done
+        assert workspace.ledger.read_bytes()[18:20] == b"\2\2"

@@ -1,4 +1,4 @@
-"""Caring for the ledger: the check, the backup, and who died at work."""
+"""Caring for the ledger: the check, and who died at work."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.damage import filled, spoil
 from tests.workspace import BUCKET, Workspace
 from watcher.errors import LedgerUntrusted
-from watcher.ledger import Ledger, LedgerReader, ProcessLock, create
+from watcher.ledger import Ledger, ProcessLock, create
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,27 +33,12 @@ def sleep(seconds: float) -> bool:
     return threading.Event().wait(seconds)
 
 
-def filled(workspace: Workspace, sandbox: Sandbox, n: int = 20) -> None:
-    sandbox.oss.fill(BUCKET, [f"{i:04}.mp4" for i in range(n)])
-    assert workspace.scan().json["registered"] == n
-
-
 def owned(path: Path) -> None:
     """Open the ledger as the lock's owner, and close it."""
     with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
         assert lock.try_acquire()
         ledger.check_after_unclean_stop()
         assert not lock.found_unclean
-
-
-def spoil(path: Path) -> None:
-    """Overwrite the pages of entries, which the size does not tell."""
-    with sqlite3.connect(path) as db:
-        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'").fetchone()
-    db.close()
-    with path.open("r+b") as file:
-        file.seek((root - 1) * 4096)
-        file.write(os.urandom(4096))
 
 
 def test_the_lock_holds_a_pid_while_it_is_held_and_nothing_after_an_orderly_end(path: Path) -> None:
@@ -125,14 +111,14 @@ def test_a_sound_ledger_is_told_with_its_counts(workspace: Workspace, sandbox: S
     ran = workspace.run("ledger", "check", "--output-format", "json")
 
     assert ran.status == 0
-    assert ran.json["entries"] == {"pending": 0, "claimed": 0, "registered": 20, "failed": 0, "changed": 0}
+    assert ran.json["entries"] == {"pending": 0, "claimed": 0, "registered": 25, "failed": 0, "changed": 0}
     assert ran.json["schema"].startswith("0")
     assert {each["check"]: each["sound"] for each in ran.json["checks"]} == dict.fromkeys(
         ("pages and indexes", "references", "entries", "tally"), True
     )
     assert workspace.ledger.read_bytes() == before
     shown = workspace.run("ledger", "check")
-    assert "registered 20" in shown.out
+    assert "registered 25" in shown.out
     assert "sound" in shown.out
 
 
@@ -146,10 +132,10 @@ def test_counts_that_are_off_are_corrected_beside_a_writer(workspace: Workspace,
     db.close()
 
     assert ran.status == 0
-    assert "27 noted, 20 there" in ran.out
+    assert "32 noted, 25 there" in ran.out
     assert "corrected" in ran.out
     (watch,) = workspace.run("status", "--output-format", "json").json["watches"]
-    assert watch["registered"] == 20
+    assert watch["registered"] == 25
     assert not workspace.run("ledger", "check", "--output-format", "json").json["tally_corrected"]
 
 
@@ -204,118 +190,3 @@ def test_a_damaged_page_and_an_index_that_lacks_a_row_are_exit_4(workspace: Work
     assert ran.status == 4
     assert "damaged" in ran.err
     assert workspace.ledger.read_bytes() == before
-
-
-def test_a_backup_takes_the_place_of_a_damaged_ledger(workspace: Workspace, sandbox: Sandbox) -> None:
-    filled(workspace, sandbox)
-    target = workspace.folder / "backups" / "ledger.db"
-    target.parent.mkdir()
-
-    ran = workspace.run("ledger", "backup", str(target))
-
-    assert (ran.status, ran.err) == (0, "")
-    assert target.stat().st_mode & 0o777 == 0o600
-    assert [found.name for found in target.parent.iterdir()] == ["ledger.db"]
-    sandbox.oss.put(BUCKET, "later.mp4")
-    workspace.scan()
-    spoil(workspace.ledger)
-    assert workspace.scan().status == 4
-    workspace.ledger.write_bytes(target.read_bytes())
-    for suffix in ("-wal", "-shm"):  # as the hint has it
-        workspace.folder.joinpath(f"ledger.db{suffix}").unlink(missing_ok=True)
-    sandbox.oss.put(BUCKET, "latest.mp4")
-    done = workspace.scan()
-    assert (done.status, done.json["registered"], done.json["already_registered"]) == (0, 2, 1)
-    assert [entry["state"] for entry in workspace.entries()] == ["registered"] * 22
-    assert workspace.ledger.read_bytes()[18:20] == b"\2\2"  # in WAL mode again
-
-
-def test_a_backup_can_be_looked_at_as_it_is(workspace: Workspace, sandbox: Sandbox) -> None:
-    filled(workspace, sandbox)
-    target = workspace.folder / "copy.db"
-    assert workspace.run("ledger", "backup", str(target)).status == 0
-    with LedgerReader(target) as reader:
-        assert [row.registered for row in reader.status()] == [20]
-
-
-WRITER = """
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-n = 0
-while True:
-    n += 1
-    db.execute("BEGIN IMMEDIATE")
-    db.execute(
-        "INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at)"
-        " VALUES (1, ?, 1, 'pending', 1, ?, 5, 0, 0)",
-        (f"{n}.mp4", "E" * 3000),
-    )
-    db.execute("INSERT INTO tally VALUES (1, 'pending', 1) ON CONFLICT DO UPDATE SET n = n + 1")
-    db.execute("COMMIT")
-"""
-
-
-def test_a_backup_is_of_one_moment_while_another_process_writes(workspace: Workspace, sandbox: Sandbox) -> None:
-    """Each transaction of the writer adds an entry and counts it."""
-    filled(workspace, sandbox)
-    writer = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            WRITER,
-            str(workspace.ledger),
-        ]
-    )
-    try:
-        sizes = []
-        for n in range(5):
-            target = workspace.folder / f"copy-{n}.db"
-            assert workspace.run("ledger", "backup", str(target)).status == 0
-            with sqlite3.connect(target) as db:
-                ((counted,),) = db.execute("SELECT count(*) FROM entry WHERE state = 'pending'")
-                assert db.execute("SELECT n FROM tally WHERE state = 'pending'").fetchone() == (counted,)
-                assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            db.close()
-            sizes.append(counted)
-        assert sizes == sorted(set(sizes))
-    finally:
-        writer.kill()
-        writer.wait()
-
-
-def test_a_backup_never_replaces_and_leaves_no_half_file(workspace: Workspace, sandbox: Sandbox) -> None:
-    filled(workspace, sandbox)
-    there = workspace.folder / "there.db"
-    there.write_text("precious")
-    ran = workspace.run("ledger", "backup", str(there))
-    assert ran.status == 2
-    assert there.read_text() == "precious"
-
-    ran = workspace.run("ledger", "backup", str(workspace.folder / "no-such-folder" / "copy.db"))
-    assert ran.status == 1
-    assert "hint: Check that the folder" in ran.err
-
-    before = sorted(found.name for found in workspace.folder.iterdir())
-    assert workspace.ledger.stat().st_size > 34 * 1024
-    full = workspace.folder / "full.db"
-    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "ledger", "backup", str(full)]
-    ran_full = subprocess.run(
-        ["/bin/bash", "-c", 'ulimit -f 34; exec "$@"', "-", *command],
-        env=workspace.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran_full.returncode == 1, ran_full.stderr
-    assert "cannot write the backup" in ran_full.stderr
-    assert "Traceback" not in ran_full.stderr
-    assert sorted(found.name for found in workspace.folder.iterdir()) == before
-
-
-def test_a_damaged_ledger_is_not_backed_up(workspace: Workspace, sandbox: Sandbox) -> None:
-    filled(workspace, sandbox)
-    spoil(workspace.ledger)
-    ran = workspace.run("ledger", "backup", str(workspace.folder / "copy.db"))
-    assert ran.status == 4
-    assert "damaged" in ran.err
-    assert not (workspace.folder / "copy.db").exists()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.damage import filled
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import LedgerReader, ProcessLock, replacing
 from watcher.ledger.recognising import STUB
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
 def replace(workspace: Workspace, *arguments: str) -> Ran:
     return workspace.run("ledger", "init", "--replace", *arguments)
-
-
-def filled(workspace: Workspace, sandbox: Sandbox, n: int = 25) -> None:
-    sandbox.oss.fill(BUCKET, [f"{i:04}.mp4" for i in range(n)])
-    assert workspace.scan().json["registered"] == n
 
 
 def kept(workspace: Workspace) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -285,22 +283,3 @@ def test_every_command_refuses_it(filled: Filled) -> None:
         ran = filled.workspace.run(*arguments)
         assert (arguments, ran.status) == (arguments, 4)
         assert filled.workspace.ledger.read_bytes() == filled.whole[""][: -PAGE // 2]
-
-
-def test_a_process_that_dies_at_work_leaves_its_pid(filled: Filled) -> None:
-    filled.put(filled.whole)
-    sandbox = filled.workspace.sandbox
-    sandbox.oss.fill(BUCKET, [f"later-{n:04}.mp4" for n in range(200)])
-    sandbox.vod.latency_s = 0.3
-    calls = len(sandbox.vod.journal)
-    command = [sys.executable, "-m", "watcher", "-c", str(filled.workspace.config), "scan"]
-    with subprocess.Popen(
-        command, env=filled.workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
-        while len(sandbox.vod.journal) == calls:
-            pass
-        child.kill()
-    sandbox.vod.latency_s = 0.0
-    assert int(filled.file(".lock").read_text()) == child.pid
-    assert filled.workspace.run("scan").status == 0
-    assert filled.file(".lock").read_bytes() == b""

@@ -187,5 +187,9 @@ def test_what_cannot_be_meant_is_exit_2(workspace: Workspace, arguments: list[st
     assert word in told(retry(workspace, *arguments))
 
 
-def test_a_watch_that_was_never_scanned_has_nothing_to_retry(workspace: Workspace) -> None:
-    assert retry(workspace, "--watch", "videos").json["retried"] == 0
+def test_a_watch_that_was_never_scanned_has_nothing_to_retry(workspace: Workspace, sandbox: Sandbox) -> None:
+    refused(workspace, sandbox, "a.mp4")
+    workspace.configure(workspace.watch("videos"), workspace.watch("later", f"oss://{BUCKET}/later/"))
+    assert retry(workspace, "--watch", "later").json == {"retried": 0, "acknowledged": 0}
+    assert retry(workspace, "--watch", "later", "--changed").json == {"retried": 0, "acknowledged": 0}
+    assert states(workspace) == {"a.mp4": "failed"}

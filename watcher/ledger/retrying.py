@@ -74,9 +74,9 @@ class Retrying:
                 """
                 SELECT DISTINCT watch_id, reason FROM entry
                  WHERE state = 'failed' AND reason = coalesce(?, reason)
-                   AND watch_id = coalesce((SELECT id FROM watch WHERE name = ?), watch_id)
+                   AND (? IS NULL OR watch_id = (SELECT id FROM watch WHERE name = ?))
                 """,
-                (reason, watch),
+                (reason, watch, watch),
             ).fetchall()
         return sum(
             self._change(_BACK_IN_LINE, chunk, now_ms)
@@ -86,8 +86,8 @@ class Retrying:
 
     def acknowledge_changed(self, *, watch: str | None) -> int:
         """Take the `changed` mark off the entries of that watch (None: of any); return how many."""
-        condition = "changed = 1 AND watch_id = coalesce((SELECT id FROM watch WHERE name = ?), watch_id)"
-        return sum(self._change(_ACKNOWLEDGED, chunk, 0) for chunk in self._chunks(condition, (watch,)))
+        condition = "changed = 1 AND (? IS NULL OR watch_id = (SELECT id FROM watch WHERE name = ?))"
+        return sum(self._change(_ACKNOWLEDGED, chunk, 0) for chunk in self._chunks(condition, (watch, watch)))
 
     def watches(self) -> list[str]:
         """Return the names of all watches that ever had entries."""
