@@ -217,12 +217,18 @@ def spoilt(content: bytes) -> bytes:
     return content[:PAGE] + bytes(n * 37 % 251 for n in range(len(content) - PAGE))
 
 
+def pages_of(log: bytes) -> set[int]:
+    """Return the numbers of the pages that a write-ahead log holds, in whose stead the file's are not read."""
+    return {int.from_bytes(log[at : at + 4], "big") for at in range(32, len(log), 24 + PAGE)}
+
+
 @pytest.mark.parametrize("with_log", [False, True])
 def test_damage_is_found_after_an_unclean_stop_before_anything_is_done(filled: Filled, *, with_log: bool) -> None:
     """Again and again, until the ledger is restored."""
     files = filled.crashed if with_log else filled.whole
     whole = files[""]
-    at = len(whole) // 2 // PAGE * PAGE
+    in_log = pages_of(files.get("-wal", b""))
+    at = PAGE * next(n for n in range(len(whole) // PAGE // 2, len(whole) // PAGE) if n + 1 not in in_log)
     filled.put(files | {"": whole[:at] + os.urandom(PAGE) + whole[at + PAGE :], ".lock": b"4711\n"})
     for _ in range(2):
         assert "ledger init --replace" in filled.refused("damaged", "backup")

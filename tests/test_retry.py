@@ -111,6 +111,7 @@ def test_an_entry_whose_watch_is_no_longer_configured_goes_to_the_one_that_selec
     """Even if it is listed no more: then it is the call that finds it gone."""
     refused(workspace, sandbox, "a.mp4")
     workspace.configure(workspace.watch("renamed"), more="[retry]\nmax_attempts = 1")
+    sandbox.oss.put(BUCKET, "not-media.txt")  # an empty bucket would not be believed at once
     assert workspace.scan().status == 0
     sandbox.oss.delete(BUCKET, "a.mp4")
 

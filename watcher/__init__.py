@@ -1,11 +1,13 @@
 """Registers every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
 
-model, errors, ports     the nouns, what can go wrong, what the outside promises
+model, errors, ports     the nouns (reports: those people see), what can go wrong, what the outside promises
 rules/                   pure decisions: which object, which metadata, which batch, how long to wait
 config, schedule         the TOML file as frozen values; when scans start
 oss/  vod/  ledger/      one adapter per technology; no adapter knows another
-scan, register           use cases: source -> ledger, ledger -> registrar -> ledger
-wiring, cli/             Config -> App; parse, call, print, exit status
+scan (listing, sieve)    use case: source -> ledger
+register (calling)       use case: ledger -> registrar -> ledger; breaker: whether calls make sense
+turn, rehearse, audit    use cases: both at once; for show; a full listing held against the ledger
+wiring/, cli/            Config -> App; parse, call, print, exit status
 sandbox/                 a local OSS and VOD, for the demo, rehearsals and tests
 """
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from watcher.errors import CloudError
 from watcher.listing import Listing
-from watcher.model import Excluded, ScanReport, State
+from watcher.model import Excluded, State
 from watcher.observe import logs
+from watcher.reports import ScanReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

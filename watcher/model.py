@@ -1,13 +1,9 @@
-"""The nouns: objects, entries, outcomes, reports.  Values only; standard library only."""
+"""The nouns: objects, entries, outcomes, claims.  Values only; standard library only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class ObjectType(StrEnum):
@@ -197,55 +193,6 @@ class Breaker:
     next_probe_at: int = 0  # milliseconds since the epoch
 
 
-@dataclass(slots=True, kw_only=True)
-class ScanReport:
-    """What one scan of one watch did; counts grow while it runs."""
-
-    watch: str
-    complete: bool = False
-    listed: int = 0
-    matched: int = 0
-    new: int = 0
-    changed: int = 0
-    excluded: dict[str, int] = field(default_factory=dict)
-    list_calls: int = 0
-    duration_s: float = 0.0
-    error: Exception | None = None  # why it is incomplete
-
-
-@dataclass(slots=True, kw_only=True)
-class RegisterReport:
-    """What registering did in one run."""
-
-    registered: int = 0
-    already_registered: int = 0  # of `registered`: VOD knew the file already
-    failed: int = 0
-    register_calls: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedEntry:
-    """One entry as `export` and `list` show it; field names are the public columns (design 4.1)."""
-
-    bucket: str
-    key: str
-    watch: str
-    file_url: str
-    etag: str
-    size_bytes: int
-    modified_at: datetime
-    state: str
-    changed: bool
-    media_id: str | None
-    new_register: bool | None
-    attempts: int
-    reason: str | None
-    message: str | None
-    request_id: str | None
-    first_seen_at: datetime
-    registered_at: datetime | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSpec:
     """What the ledger must know of one configured watch."""
@@ -314,18 +261,3 @@ class Settled:
     streak_began: bool = False  # the streak came to be a fault of the bucket by this
     streak_ended: bool = False  # ... or ceased to be one
     restored: tuple[str, ...] = ()  # keys that had become `failed` in the streak, and are pending again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchStatus:
-    """One watch as `status` shows it (design 4.1)."""
-
-    watch: str
-    bucket: str = ""
-    pending: int = 0
-    claimed: int = 0
-    registered: int = 0
-    failed: int = 0
-    changed: int = 0
-    oldest_pending_at: int | None = None  # first_seen_at, milliseconds since the epoch
-    last_complete_scan_at: int | None = None  # milliseconds since the epoch

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page, ScanReport
+    from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
+    from watcher.reports import ScanReport
 
 
 class Source(Protocol):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from watcher.breaker import Admission
 from watcher.calling import too_long
-from watcher.model import Claim, Entry, Failure, Media, RegisterReport, Settled
+from watcher.model import Claim, Entry, Failure, Media, Settled
+from watcher.reports import RegisterReport
 from watcher.rules.batching import MAX_ITEMS, take
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from watcher.errors import CloudError
 from watcher.listing import Listing
-from watcher.model import Excluded, ObjectInfo, Page, Recorded, ScanMark, ScanReport
+from watcher.model import Excluded, ObjectInfo, Page, Recorded, ScanMark
 from watcher.observe import logs
+from watcher.reports import ScanReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

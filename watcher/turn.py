@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.errors import CloudError, WatcherError
-from watcher.model import RegisterReport, ScanReport
+from watcher.reports import RegisterReport, ScanReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from watcher.model import ScanReport
+    from watcher.reports import ScanReport
 
 
 class LiveProgress:

@@ -13,7 +13,8 @@ from watcher.cli.output import for_machines, output_format_option, printable, ta
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
-    from watcher.model import Breaker, WatchStatus
+    from watcher.model import Breaker
+    from watcher.reports import WatchStatus
 
 
 @click.command()
@@ -23,7 +24,7 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     """Show how many entries are in each state, the backlog's age, and the last complete scans."""
     from watcher.clock import SystemClock
     from watcher.ledger import LedgerReader
-    from watcher.model import WatchStatus
+    from watcher.reports import WatchStatus
 
     config = invocation.load()
     with LedgerReader(config.ledger_path) as reader:
@@ -99,7 +100,7 @@ def _for_people(row: WatchStatus, now_ms: int) -> list[object]:
 def export(invocation: Invocation, *, output_format: str) -> None:
     """Write every entry of the ledger, one a line, in key order."""
     from watcher.ledger import LedgerReader
-    from watcher.model import ExportedEntry
+    from watcher.reports import ExportedEntry
     from watcher.rules.file_url import FileUrlForm
 
     def file_url(template: str, encoding: str, region: str, bucket: str, key: str) -> str:

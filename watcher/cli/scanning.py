@@ -12,7 +12,7 @@ from watcher.errors import UsageError
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
-    from watcher.model import ScanReport
+    from watcher.reports import ScanReport
     from watcher.turn import TurnReport
     from watcher.wiring import App
 

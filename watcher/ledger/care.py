@@ -122,10 +122,15 @@ def _by_state(counted: Counter[tuple[int, str]]) -> dict[str, int]:
     }
 
 
+def _never(_seconds: float) -> bool:
+    """Do not wait."""
+    return True
+
+
 def _correct(path: Path) -> None:
     """Count again while nobody can write, and note that."""
     with ProcessLock(path) as lock:
-        transactions = Transactions(path, open_for_writing(path, lock, lambda _: True))
+        transactions = Transactions(path, open_for_writing(path, lock, _never), wait=_never)
         try:
             with transactions.begin(durable=True) as db:
                 counted = _count(db)

@@ -11,7 +11,8 @@ from watcher.ledger import breakers
 from watcher.ledger.auditing import AuditReads
 from watcher.ledger.intake import refuse_other_form
 from watcher.ledger.opening import open_read_only, translated
-from watcher.model import Entry, ExportedEntry, Failure, ObjectInfo, WatchStatus
+from watcher.model import Entry, Failure, ObjectInfo
+from watcher.reports import ExportedEntry, WatchStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

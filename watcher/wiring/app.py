@@ -62,6 +62,7 @@ class App:
             lock = stack.enter_context(ProcessLock(path))
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
             owner = lock.try_acquire()
+            ledger.check_after_unclean_stop()
             recovered = ledger.queue.recover(now_ms=self.clock.now_ms()) if owner else 0
             if recovered:
                 logs.emit(logs.LEDGER_RECOVERED, entries=recovered)

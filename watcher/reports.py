@@ -1,0 +1,73 @@
+"""What people and programs are told: scans, registering, watches, entries.  Values only; standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ScanReport:
+    """What one scan of one watch did; counts grow while it runs."""
+
+    watch: str
+    complete: bool = False
+    listed: int = 0
+    matched: int = 0
+    new: int = 0
+    changed: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    list_calls: int = 0
+    duration_s: float = 0.0
+    error: Exception | None = None  # why it is incomplete
+
+
+@dataclass(slots=True, kw_only=True)
+class RegisterReport:
+    """What registering did in one run."""
+
+    registered: int = 0
+    already_registered: int = 0  # of `registered`: VOD knew the file already
+    failed: int = 0
+    register_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedEntry:
+    """One entry as `export` and `list` show it; field names are the public columns (design 4.1)."""
+
+    bucket: str
+    key: str
+    watch: str
+    file_url: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+    state: str
+    changed: bool
+    media_id: str | None
+    new_register: bool | None
+    attempts: int
+    reason: str | None
+    message: str | None
+    request_id: str | None
+    first_seen_at: datetime
+    registered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchStatus:
+    """One watch as `status` shows it (design 4.1)."""
+
+    watch: str
+    bucket: str = ""
+    pending: int = 0
+    claimed: int = 0
+    registered: int = 0
+    failed: int = 0
+    changed: int = 0
+    oldest_pending_at: int | None = None  # first_seen_at, milliseconds since the epoch
+    last_complete_scan_at: int | None = None  # milliseconds since the epoch
