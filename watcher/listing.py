@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TRIES = 5  # of one page
 _FIRST_MS = 1_000
 _LONGEST_MS = 60_000
+_PATIENCE_S = 30.0  # with one page
 
 
 class Listing:
@@ -33,19 +34,22 @@ class Listing:
         Raises:
             CloudError: a page could not be had; what was yielded before is still true.
         """
-        marker, token, tries = start_after, "", 0
+        marker, token, tries, since = start_after, "", 0, self._clock.monotonic()
         while True:
             try:
                 for page in self._source.pages(start_after=marker, token=token):
                     marker, token, tries = page.last_key or marker, page.next_token, 0
                     self.calls += 1
                     yield page
+                    since = self._clock.monotonic()
                     if self._clock.wait(0):
                         return
             except CloudError as error:
                 self.calls += 1
                 tries += 1
-                if not error.transient or tries == _TRIES or self._clock.wait(self._rest_s(error, tries)):
+                rest_s = self._rest_s(error, tries)
+                hopeless = tries == _TRIES or self._clock.monotonic() - since + rest_s > _PATIENCE_S
+                if not error.transient or hopeless or self._clock.wait(rest_s):
                     raise
             else:
                 return

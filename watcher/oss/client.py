@@ -11,8 +11,9 @@ from requests.utils import should_bypass_proxies
 
 from watcher.errors import AccountRefused, CloudError, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
-from watcher.oss.faults import BAD_BODY, as_cloud_error, delay_s
+from watcher.oss.faults import BAD_BODY, as_cloud_error
 from watcher.oss.listing import parse
+from watcher.rules.backoff import asked_rest_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 TIMEOUT_S = 15
+_MOST_REST_S = 30.0  # between two pages, whatever OSS asks for
 
 
 class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
@@ -42,7 +44,7 @@ class _Bucket(oss2.Bucket):  # type: ignore[misc]
 
     def _parse_result(self, resp: oss2.http.Response, parse_func: object, klass: type) -> object:
         if klass is oss2.models.ListObjectsV2Result:
-            self.asked_rest_s = delay_s(resp.headers)
+            self.asked_rest_s = min(asked_rest_s(resp.headers), _MOST_REST_S)
             return parse(resp.read(), resp.headers)
         return super()._parse_result(resp, parse_func, klass)
 
@@ -80,14 +82,15 @@ class BucketSource:
         self, client: oss2.Bucket, *, prefix: str, pace: Callable[[float], object] = lambda _rest_s: None
     ) -> None:
         self._client = client
-        self._pace = pace  # waits until the next list call is within its budget, and at least so many seconds
+        self._pace = pace  # waits until the next list call may be made, at least so many seconds; False: no more
         self.bucket: str = client.bucket_name
         self.prefix = prefix
 
     def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
         """See `ports.Source.pages`."""
         while True:
-            self._pace(self._client.asked_rest_s)
+            if not self._pace(self._client.asked_rest_s):
+                return
             page = self._list(start_after, token)
             self._check(page, start_after)
             yield page

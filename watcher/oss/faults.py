@@ -13,9 +13,10 @@ import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
+from watcher.rules.backoff import asked_rest_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 _SEE_RAM = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
 ACCOUNT_CURES = {
@@ -67,15 +68,6 @@ def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
     return CloudError(f"the call to OSS for bucket {bucket} failed ({type(error).__name__})")
 
 
-def delay_s(headers: Mapping[str, str]) -> float:
-    """Return how long OSS asks to be left alone: `Retry-After` in seconds, `x-oss-qos-delay-time` in milliseconds."""
-    seconds = headers.get("Retry-After", "").strip()
-    milliseconds = headers.get("x-oss-qos-delay-time", "").strip()
-    return max(
-        float(seconds) if seconds.isdecimal() else 0.0, int(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0
-    )
-
-
 def _no_answer(error: Exception, bucket: str) -> CloudError:
     if isinstance(error, requests.exceptions.SSLError):
         return NotSent(
@@ -104,7 +96,7 @@ def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
     facts: dict[str, Any] = {
         "code": code or f"HTTP{status}",
         "request_id": str(error.request_id),
-        "retry_after_s": delay_s(error.headers),
+        "retry_after_s": asked_rest_s(error.headers),
     }
     kind, hint = _verdict(lowered, status, message.lower())
     return kind(sentence, hint=hint.replace("BUCKET", bucket), **facts)
@@ -141,7 +133,7 @@ def table() -> Iterator[tuple[str, str, str]]:
     yield (
         "no connection; a timeout, a reset, 5xx",
         "transient",
-        "the page is asked for again, up to five times, waiting longer each time",
+        "the page is asked for again, up to five times in 30 s, waiting longer each time",
     )
     throttled = ", ".join(f"`{code}`" for code in sorted(THROTTLED))
     yield f"{throttled}, 429", "transient", "the same; `Retry-After` and `x-oss-qos-delay-time` are honoured"

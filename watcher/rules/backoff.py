@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TOO_MANY_DIGITS = 10  # for a number of seconds: longer than anybody waits
 _DOUBLINGS = 64  # any delay, doubled as often, is beyond every limit
 
 
@@ -32,3 +39,26 @@ def delay_ms(attempt: int, *, first_ms: int, max_ms: int, jitter: float, retry_a
         raise ValueError(f"jitter must be in [0, 1), got {jitter}")
     bound = min(max_ms, first_ms << min(attempt - 1, _DOUBLINGS))
     return min(max_ms, max(int(bound * jitter), retry_after_ms))
+
+
+def asked_rest_s(headers: Mapping[str, str]) -> float:
+    """Return how long a service asks to be left alone, in seconds; 0 = it does not say, or not so that it can be read.
+
+    `Retry-After` holds seconds or an instant (RFC 9110), OSS's `x-oss-qos-delay-time` milliseconds.
+    """
+    retry_after = headers.get("Retry-After", "").strip()
+    rest_s = _number(retry_after) or _until_s(retry_after, headers.get("Date", ""))
+    return max(rest_s, _number(headers.get("x-oss-qos-delay-time", "").strip()) / 1000)
+
+
+def _number(text: str) -> float:
+    if not (text.isascii() and text.isdecimal()):
+        return 0.0
+    return float(text) if len(text) < _TOO_MANY_DIGITS else float("9" * _TOO_MANY_DIGITS)
+
+
+def _until_s(instant: str, now: str) -> float:
+    try:
+        return max(0.0, (parsedate_to_datetime(instant) - parsedate_to_datetime(now)).total_seconds())
+    except (TypeError, ValueError, IndexError):
+        return 0.0

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled
+from watcher.rules.backoff import asked_rest_s
 from watcher.vod.client import Answer, NoAnswer
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
         code=code,
         message=str((body or {}).get("Message") or "")[:500],
         request_id=str((body or {}).get("RequestId") or ""),
-        retry_after_s=_seconds(exchange.headers.get("Retry-After", "")),
+        retry_after_s=asked_rest_s(exchange.headers),
     )
 
 
@@ -130,10 +131,6 @@ def _object(body: bytes) -> dict[str, Any] | None:
     except (UnicodeDecodeError, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _seconds(text: str) -> float:
-    return float(text) if text.strip().isdecimal() else 0.0
 
 
 def table() -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,112 @@
+"""A listing that is gone on with: what passes is waited out, what does not is told, and no page is lost or doubled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from watcher.errors import AccountRefused, CloudError, NotSent, Throttled, Unavailable
+from watcher.listing import Listing
+from watcher.model import ObjectInfo, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+KEYS = [f"{n:02}" for n in range(10)]
+
+
+class World:
+    """A source of ten objects in pages of three, whose calls fail as the script says, and a clock that moves."""
+
+    bucket, prefix = "b", ""
+
+    def __init__(self, script: Sequence[CloudError | None] = (), *, stop_after_waits: int | None = None) -> None:
+        self.script = list(script)
+        self.at = 0.0
+        self.waits: list[float] = []
+        self.asked: list[str] = []
+        self.stop_after_waits = stop_after_waits
+
+    def now_ms(self) -> int:
+        return int(self.at * 1000)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def wait(self, seconds: float) -> bool:
+        self.at += seconds
+        if seconds:
+            self.waits.append(seconds)
+        return self.stop_after_waits is not None and len(self.waits) >= self.stop_after_waits
+
+    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
+        assert token == ""
+        while True:
+            self.asked.append(start_after)
+            if self.script and (error := self.script.pop(0)):
+                raise error
+            left = [key for key in KEYS if key > start_after]
+            keys, is_last = left[:3], len(left) <= 3
+            objects = tuple(ObjectInfo(key, "E", 1, 0) for key in keys)
+            yield Page(objects=objects, at=0, last_key=keys[-1] if keys else "", is_last=is_last)
+            if is_last:
+                return
+            start_after = keys[-1]
+
+    def head(self, key: str) -> ObjectInfo | None:
+        raise NotImplementedError(key)
+
+
+def listed(world: World, start_after: str = "") -> tuple[list[str], int]:
+    """Return all keys, and how many calls they took."""
+    listing = Listing(world, clock=world, jitter=lambda: 0.5)
+    keys = [found.key for page in listing.pages(start_after=start_after) for found in page.objects]
+    return keys, listing.calls
+
+
+def test_a_listing_without_faults_asks_once_a_page() -> None:
+    assert listed(World()) == (KEYS, 4)
+    assert listed(World(), start_after="04") == (KEYS[5:], 2)
+
+
+@pytest.mark.parametrize("error", [NotSent("x"), Throttled("x"), Unavailable("x")])
+def test_what_passes_is_asked_again_from_where_the_listing_stands_and_waits_longer_each_time(error: CloudError) -> None:
+    world = World([None, error, error, error, None])
+    assert listed(world) == (KEYS, 7)
+    assert world.asked == ["", "02", "02", "02", "02", "05", "08"]
+    assert world.waits == [0.5, 1.0, 2.0]
+
+
+def test_a_page_is_given_up_after_five_tries_and_the_next_page_starts_to_count_anew() -> None:
+    four = [Unavailable("x")] * 4
+    assert listed(World([*four, None, *four, None]))[0] == KEYS
+    world = World([None, *four, Unavailable("last")])
+    with pytest.raises(Unavailable, match="last"):
+        listed(world)
+    assert len(world.asked) == 6
+
+
+def test_what_the_service_asks_for_is_waited_and_not_beyond_the_patience() -> None:
+    world = World([Throttled("x", retry_after_s=20)])
+    assert listed(world)[0] == KEYS
+    assert world.waits == [20]
+    for script in ([Throttled("x", retry_after_s=31)], [Throttled("x", retry_after_s=16)] * 2):
+        world = World(script)
+        with pytest.raises(Throttled):
+            listed(world)
+        assert world.at <= 30
+
+
+@pytest.mark.parametrize("error", [AccountRefused("x"), CloudError("x")])
+def test_what_does_not_pass_is_told_at_once(error: CloudError) -> None:
+    world = World([None, error])
+    with pytest.raises(CloudError):
+        listed(world)
+    assert (world.asked, world.waits) == (["", "02"], [])
+
+
+def test_a_stop_request_ends_the_waiting_and_the_listing() -> None:
+    with pytest.raises(Unavailable):
+        listed(World([Unavailable("x")] * 2, stop_after_waits=1))
+    assert listed(World(stop_after_waits=0)) == (KEYS[:3], 1)
