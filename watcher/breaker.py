@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ACCOUNT = ""
 UNREACHABLE = 3  # calls in a row not sent, or without a trustworthy answer
 _MOST_REST_MS = 60_000  # between probes of a service that cannot be reached
+_LAST_PROBE_S = 1.0  # before the patience ends
 
 
 class Admission(Enum):
@@ -273,7 +274,11 @@ class Breakers:
             retry_after_ms=int(error.retry_after_s * 1000),
         )
         known.probing = False
-        known.next_probe = self._clock.monotonic() + rest_ms / 1000
+        now = self._clock.monotonic()
+        if self._silent_since is not None:  # one more probe before the silence is given up
+            last = self._silent_since + self._patience.silence_s - _LAST_PROBE_S
+            rest_ms = min(rest_ms, int((last - now) * 1000)) if last > now else rest_ms
+        known.next_probe = now + rest_ms / 1000
         known.breaker = replace(known.breaker, probes=probes, next_probe_at=self._clock.now_ms() + rest_ms)
         self._memory.put(known.breaker)
 

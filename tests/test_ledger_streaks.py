@@ -1,0 +1,191 @@
+"""Fifty different entries of one bucket refused and none accepted between: whose fault it is, and what is counted."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ledgers import ACCEPTED, HOUR, NOW, REFUSED, adopt, claim, counts, keys, obj, record, sleep
+from watcher.ledger import Ledger, ProcessLock
+from watcher.model import Breaker, BreakerKind, Claim, Failure, Outcome, Refused, Settled, Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+NUMBERS = itertools.count()
+GONE = Refused(reason=Failure.GONE, message="gone", final=True)
+BAD = Refused(reason=Failure.BAD_REQUEST, message="InvalidParameter", final=True)
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as opened:
+        adopt(opened)
+        yield opened
+
+
+def due(ledger: Ledger, *, probe: bool = False, now: int = NOW, most: int = 10) -> Claim:
+    claimed = ledger.queue.claim(
+        "b", ["w"], choose=lambda found: found[:most], now_ms=now, horizon_ms=now + HOUR, probe=probe
+    )
+    return claimed or pytest.fail("nothing is due")
+
+
+def come_to(ledger: Ledger, claimed: Claim, outcome: Outcome, *, max_attempts: int = 3, now: int = NOW) -> Settled:
+    return ledger.queue.settle(
+        claimed,
+        [Settlement(entry=entry, outcome=outcome, due_at=now) for entry in claimed.entries],
+        request_id="R",
+        max_attempts=max_attempts,
+        now_ms=now,
+    )
+
+
+def refuse(ledger: Ledger, n: int, outcome: Refused = REFUSED, *, max_attempts: int = 3) -> list[Settled]:
+    """Record `n` new objects and have each refused, ten a call; return what each call came to."""
+    settled: list[Settled] = []
+    for first in range(0, n, 10):
+        page = {f"{next(NUMBERS):05}" for _ in range(min(10, n - first))}
+        record(ledger, *(obj(key) for key in sorted(page)))
+        settled.append(come_to(ledger, only(ledger, page), outcome, max_attempts=max_attempts))
+    return settled
+
+
+def only(ledger: Ledger, wanted: set[str]) -> Claim:
+    """Claim those entries and no others, though others may be due before them."""
+    with ledger._transactions.begin(durable=False) as db:
+        db.executemany("UPDATE entry SET due_at = ? WHERE key = ?", [(NOW - HOUR, key) for key in wanted])
+    return due(ledger)
+
+
+def attempts(path: Path) -> Sequence[int]:
+    with closing(sqlite3.connect(path)) as db:
+        return [n for (n,) in db.execute("SELECT DISTINCT attempts FROM entry ORDER BY 1")]
+
+
+def test_the_fiftieth_makes_it_the_buckets_fault(ledger: Ledger, path: Path) -> None:
+    told = refuse(ledger, 60)
+    assert [each.streak for each in told] == [10, 20, 30, 40, 50, 60]
+    assert [each.streak_began for each in told] == [False] * 4 + [True, False]
+    assert attempts(path) == [0]
+    assert counts(path) == (60, 0, 0, 0, 0)
+
+
+def test_one_short_of_fifty_counts_as_usual(ledger: Ledger, path: Path) -> None:
+    assert not any(each.streak_began for each in refuse(ledger, 49))
+    assert attempts(path) == [1]
+
+
+def test_an_entry_refused_again_is_no_other_entry(ledger: Ledger) -> None:
+    record(ledger, obj("a"))
+    assert [come_to(ledger, due(ledger), REFUSED, max_attempts=9).streak for _ in range(3)] == [1, 1, 1]
+
+
+def test_what_had_failed_by_it_is_pending_again_as_before(ledger: Ledger, path: Path) -> None:
+    told = refuse(ledger, 50, max_attempts=1)
+    assert [len(each.failed) for each in told] == [10, 10, 10, 10, 0]
+    assert len(told[-1].restored) == 40
+    assert (attempts(path), counts(path)) == ([0], (50, 0, 0, 0, 0))
+
+
+def test_calls_refused_whole_belong_to_it_too(ledger: Ledger, path: Path) -> None:
+    told = refuse(ledger, 50, BAD)
+    assert (len(told[-1].restored), told[-1].streak_began) == (40, True)
+    assert (attempts(path), counts(path)) == ([0], (50, 0, 0, 0, 0))
+
+
+def test_what_failed_for_a_reason_of_its_own_is_neither_counted_nor_taken_back(ledger: Ledger, path: Path) -> None:
+    refuse(ledger, 10, GONE)
+    told = refuse(ledger, 50)
+    assert (told[-1].streak, told[-1].restored) == (50, ())
+    assert counts(path) == (50, 0, 0, 10, 0)
+
+
+def test_an_accepted_one_ends_it_and_each_has_one_refusal_then(ledger: Ledger, path: Path) -> None:
+    refuse(ledger, 50)
+    ended = come_to(ledger, due(ledger, most=1), ACCEPTED)
+    assert (ended.streak, ended.streak_ended) == (0, True)
+    assert (attempts(path), counts(path)) == ([0, 1], (49, 0, 1, 0, 0))
+    assert len(keys(claim(ledger))) == 1  # from now on each goes alone
+
+
+def test_an_accepted_one_among_refused_ones_starts_the_count_anew(ledger: Ledger) -> None:
+    refuse(ledger, 40)
+    record(ledger, obj("zz-good"), obj("zz-bad"))
+    claimed = only(ledger, {"zz-good", "zz-bad"})
+    claimed = replace(claimed, entries=tuple(entry for entry in claimed.entries if entry.key.startswith("zz")))
+    outcomes: dict[str, Outcome] = {"zz-good": ACCEPTED, "zz-bad": REFUSED}
+    settled = ledger.queue.settle(
+        claimed,
+        [Settlement(entry=entry, outcome=outcomes[entry.key], due_at=NOW) for entry in claimed.entries],
+        request_id="R",
+        max_attempts=3,
+        now_ms=NOW,
+    )
+    assert (settled.streak, settled.registered) == (0, 1)
+    assert not any(each.streak_began for each in refuse(ledger, 49))
+
+
+def test_it_ends_when_too_few_are_left_without_a_reason_of_their_own(ledger: Ledger, path: Path) -> None:
+    refuse(ledger, 50)
+    ended = come_to(ledger, due(ledger, most=1), GONE)
+    assert (ended.streak_ended, ended.streak) == (True, 0)
+    assert counts(path) == (49, 0, 0, 1, 0)
+    assert attempts(path) == [1]
+
+
+def test_a_claim_under_way_when_it_began_counts_nothing_either(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("0-first"))
+    come_to(ledger, due(ledger, most=1), REFUSED)
+    flying = due(ledger, most=1)
+    assert [entry.attempts for entry in flying.entries] == [1]
+    refuse(ledger, 50)
+    come_to(ledger, flying, REFUSED)
+    assert attempts(path) == [0]
+
+
+def stop(ledger: Ledger, kind: BreakerKind = BreakerKind.STREAK) -> None:
+    ledger.breakers.put(Breaker(bucket="b", kind=kind, reason="r", hint="h", opened_at=NOW))
+
+
+def test_a_probe_is_one_entry_fresh_first_and_never_the_same_twice_in_a_row(ledger: Ledger) -> None:
+    refuse(ledger, 50)
+    stop(ledger)
+    record(ledger, obj("aa-backfill", at=NOW - 2 * HOUR))
+    record(ledger, obj("fresh"), now=NOW)
+    seen = []
+    for _ in range(6):
+        probe = due(ledger, probe=True)
+        seen += keys(probe)
+        come_to(ledger, probe, REFUSED)
+    assert len(seen) == 6
+    assert all(a != b for a, b in itertools.pairwise(seen))
+    assert "aa-backfill" not in seen
+
+
+def test_with_one_entry_left_a_streak_is_not_probed_with_it_again_but_a_refused_bucket_is(ledger: Ledger) -> None:
+    record(ledger, obj("a"))
+    for kind, again in ((BreakerKind.STREAK, 0), (BreakerKind.REFUSED, 1)):
+        stop(ledger, kind)
+        come_to(ledger, due(ledger, probe=True), REFUSED, max_attempts=9)
+        probe = ledger.queue.claim(
+            "b", ["w"], choose=lambda found: found, now_ms=NOW, horizon_ms=NOW + HOUR, probe=True
+        )
+        assert len(keys(probe)) == again
+        if probe:
+            come_to(ledger, probe, REFUSED, max_attempts=9)
+        ledger.breakers.remove("b")
+
+
+def test_a_remembered_streak_that_has_ended_is_forgotten(ledger: Ledger) -> None:
+    stop(ledger)
+    assert ledger.breakers.all() == ()
+    refuse(ledger, 50)
+    stop(ledger)
+    assert [found.kind for found in ledger.breakers.all()] == [BreakerKind.STREAK]
