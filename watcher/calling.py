@@ -113,7 +113,11 @@ class Calling:
         try:
             return self._registrar.register(media, group.options)
         except CloudError as error:
-            return BatchResult(outcomes={item.key: Unknown(message=str(error)) for item in media}, error=error)
+            return BatchResult(
+                outcomes={item.key: Unknown(message=str(error)) for item in media},
+                request_id=error.request_id,
+                error=error,
+            )
 
     def _follow_streak(self, bucket: str, result: BatchResult, settled: Settled) -> None:
         """Tell the breakers what the outcomes say of the bucket as a whole."""
@@ -177,7 +181,8 @@ class Calling:
             max_attempts=self._policy.max_attempts,
             now_ms=now_ms,
         )
-        self._tell(claim, media, result, settled)
+        if not isinstance(result.error, HeldBack):  # else there was no call
+            self._tell(claim, media, result, settled)
         return settled
 
     def _tell(self, claim: Claim, media: Sequence[Media], result: BatchResult, settled: Settled) -> None:
@@ -194,7 +199,7 @@ class Calling:
                 {"FileURL": urls[key], "MediaId": o.media_id, "NewRegister": o.new_register} for key, o in accepted
             ],
             FailedFileURLs=refused,
-            **({"unknown": len(unknown), "reason": unknown[0]} if unknown else {}),
+            **({"pending": len(unknown), "reason": unknown[0]} if unknown else {}),
         )
         for key, outcome in accepted:
             self._emit(logs.MEDIA_REGISTERED, key=key, media_id=outcome.media_id, new_register=outcome.new_register)

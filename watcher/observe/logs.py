@@ -75,8 +75,8 @@ EVENTS: Final = {
         Event(
             BATCH_SETTLED,
             _INFO,
-            ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "unknown", "reason"),
-            "One RegisterMedia call, and what came of it.",
+            ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "pending", "reason"),
+            "One RegisterMedia call, and what came of it; `pending` of its files are asked again, for `reason`.",
         ),
         Event(MEDIA_REGISTERED, _DEBUG, ("key", "media_id", "new_register"), "VOD knows an object."),
         Event(
