@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.rules.backoff import delay_ms
+from watcher.rules.backoff import asked_rest_s, delay_ms
 
 attempts = st.integers(min_value=1, max_value=10_000)
 delays = st.integers(min_value=0, max_value=10**10)
@@ -56,3 +56,32 @@ def test_a_longer_wait_of_our_own_stands() -> None:
 def test_nonsense_is_refused(attempt: int, jitter: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         delay_ms(attempt, first_ms=1, max_ms=1, jitter=jitter)
+
+
+NOON, LATER = "Thu, 26 Nov 2026 12:00:00 GMT", "Thu, 26 Nov 2026 12:01:30 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"Retry-After": "20"}, 20),
+        ({"Retry-After": " 0 "}, 0),
+        ({"Retry-After": LATER, "Date": NOON}, 90),
+        ({"Retry-After": NOON, "Date": LATER}, 0),
+        ({"Retry-After": LATER}, 0),
+        ({"Retry-After": "soon", "Date": NOON}, 0),
+        ({"Retry-After": "-5"}, 0),
+        ({"Retry-After": "1.5"}, 0),
+        ({"Retry-After": "٣"}, 0),
+        ({"Retry-After": "123456789"}, 123_456_789),
+        ({"Retry-After": "9" * 400}, 9_999_999_999),
+        ({"x-oss-qos-delay-time": "1500"}, 1.5),
+        ({"x-oss-qos-delay-time": "9" * 400}, 9_999_999.999),
+        ({"x-oss-qos-delay-time": "much"}, 0),
+        ({"Retry-After": "1", "x-oss-qos-delay-time": "1500"}, 1.5),
+        ({"Retry-After": "2", "x-oss-qos-delay-time": "1500"}, 2),
+    ],
+)
+def test_what_a_service_asks_for_is_read_in_each_form(headers: dict[str, str], seconds: float) -> None:
+    assert asked_rest_s(headers) == seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.errors import AccountRefused, CallRefused, HeldBack, Throttled
+from watcher.errors import AccountRefused, CallRefused, HeldBack, Throttled, Unanswered
 from watcher.limits import Gate, Isolation, Pace, RateLimit
-from watcher.model import Accepted, BatchResult, CallOptions, Failure, Media, Refused, Unknown
+from watcher.model import Accepted, BatchResult, CallOptions, Failure, Media, Outcome, Refused, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,29 @@ def test_no_sliding_second_holds_more_than_the_rate_and_95_percent_are_used(rate
     assert len(taken) / (taken[-1] - taken[0] + 1 / rate) >= 0.95 * rate
 
 
+def test_the_first_slot_is_free_and_a_rest_puts_off_the_next_one() -> None:
+    clock = SteppedClock()
+    pace = Pace(10, clock)
+    pace.wait()
+    assert clock.at == 0
+    pace.wait(5.0)
+    assert clock.at == 5.0
+    pace.wait()
+    assert 5.1 <= clock.at < 5.2
+
+
+def test_a_sliding_second_is_full_however_late_the_wake_ups_are() -> None:
+    """One a second: a wake-up that was late is no reason to hurry the next beyond it."""
+    clock = SteppedClock()
+    pace = Pace(1, clock)
+    taken = []
+    for late_s in (0.0, 0.9, 0.0, 0.0):
+        clock.late_s = late_s
+        pace.wait()
+        taken.append(clock.at)
+    assert all(b - a >= 1.0 for a, b in itertools.pairwise(taken))
+
+
 class Stopping(SteppedClock):
     """A process that was asked to stop."""
 
@@ -72,14 +96,16 @@ class Scripted:
         self.script = list(script)
         self.calls: list[list[str]] = []
 
-    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:  # noqa: ARG002 (the port's)
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        assert isinstance(options, CallOptions)
         keys = [item.key for item in batch]
         self.calls.append(keys)
         if self.script and (error := self.script.pop(0)):
             raise error
         if self.bad & set(keys):
             raise CallRefused("no", code="InvalidParameter", request_id="R")
-        return BatchResult(outcomes={key: Accepted(media_id=key, new_register=True) for key in keys})
+        outcomes: dict[str, Outcome] = {key: Accepted(media_id=key, new_register=True) for key in keys}
+        return BatchResult(outcomes=outcomes, request_id=f"R{len(self.calls)}")
 
 
 @pytest.mark.parametrize("bad", range(10))
@@ -92,14 +118,16 @@ def test_one_bad_item_of_ten_costs_at_most_eight_extra_calls(bad: int) -> None:
     assert refused == {f"k{bad}"}
     assert len(result.outcomes) == 10
     assert len(inner.calls) <= 9
+    assert result.request_id.startswith("R")
     outcome = result.outcomes[f"k{bad}"]
     assert isinstance(outcome, Refused)
     assert (outcome.reason, outcome.final) == (Failure.BAD_REQUEST, True)
 
 
 def test_illegal_characters_keep_their_own_reason() -> None:
-    inner = Scripted(script=[CallRefused("no", code="IllegalCharacters")])
+    inner = Scripted(script=[CallRefused("no", code="IllegalCharacters", request_id="R0")])
     result = Isolation(inner).register(media("a"), CallOptions())
+    assert result.request_id == "R0"
     assert result.outcomes["a"] == Refused(reason=Failure.ILLEGAL_CHARACTERS, message="no", final=True)
 
 
@@ -108,6 +136,14 @@ def test_a_fault_in_one_half_does_not_lose_the_answer_of_the_other() -> None:
     result = Isolation(inner).register(media("a", "b"), CallOptions())
     assert result.outcomes == {"a": Accepted(media_id="a", new_register=True), "b": Unknown(message="stop")}
     assert isinstance(result.error, AccountRefused)
+    assert result.request_id == "R2"
+
+
+def test_the_halves_after_an_error_keep_what_the_ones_before_came_to() -> None:
+    inner = Scripted(script=[CallRefused("no"), CallRefused("no"), None, Throttled("slow")])
+    result = Isolation(inner).register(media("a", "b", "c", "d"), CallOptions())
+    assert result.outcomes["a"] == Accepted(media_id="a", new_register=True)
+    assert {result.outcomes[key] for key in "bcd"} == {Unknown(message="slow")}
 
 
 def test_an_error_that_stops_the_account_stops_the_halving() -> None:
@@ -188,6 +224,29 @@ def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted(
     with pytest.raises(HeldBack):
         gate.register(media("a"), CallOptions())
     assert (gate.calls, inner.calls) == (0, [])
+    asked: list[str] = []
+    gate = Gate(inner, check=asked.append)
+    for key in "abc":
+        assert set(gate.register(media(key), CallOptions()).outcomes) == {key}
+    assert (gate.calls, asked) == (3, ["b", "b", "b"])
+
+
+def test_calls_held_back_by_a_stopping_process_say_so() -> None:
+    limited = RateLimit(Scripted(), calls_per_second=1, given=None, clock=Stopping(), lowered=lambda _rate: None)
+    with pytest.raises(HeldBack, match="the watcher is stopping"):
+        limited.register(media("a"), CallOptions())
+
+
+def test_an_unanswered_call_does_not_speed_up() -> None:
+    class Silent(Scripted):
+        def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+            return BatchResult(outcomes=super().register(batch, options).outcomes, error=Unanswered("?"))
+
+    limited = limit(Silent(script=[Throttled("slow")]), SteppedClock(), [])
+    with pytest.raises(Throttled):
+        limited.register(media("a"), CallOptions())
+    limited.register(media("a"), CallOptions())
+    assert limited.calls_per_second == 10
 
 
 def test_slots_are_shared_by_threads() -> None:
