@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crashing import QUICK, Crashing
-from tests.secrets import secret_sandbox
+from tests.crashing import QUICK, Crashing, secret_bucket
 from tests.workspace import BUCKET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from watcher.sandbox import Sandbox
 
 pytestmark = pytest.mark.long
+sandbox = secret_bucket
 
 # How often a run over `workspace` commits what.
 COMMITS = {
@@ -33,13 +32,6 @@ COMMITS = {
     "finish scan": 2,
 }
 UNCHANGED = {"recover": 1, "give out": 1, "forget streak": 1, "find mark": 2}  # by which a first run changes nothing
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with secret_sandbox() as local:
-        local.oss.create_bucket(BUCKET)
-        yield local
 
 
 @pytest.fixture
