@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 from collections import Counter
@@ -30,6 +31,7 @@ sandbox = secret_bucket
 SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1_000_000))
 INSTANTS = 50
 ROUNDS = 8
+STARTING = re.compile(r'__main__\.py", line|Fatal Python error: init_')
 ORDERLY = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 
@@ -129,7 +131,10 @@ def test_killed_at_random_instants_while_objects_arrive(
             program = workspace.start("scan")
             threading.Event().wait(chance.uniform(0, 1.0))
             status = stopped(program, number)
-            assert status in {0, 5, -number, ORDERLY.get(number)}, (SEED, status, workspace.written())
+            if number == signal.SIGINT and STARTING.search(workspace.written()):
+                workspace.folder.joinpath(f"{workspace.started}.err").unlink()  # it had not begun: Python's own words
+                continue
+            assert status in {0, -number, ORDERLY.get(number)}, (SEED, status, workspace.written())
             claimed = claims(workspace.ledger)
             assert status < 0 or claimed <= left, (SEED, status, workspace.written())  # an orderly end leaves none
             left |= claimed
