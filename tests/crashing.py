@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from watcher.sandbox import Sandbox
+    from watcher.sandbox.wire import Request
 
 DYING = Path(__file__).with_name("dying.py")
 QUICK = 'timeout = "5s"\ncalls_per_second = 400\nconcurrent_calls = 2'
@@ -44,6 +45,7 @@ class Crashing(Workspace):
         self.env["ALIBABA_CLOUD_SECURITY_TOKEN"] = TOKEN
         self.keys: set[str] = set()  # of the bucket, as far as they are to be registered
         self.claimed: set[str] = set()  # those that were claimed when the program was killed
+        self.unanswered: list[Request] = []  # whose sender was killed
         self.started = 0
         sandbox.vod.calls_per_second = 500
         self.configure(vod=QUICK)
@@ -97,7 +99,8 @@ class Crashing(Workspace):
         started: list[subprocess.Popen[bytes]] = []
         found: list[str] = []
 
-        def kill(_: object) -> None:
+        def kill(request: Request) -> None:
+            self.unanswered.append(request)
             if operation == "RegisterMedia":
                 urls = [str(item["FileURL"]) for item in self.sandbox.vod.journal[-1].items]
                 found.extend(states(self.ledger)[url.partition("aliyuncs.com/")[2]] for url in urls)

@@ -77,6 +77,16 @@ def test_killed_at_a_call(workspace: Crashing, sandbox: Sandbox, effect: str, sk
     workspace.recovers()
 
 
+def test_a_call_that_takes_effect_long_after_its_sender_was_killed_changes_nothing(
+    workspace: Crashing, sandbox: Sandbox
+) -> None:
+    workspace.die_at_call("RegisterMedia", "none", skip=0)
+    workspace.recovers()
+    sandbox.vod.take_effect_late(workspace.unanswered[0])
+    assert max(media.times_asked for media in sandbox.vod.media.values()) == 2
+    workspace.is_whole()
+
+
 @pytest.mark.parametrize("skip", [0, 1, 2])
 @pytest.mark.parametrize("effect", ["none", "before"])
 def test_killed_at_a_page(workspace: Crashing, sandbox: Sandbox, effect: str, skip: int) -> None:

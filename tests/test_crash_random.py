@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from watcher.sandbox import Sandbox
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]  # on a machine that does much else
 sandbox = secret_bucket
 SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1_000_000))
 INSTANTS = 50
