@@ -31,7 +31,7 @@ sandbox = secret_bucket
 SEED = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1_000_000))
 INSTANTS = 50
 ROUNDS = 8
-STARTING = re.compile(r'__main__\.py", line|Fatal Python error: init_')
+STARTING = re.compile(r'Fatal Python error: init_|<frozen|dying\.py", line')
 ORDERLY = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,3 +169,17 @@ def test_a_bucket_that_was_not_added_to_vod_is_exit_5_and_stays_in_line(workspac
     assert (ran.json["registered"], ran.json["pending"], ran.json["failed"]) == (1, 1, 0)
     (waiting,) = [entry for entry in workspace.entries() if entry["state"] == "pending"]
     assert waiting["attempts"] == 0
+
+
+def test_an_interrupt_while_the_program_loads_ends_it_without_a_word(workspace: Workspace) -> None:
+    """At every moment of its first quarter of a second: never a traceback of ours."""
+    for delay_ms in range(30, 260, 10):
+        command = [sys.executable, "-X", "frozen_modules=on", "-m", "watcher", "-c", str(workspace.config), "status"]
+        child = subprocess.Popen(
+            command, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        time.sleep(delay_ms / 1000)  # noqa: TID251 (lets another process load)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=30)
+        assert child.returncode in {0, 130, -signal.SIGINT}, (delay_ms, err)
+        assert "watcher/" not in err, (delay_ms, err)

@@ -1,5 +1,17 @@
-"""`python -m watcher`."""
+"""`python -m watcher`, and `oss-vod-watcher`."""
 
-from watcher.cli import main
+import signal
+from typing import NoReturn
 
-main()
+
+def main() -> NoReturn:
+    """Run one command and exit with its status; an interrupt while the program still loads ends it without a word."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from watcher import cli  # noqa: PLC0415 (it takes a moment)
+
+    signal.signal(signal.SIGINT, before)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
