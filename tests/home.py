@@ -9,7 +9,7 @@ import pytest
 
 from watcher.credentials import Chain, chain
 from watcher.errors import CredentialsMissing
-from watcher.observe.redaction import redact
+from watcher.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

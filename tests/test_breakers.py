@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -203,3 +204,51 @@ def test_status_shows_what_the_account_gives_and_the_next_run_starts_there(
     db.close()
     assert round(kept, 2) == shown
     assert "RegisterMedia calls a second" in workspace.run("status").out
+
+
+def test_a_stopped_bucket_with_one_file_left_to_try_is_probed_and_heals(workspace: Workspace, sandbox: Sandbox) -> None:
+    """No other file waits, so the same one is the probe again; no run goes on for ever."""
+    names = keys(60)
+    refuse(sandbox, names)
+    workspace.scan()
+    workspace.configure(workspace.watch(more='include = ["059.mp4"]'))
+    for _ in range(2):
+        again = workspace.scan()
+        assert (again.status, again.json["register_calls"]) == (5, 1)
+    accept(sandbox, names)
+    assert workspace.scan().json["registered"] == 1
+
+
+def test_a_watch_whose_only_file_was_the_last_probe_ends_its_scan(workspace: Workspace, sandbox: Sandbox) -> None:
+    """Others wait in the bucket, but not for this run."""
+    workspace.configure(workspace.watch("a", f"oss://{BUCKET}/a/"), workspace.watch("b", f"oss://{BUCKET}/b/"))
+    refuse(sandbox, [*keys(60, "a/"), "b/1.mp4"])
+    assert workspace.scan().status == 5
+    calls = []
+    for _ in range(3):
+        ran = workspace.scan("--watch", "b")
+        assert ran.status == 5
+        assert "different files" in ran.err
+        calls.append(ran.json["register_calls"])
+    assert max(calls) <= 1
+    assert all(a + b <= 1 for a, b in itertools.pairwise(calls))
+
+
+def test_failures_that_are_taken_back_are_not_reported_whatever_another_bucket_does(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    sandbox.oss.create_bucket("other-bucket")
+    refuse(sandbox, keys(40, "a/"))
+    for key in keys(10):
+        sandbox.oss.put("other-bucket", key)
+    refuse(sandbox, keys(15, "z/"))
+    slow = "list_calls_per_second = 1"
+    workspace.configure(
+        workspace.watch("a", f"oss://{BUCKET}/a/"),
+        workspace.watch("b", "oss://other-bucket/", slow),
+        workspace.watch("z", f"oss://{BUCKET}/z/", slow),
+        more="[retry]\nmax_attempts = 1",
+    )
+    done = workspace.scan()
+    failed = sum(entry["state"] == "failed" for entry in workspace.entries())
+    assert (done.json["failed"], failed) == (0, 0)

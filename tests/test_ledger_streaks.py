@@ -169,18 +169,26 @@ def test_a_probe_is_one_entry_fresh_first_and_never_the_same_twice_in_a_row(ledg
     assert "aa-backfill" not in seen
 
 
-def test_with_one_entry_left_a_streak_is_not_probed_with_it_again_but_a_refused_bucket_is(ledger: Ledger) -> None:
+@pytest.mark.parametrize(
+    ("kind", "another_waits", "again"),
+    [
+        (BreakerKind.STREAK, False, 1),
+        (BreakerKind.STREAK, True, 0),
+        (BreakerKind.REFUSED, True, 1),
+    ],
+)
+def test_the_last_probe_is_passed_over_while_another_entry_of_the_bucket_waits(
+    ledger: Ledger, kind: BreakerKind, *, another_waits: bool, again: int
+) -> None:
+    """Even one that this run may not claim, since it is of another watch."""
+    adopt(ledger, "w", "other")
     record(ledger, obj("a"))
-    for kind, again in ((BreakerKind.STREAK, 0), (BreakerKind.REFUSED, 1)):
-        stop(ledger, kind)
-        come_to(ledger, due(ledger, probe=True), REFUSED, max_attempts=9)
-        probe = ledger.queue.claim(
-            "b", ["w"], choose=lambda found: found, now_ms=NOW, horizon_ms=NOW + HOUR, probe=True
-        )
-        assert len(keys(probe)) == again
-        if probe:
-            come_to(ledger, probe, REFUSED, max_attempts=9)
-        ledger.breakers.remove("b")
+    if another_waits:
+        record(ledger, obj("b"), watch="other")
+    stop(ledger, kind)
+    come_to(ledger, due(ledger, probe=True), REFUSED, max_attempts=9)
+    probe = ledger.queue.claim("b", ["w"], choose=lambda found: found, now_ms=NOW, horizon_ms=NOW + HOUR, probe=True)
+    assert len(keys(probe)) == again
 
 
 def test_a_remembered_streak_that_has_ended_is_forgotten(ledger: Ledger) -> None:

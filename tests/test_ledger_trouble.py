@@ -73,10 +73,10 @@ def test_a_disk_that_stays_full_is_given_up_and_nothing_goes_on_unsaved(path: Pa
         fill_up(ledger)
         with pytest.raises(MachineFailed, match="full"):
             record(ledger, *PAGE)
-        assert len(waits) == 30
+        assert len(waits) == 29
         with pytest.raises(MachineFailed, match="full"):
             claim(ledger)
-        assert len(waits) == 30
+        assert len(waits) == 29
 
 
 def test_a_stop_request_ends_the_waiting(path: Path) -> None:
@@ -175,3 +175,20 @@ def test_a_disk_that_fails_is_exit_1_and_the_next_run_loses_and_doubles_nothing(
     assert len(sandbox.vod.media) == 3000
     assert done.json["already_registered"] <= registered
     assert {entry["state"] for entry in workspace.entries()} == {"registered"}
+
+
+def test_a_stop_request_is_heard_while_the_ledger_is_locked(workspace: Workspace, sandbox: Sandbox) -> None:
+    """Within five seconds, with the status of an interrupted run."""
+    sandbox.oss.put(BUCKET, "a.mp4")
+    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 30.0))
+    other.start()
+    sleep(1.0)
+    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan"]
+    child = subprocess.Popen(command, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    sleep(3.0)
+    child.terminate()
+    _, err = child.communicate(timeout=5)
+    other.kill()
+    other.join()
+    assert child.returncode == 143, err
+    assert "run the command again" in err

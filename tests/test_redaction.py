@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from watcher.observe.redaction import MASK, Redactor, redact, redact_value
+from watcher.redaction import MASK, Redactor, redact, redact_value
 
 SECRET = "S3cr3t+Key/With=Signs12345678"
 AK = "LTAI5tExampleKeyId01"

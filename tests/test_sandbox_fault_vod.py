@@ -102,7 +102,7 @@ def test_vod_answers_with_an_error_of_its_own_and_the_call_is_in_the_journal(
 
 
 def test_any_other_error_can_be_spelt_out(sandbox: Sandbox, vod: VodClient) -> None:
-    hit(sandbox, "error", status=409, code="Strange.Code", message="never seen")
+    hit(sandbox, "error", status=422, code="Strange.Code", message="never seen")
     with pytest.raises(errors.CallRefused, match=r"Strange\.Code: never seen"):
         read(ask(vod, "0.mp4"))
 

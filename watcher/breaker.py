@@ -188,6 +188,12 @@ class Breakers:
             if bucket in self._open and self._open[bucket].probing:
                 self._rest(self._open[bucket], CloudError("VOD's answer does not mention the file"))
 
+    def out_of_probes(self, bucket: str) -> None:
+        """Note that nothing is left to probe `bucket` with in this run."""
+        with self._turn:
+            if known := self._open.get(bucket):
+                known.refused_here = BucketRefused(known.breaker.reason, hint=known.breaker.hint)
+
     def streak(self, bucket: str, n: int) -> None:
         """Note that `n` entries of `bucket` were refused in a row, too many to be their own fault."""
         hint = (
@@ -228,7 +234,13 @@ class Breakers:
         self._silent_since = self._begun.at if self._silent_since is None else self._silent_since
         if ACCOUNT in self._open and self._open[ACCOUNT].breaker.kind is BreakerKind.UNREACHABLE:
             self._close(ACCOUNT)
-        self.unasked(bucket)
+        self._put_off(bucket, error)
+
+    def _put_off(self, bucket: str, error: CloudError) -> None:
+        """Put off the next probe of what `bucket` was a probe of."""
+        for each in self._scopes(bucket):
+            if each.probing:
+                self._rest(each, error)
 
     def _silent(self, bucket: str, doubt: CloudError) -> None:
         if self._clock.wait(0):  # who is stopping has not listened to the end
@@ -239,9 +251,7 @@ class Breakers:
         known = self._open.get(ACCOUNT)
         if known is None and self._unanswered >= UNREACHABLE:
             self._refused(ACCOUNT, BreakerKind.UNREACHABLE, doubt)
-        for each in self._scopes(bucket):
-            if each.probing:
-                self._rest(each, doubt)
+        self._put_off(bucket, doubt)
 
     def _refused(self, scope: str, kind: BreakerKind, error: CloudError) -> None:
         """Open a breaker, or learn that a probe has not closed it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import AccountRefused, BucketRefused, CloudError, HeldBack
+from watcher.errors import AccountRefused, BucketRefused, CloudError, HeldBack, NotSent, Throttled
 from watcher.model import (
     LONG_STREAK,
     Accepted,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from watcher.ports import Clock, Registrar
 
 _OWN_PACE = (AccountRefused, BucketRefused, HeldBack)  # a breaker decides when its entries are asked again
+_NO_EFFECT = (AccountRefused, BucketRefused, NotSent, Throttled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,7 @@ class Calling:
                     entry=entry,
                     outcome=result.outcomes[entry.key],
                     due_at=now_ms + self._due_in_ms(entry, result, jitter),
+                    sent=not isinstance(result.error, _NO_EFFECT),
                 )
                 for entry in claim.entries
             ],

@@ -36,8 +36,8 @@ class WatcherError(Exception):
 class MachineFailed(WatcherError):
     """The machine failed us: a full disk, a folder that cannot be written, a file locked too long."""
 
-    def __init__(self, sentence: str, *, hint: str = "", may_pass: bool = False) -> None:
-        self.may_pass = may_pass  # whether waiting a while can help
+    def __init__(self, sentence: str, *, hint: str = "", again_in_s: float | None = None) -> None:
+        self.again_in_s = again_in_s  # when to try again, if that can help
         super().__init__(sentence, hint=hint)
 
 

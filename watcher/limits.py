@@ -148,7 +148,9 @@ class Isolation:
         for half in (batch[:middle], batch[middle:]):
             if error is None:
                 result = self._half(half, options)
-                request_id, error = result.request_id or request_id, result.error
+                error = result.error
+                if not request_id or any(isinstance(outcome, Refused) for outcome in result.outcomes.values()):
+                    request_id = result.request_id  # of the call that refused a file, if one did
                 outcomes |= result.outcomes
             else:  # it would meet the same error
                 outcomes |= {media.key: Unknown(message=str(error)) for media in half}

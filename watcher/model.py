@@ -123,7 +123,7 @@ class Entry:
     size_bytes: int
     modified_at: int  # milliseconds since the epoch
     attempts: int  # refusals counted so far; an entry with any goes alone
-    doubts: int = 0  # answers in a row that did not mention it
+    doubts: int = 0  # calls in a row whose outcome is not known
     lane: Lane = Lane.FRESH
 
 
@@ -248,12 +248,14 @@ class Settlement:
     entry: Entry
     outcome: Outcome
     due_at: int  # milliseconds since the epoch: not to be claimed again before, if it is pending again
+    sent: bool = True  # False: nothing of the call took effect, for certain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """What settling made of the entries."""
 
+    bucket: str = ""
     registered: int = 0
     already_registered: int = 0
     failed: tuple[tuple[str, Failure, str], ...] = ()  # (key, reason, sentence)

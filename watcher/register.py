@@ -68,7 +68,7 @@ class Registering:
         self._policy = policy
         self._progress = progress
         self._calls = calls
-        self._failed: set[str] = set()  # keys that failed in this run, and may yet turn out to be no fault of theirs
+        self._failed: dict[str, set[str]] = {}  # by bucket: keys that failed in this run, perhaps by the bucket's fault
         self._abandoned = False
         self.report = RegisterReport()
 
@@ -106,6 +106,9 @@ class Registering:
         until_s = min((self._until_s(group) for group in self._groups), default=math.inf)
         if until_s > self._policy.patience_s:
             return False
+        if until_s <= 0:  # due, and yet not claimed: not as a probe of what stands still
+            for group in self._groups:
+                self._breakers.out_of_probes(group.bucket)
         self._clock.wait(min(max(until_s, _POLL_S), 1.0))
         return True
 
@@ -162,7 +165,8 @@ class Registering:
         report = self.report
         report.registered += settled.registered
         report.already_registered += settled.already_registered
-        report.failed += len(settled.failed) - len(self._failed.intersection(settled.restored))
-        self._failed = set() if settled.registered else self._failed - set(settled.restored)
-        self._failed |= {key for key, reason, _ in settled.failed if reason in {Failure.REFUSED, Failure.BAD_REQUEST}}
+        failed = self._failed.setdefault(settled.bucket, set())
+        report.failed += len(settled.failed) - len(failed.intersection(settled.restored))
+        failed.difference_update(failed.copy() if settled.registered else settled.restored)
+        failed |= {key for key, reason, _ in settled.failed if reason in {Failure.REFUSED, Failure.BAD_REQUEST}}
         self._progress(report.registered)

@@ -47,6 +47,10 @@ class TurnReport:
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
                 found.setdefault(str(error), error)
+        if self.undecided and not found:
+            sentence = f"{self.undecided} entries wait: they were asked for, and not answered or put off by the service"
+            hint = "Nothing is lost; later scans ask again, each when it is due. `export` shows what was said of each."
+            found[sentence] = CloudError(sentence, hint=hint)
         return list(found.values())
 
 

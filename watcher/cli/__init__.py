@@ -96,7 +96,7 @@ def _invoke(arguments: list[str]) -> int:
 
 def tell(error: WatcherError) -> None:
     """Print the sentence and its cure."""
-    from watcher.observe.redaction import redact
+    from watcher.redaction import redact
 
     # A configuration problem quotes no secret, and the names of settings that hold them must stay readable.
     click.echo(f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}"), err=True)
@@ -108,7 +108,7 @@ def _unforeseen(error: Exception) -> int:
     import logging
     import traceback
 
-    from watcher.observe.redaction import redact
+    from watcher.redaction import redact
 
     click.echo(redact(f"error: unforeseen: {type(error).__name__}: {error}"), err=True)
     click.echo("hint: this is a bug; run again with --log-level debug and report what it prints", err=True)

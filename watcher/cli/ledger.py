@@ -104,10 +104,12 @@ def check(invocation: Invocation, *, output_format: str) -> None:
 
     May be used beside a running process.  Exit status 4 if the ledger is damaged.
     """
+    from watcher.clock import SystemClock
     from watcher.ledger import care
 
     path = invocation.load().ledger_path
-    report = care.check(path)
+    with SystemClock() as clock:
+        report = care.check(path, wait=clock.wait)
     if output_format == "table":
         _print_for_people(path, report)
     else:

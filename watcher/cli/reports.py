@@ -48,7 +48,7 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     if output_format == "csv":
         writer = csv.DictWriter(sys.stdout, list(watches[0]))
         writer.writeheader()
-        writer.writerows(watches)
+        writer.writerows(watch | {"breaker": (watch["breaker"] or {}).get("reason")} for watch in watches)
     else:
         account = _breaker_as_json(breakers.get(""))
         click.echo(to_json({"watches": watches, "breaker": account, "calls_per_second": calls_per_second}))

@@ -8,7 +8,7 @@ import click
 
 from watcher.cli.output import for_machines, output_format_option, printable, table, to_json
 from watcher.cli.progress import LiveProgress
-from watcher.errors import UsageError
+from watcher.errors import MachineFailed, UsageError
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
@@ -27,6 +27,7 @@ def scan(invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], out
 
     Waits for next attempts while one is due within 30 s, and gives up after 30 s without one trustworthy answer.
     """
+    from watcher.cli import tell
     from watcher.wiring import App
 
     config = invocation.load()
@@ -40,7 +41,14 @@ def scan(invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], out
     ):
         if dry_run:
             return _rehearse(app, output_format, progress)
-        report = app.turn(progress)
+        try:
+            report = app.turn(progress)
+        except MachineFailed as error:
+            if not app.clock.stopped_by:
+                raise
+            tell(error)
+            click.echo("interrupted: run the command again to go on", err=True)
+            return 128 + app.clock.stopped_by
     _print(report, output_format)
     return _conclude(app, report)
 

@@ -5,6 +5,7 @@ A key that reads "1m" or "1B" in the file has its unit in the attribute's name h
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, cast
@@ -291,5 +292,5 @@ class Config(Table):
 
     @property
     def ledger_path(self) -> Path:
-        """The ledger, absolute."""
-        return Path(self.ledger.path)
+        """The ledger, absolute and without links: its lock and its log lie beside it, whatever it is called by."""
+        return Path(os.path.realpath(self.ledger.path))

@@ -15,6 +15,7 @@ from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherEr
 from watcher.ledger.creating import fsync_folder, remove_database
 from watcher.ledger.lock import ProcessLock
 from watcher.ledger.opening import open_for_writing, open_read_only, refuse_damaged, translated
+from watcher.ledger.patience import patiently
 from watcher.ledger.recognising import RESTORE
 from watcher.ledger.schema import MIGRATIONS
 from watcher.ledger.transactions import Transactions
@@ -53,7 +54,7 @@ class LedgerCheck:
         return any(lines for check, lines in self.found.items() if check != "tally")
 
 
-def check(path: Path) -> LedgerCheck:
+def check(path: Path, *, wait: Callable[[float], bool]) -> LedgerCheck:
     """Look at everything without changing it; then correct counts that are off, if all else is sound.
 
     Raises:
@@ -61,7 +62,7 @@ def check(path: Path) -> LedgerCheck:
         MachineFailed: it cannot be read, or the counts cannot be written.
     """
     report = LedgerCheck()
-    with contextlib.closing(open_read_only(path)) as db, translated(path):
+    with contextlib.closing(open_read_only(path, older=True)) as db, translated(path):
         report.schema = MIGRATIONS.applied(Database(db))[-1].name
         db.execute("BEGIN")  # all of it is of one moment
         report.found["pages and indexes"] = _lines(lambda: db.execute(f"PRAGMA integrity_check({_MOST_FOUND})"))
@@ -73,7 +74,7 @@ def check(path: Path) -> LedgerCheck:
             report.found["tally"] = _differences(counted, _tally(db))
         db.execute("ROLLBACK")
     if report.found.get("tally"):
-        _correct(path)
+        patiently(lambda: _correct(path, wait), wait=wait)
         report.tally_corrected = True
     return report
 
@@ -122,15 +123,10 @@ def _by_state(counted: Counter[tuple[int, str]]) -> dict[str, int]:
     }
 
 
-def _never(_seconds: float) -> bool:
-    """Do not wait."""
-    return True
-
-
-def _correct(path: Path) -> None:
+def _correct(path: Path, wait: Callable[[float], bool]) -> None:
     """Count again while nobody can write, and note that."""
     with ProcessLock(path) as lock:
-        transactions = Transactions(path, open_for_writing(path, lock, _never), wait=_never)
+        transactions = Transactions(path, open_for_writing(path, lock, wait), wait=wait)
         try:
             with transactions.begin(durable=True) as db:
                 counted = _count(db)
@@ -154,11 +150,13 @@ def backup(path: Path, target: Path) -> int:
         LedgerUntrusted: the ledger cannot be trusted.
         MachineFailed: the copy cannot be written.
     """
-    if target.exists() or target.is_symlink():
-        raise _in_the_way(target)
+    if target.name in {path.name + suffix for suffix in ("-wal", "-shm", "-journal", ".lock")}:
+        raise UsageError(f"{target} is a name that the ledger itself uses", hint="Name another file.")
     draft = target.with_name(f"{target.name}.new-{os.getpid()}")
     try:
-        with contextlib.closing(open_read_only(path)) as source:
+        if target.exists() or target.is_symlink():
+            raise _in_the_way(target)
+        with contextlib.closing(open_read_only(path, older=True)) as source:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             _copy(path, source, draft)
         _fsync(draft)

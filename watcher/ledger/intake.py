@@ -249,7 +249,11 @@ def refuse_other_form(db: sqlite3.Connection, bucket: BucketSpec, config_path: s
     if row is None or row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
         return
     sent = db.execute(
-        "SELECT 1 FROM entry WHERE bucket_id = ? AND batch_id IS NOT NULL AND state <> 'failed' LIMIT 1", (row[0],)
+        """
+        SELECT 1 FROM entry
+         WHERE bucket_id = ? AND (state IN ('registered', 'claimed') OR (state = 'pending' AND doubts > 0)) LIMIT 1
+        """,
+        (row[0],),
     ).fetchone()
     if sent:
         problem = (

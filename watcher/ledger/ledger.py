@@ -9,6 +9,7 @@ from watcher.errors import LedgerUntrusted
 from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
+from watcher.ledger.patience import patiently
 from watcher.ledger.queue import Queue
 from watcher.ledger.retrying import Retrying
 from watcher.ledger.transactions import Transactions
@@ -26,7 +27,8 @@ class Ledger:
     def __init__(self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool]) -> None:
         self._path = path
         self._lock = lock
-        self._transactions = Transactions(path, open_for_writing(path, lock, wait), wait=wait)
+        connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait)
+        self._transactions = Transactions(path, connection, wait=wait)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
         self.breakers = BreakerMemory(self._transactions)

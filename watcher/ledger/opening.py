@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
+from watcher.ledger.patience import BUSY_S
 from watcher.ledger.recognising import RESTORE, recognise
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from watcher.ledger.lock import ProcessLock
 
-BUSY_TIMEOUT_S = 30.0
+_READERS_WAIT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
@@ -47,24 +48,26 @@ def translated(path: Path) -> Iterator[None]:
 
 def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
+    undecodable = isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode")
+    if undecodable or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
         return LedgerUntrusted(f"the ledger {path} is damaged: {error}", hint=RESTORE)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return MachineFailed(
-            f"the ledger {path} stayed locked for {BUSY_TIMEOUT_S:.0f} s by another process",
+            f"the ledger {path} stays locked by another process",
             hint="Find it with `fuser` or `lsof` on the ledger file, let it finish, and run the command again.",
+            again_in_s=0.01,
         )
     if name.startswith("SQLITE_FULL"):
         return MachineFailed(
             f"the disk of the ledger {path} is full",
             hint="Free some space and run the command again; nothing is lost.",
-            may_pass=True,
+            again_in_s=1.0,
         )
     if name.startswith("SQLITE_IOERR"):
         return MachineFailed(
             f"the disk of the ledger {path} fails: {error} ({name})",
             hint="Check the disk and its space, then run the command again; what was not written is done again.",
-            may_pass=True,
+            again_in_s=1.0,
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return MachineFailed(
@@ -124,7 +127,7 @@ def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool
 def open_as_it_is(path: Path, mode: str = "ro") -> sqlite3.Connection:
     """Open for looking only, whatever it is.  `ro` never writes what a log holds into the file."""
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_READERS_WAIT_S, isolation_level=None
     )
     connection.execute("PRAGMA query_only = ON")
     return connection
@@ -142,8 +145,8 @@ def as_it_is(path: Path) -> Iterator[None]:
         yield
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """Open the ledger for looking only; its bytes stay as they are.
+def open_read_only(path: Path, *, older: bool = False) -> sqlite3.Connection:
+    """Open the ledger for looking only; its bytes stay as they are.  `older`: of whatever version before this.
 
     Raises:
         LedgerUntrusted: missing, empty, foreign, damaged, newer or older than this version reads.
@@ -154,7 +157,8 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         connection = open_as_it_is(path, reading_mode(path))
         try:
             _check_identity(path, connection)
-            _refuse_older(path, connection)
+            if not older:
+                _refuse_older(path, connection)
         except BaseException:
             connection.close()
             raise
@@ -186,7 +190,7 @@ def _refuse_older(path: Path, connection: sqlite3.Connection) -> None:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open for writing, in autocommit mode, whatever it is."""
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 

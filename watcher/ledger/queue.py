@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.doubts, e.lane"
 
+_ANOTHER = """e.state = 'pending' AND e.due_at > 0 AND e.key <> k.probed_key
+                       AND e.watch_id IN (SELECT id FROM watch WHERE bucket_id = k.bucket_id)"""
+
 
 class Queue:
     """The registering side of the ledger."""
@@ -34,7 +37,9 @@ class Queue:
         """
         with self._transactions.begin(durable=True) as db:
             rows = db.execute("SELECT watch_id, count(*) FROM entry WHERE state = 'claimed' GROUP BY 1").fetchall()
-            db.execute("UPDATE entry SET state = 'pending', due_at = ? WHERE state = 'claimed'", (now_ms,))
+            db.execute(
+                "UPDATE entry SET state = 'pending', due_at = ?, doubts = doubts + 1 WHERE state = 'claimed'", (now_ms,)
+            )
             add_to_tally(
                 db,
                 {(w, "claimed"): -n for w, n in rows} | {(w, "pending"): n for w, n in rows},
@@ -146,12 +151,14 @@ class Queue:
 
 
 def _last_probe(db: sqlite3.Connection, bucket: str) -> str | None:
-    """Return the key that must not be probed with again, while a streak of refusals stops the bucket."""
+    """Return the key that must not be probed with again, while a streak stops the bucket and another one waits."""
     row = db.execute(
-        """
+        f"""
         SELECT k.probed_key FROM breaker AS k JOIN bucket AS b ON b.id = k.bucket_id
          WHERE b.name = ? AND k.kind = 'streak'
-        """,
+           AND (EXISTS (SELECT 1 FROM entry AS e WHERE e.attempts = 0 AND {_ANOTHER})
+                OR EXISTS (SELECT 1 FROM entry AS e WHERE e.attempts > 0 AND {_ANOTHER}))
+        """,  # noqa: S608 (our own words)
         (bucket,),
     ).fetchone()
     return row[0] if row else None

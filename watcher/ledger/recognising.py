@@ -6,6 +6,7 @@ Never while this process has it open: closing a file that was opened by hand dro
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -34,6 +35,8 @@ def recognise(path: Path) -> None:
         LedgerUntrusted: missing, unreadable, empty, foreign, cut off, or beside the log of another ledger.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise LedgerUntrusted(f"{path} is not a file", hint="Set [ledger] path to the ledger.")
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except FileNotFoundError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watcher.errors import UsageError
-from watcher.ledger.transactions import add_to_tally
+from watcher.ledger.transactions import add_to_tally, patient
 
 if TYPE_CHECKING:
     import sqlite3
@@ -112,10 +112,12 @@ class Retrying:
             yield found
             after = found[-1]
 
+    @patient()
     def _change(self, change: _Change, places: Sequence[Place], now_ms: int) -> int:
         with self._transactions.begin(durable=True) as db:
             return _apply(db, change, places, now_ms)
 
+    @patient()
     def _change_named(self, change: _Change, entries: Sequence[tuple[str, str]], now_ms: int) -> int:
         with self._transactions.begin(durable=True) as db:
             places = [_place(db, change, bucket, key) for bucket, key in dict.fromkeys(entries)]

@@ -99,7 +99,7 @@ END;
 _SECOND = """
 ALTER TABLE watch ADD COLUMN empty_scans INTEGER NOT NULL DEFAULT 0;   -- empty listings in a row, not believed yet
 
-ALTER TABLE entry ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0;        -- answers in a row that did not mention it
+ALTER TABLE entry ADD COLUMN doubts INTEGER NOT NULL DEFAULT 0;        -- calls in a row whose outcome is not known
 
 CREATE TABLE unfinished_scan (           -- a listing that is under way, or was cut short: where it can go on
     watch_id    INTEGER PRIMARY KEY REFERENCES watch (id),

@@ -44,6 +44,7 @@ def settle(db: sqlite3.Connection, settlements: Sequence[Settlement], *, max_att
     add_to_tally(db, work.tally)
     began = after >= LONG_STREAK > before
     return Settled(
+        bucket=settlements[0].entry.bucket,
         registered=work.registered,
         already_registered=work.already_registered,
         failed=tuple(work.failed),
@@ -98,7 +99,7 @@ def _settle_one(work: _Settling, settlement: Settlement) -> None:
         case Refused():
             change = _refuse(work, entry, outcome, row)
         case Unknown():
-            row |= {"message": outcome.message, "doubts": entry.doubts + 1 if outcome.unmentioned else entry.doubts}
+            row |= {"message": outcome.message, "doubts": entry.doubts + settlement.sent}
             change = "due_at = :due_at, message = :message, doubts = :doubts"
     work.tally[watch_id, str(row["state"])] += 1
     work.db.execute(

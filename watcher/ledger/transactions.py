@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from watcher.errors import MachineFailed
 from watcher.ledger.opening import translated
+from watcher.ledger.patience import patiently
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-PATIENCE_S = 30  # with a disk that is full or fails
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -32,29 +32,29 @@ class Transactions:
         self.is_kept_waiting = False  # whether something that must be written first cannot be
 
     def patiently(self, work: Callable[[], _T], *, first: bool) -> _T:
-        """Do `work`, one transaction, again each second while the disk is full or fails; whoever comes later waits too.
+        """Do `work`, one transaction, see `patience`; whoever comes later waits too.
 
         `first`: nothing else is to be begun before it is done.
 
         Raises:
             MachineFailed: it did not pass, now or before: nothing is to go on unsaved.
         """
-        for _ in range(PATIENCE_S):
+
+        def failed() -> None:
+            self.is_kept_waiting |= first
+
+        def once() -> _T:
             if self._given_up:
                 raise self._given_up
-            try:
-                done = work()
-            except MachineFailed as error:
-                self.is_kept_waiting |= first
-                if not error.may_pass or self._wait(1.0):
-                    self._given_up = error
-                    raise
-                last = error
-            else:
-                self.is_kept_waiting &= not first
-                return done
-        self._given_up = last
-        raise last
+            return work()
+
+        try:
+            done = patiently(once, wait=self._wait, failed=failed)
+        except MachineFailed as error:
+            self._given_up = MachineFailed(str(error), hint=error.hint)  # which nobody tries again
+            raise
+        self.is_kept_waiting &= not first
+        return done
 
     @contextmanager
     def begin(self, *, durable: bool) -> Iterator[sqlite3.Connection]:

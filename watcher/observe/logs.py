@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from watcher.observe.redaction import redact_value
+from watcher.redaction import redact_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableMapping

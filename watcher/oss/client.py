@@ -62,6 +62,7 @@ def connect(
     """Return a client for one bucket: V4 signatures, nothing taken from the environment or ~/.netrc."""
     session = oss2.Session()
     session.session.trust_env = False
+    session.session.max_redirects = 0  # OSS sends none; following them would list outside the budget
     session.session.verify = ca_bundle or True
     bypassed = should_bypass_proxies(endpoint, no_proxy=no_proxy or None) if proxies else True
     return _Bucket(
@@ -79,7 +80,7 @@ class BucketSource:
     """`ports.Source` over one bucket and prefix."""
 
     def __init__(
-        self, client: oss2.Bucket, *, prefix: str, pace: Callable[[float], object] = lambda _rest_s: None
+        self, client: oss2.Bucket, *, prefix: str, pace: Callable[[float], bool] = lambda _rest_s: True
     ) -> None:
         self._client = client
         self._pace = pace  # waits until the next list call may be made, at least so many seconds; False: no more

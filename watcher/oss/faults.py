@@ -13,6 +13,7 @@ import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
+from watcher.redaction import told_by_service
 from watcher.rules.backoff import asked_rest_s
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def _no_answer(error: Exception, bucket: str) -> CloudError:
             f"OSS could not be verified over TLS for bucket {bucket}",
             hint="Check the machine's CA certificates, [network] ca_bundle, and `endpoint` of the watch.",
         )
+    if isinstance(error, requests.exceptions.TooManyRedirects):
+        return CloudError(
+            f"OSS answered for bucket {bucket} with a redirect",
+            hint="Look for a proxy or captive portal between this machine and OSS, and check `endpoint` of the watch.",
+        )
     kind = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached"
     found = NotSent if _never_connected(error) else Unavailable
     return found(
@@ -90,9 +96,9 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
-    code, status, message = str(error.code), int(error.status), str(error.message)
+    code, status, message = told_by_service(str(error.code)), int(error.status), told_by_service(str(error.message))
     lowered = code.lower()
-    sentence = f"OSS refused bucket {bucket}: {code or status}: {message[:300]} (RequestId {error.request_id})"
+    sentence = f"OSS refused bucket {bucket}: {code or status}: {message} (RequestId {error.request_id})"
     facts: dict[str, Any] = {
         "code": code or f"HTTP{status}",
         "request_id": str(error.request_id),

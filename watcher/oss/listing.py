@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TYPES = {str(kind): kind for kind in ObjectType}
 _ROOT = "ListBucketResult"
+_MOST_DIGITS = 18  # of a size; OSS's largest object has 14
 
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Page:
@@ -49,7 +50,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Page:
             ObjectInfo(
                 key,
                 fields["ETag"].strip('"'),
-                int(fields["Size"]),
+                _size(fields["Size"]),
                 _milliseconds(fields["LastModified"]),
                 _TYPES.get(fields.get("Type", ""), ObjectType.NORMAL),
                 fields.get("StorageClass") or "Standard",
@@ -71,6 +72,12 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Page:
 def answered_at(headers: Mapping[str, str]) -> int:
     """Return the answer's `Date`: OSS's clock, in milliseconds since the epoch."""
     return int(parsedate_to_datetime(headers["Date"]).timestamp() * 1000)
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise ValueError("not a size")
+    return int(text)
 
 
 def _milliseconds(text: str) -> int:

@@ -7,9 +7,11 @@ regard to letter case: VOD writes `ServiceUnAvailable`, the gateway `ServiceUnav
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled
+from watcher.redaction import told_by_service
 from watcher.rules.backoff import asked_rest_s
 from watcher.vod.client import Answer, NoAnswer
 
@@ -40,7 +42,20 @@ ACCOUNT_CURES = {
 }
 """Global for the account: prefix of the code -> the cure.  The longest prefix wins."""
 
-_OPTIONS = {"templategroupid": "template_group_id", "workflowid": "workflow_id", "userdata": "user_data"}
+
+def _word(name: str) -> re.Pattern[str]:
+    """Return what finds a parameter's name in a sentence: a word of its own, and no part of a path or file name."""
+    return re.compile(rf"(?<![\w./%-]){name}(?![\w./%-]\w)", re.IGNORECASE)
+
+
+_OPTIONS = {
+    "template_group_id": _word("template ?group ?id"),
+    "workflow_id": _word("workflow ?id"),
+    "user_data": _word("user ?data"),
+}
+_STORAGE = _word("storage ?location")
+_URL = re.compile(r"\S+://\S+")  # the service names files: theirs are no parameters' names
+_NOT_THE_CONTENT = {408, 409, 425}  # request timeout, conflict, too early: nothing that is wrong with a file
 _SIGNS = {"RequestId", "RegisteredMediaList", "FailedFileURLs"}  # an answer without any is not VOD's
 _NO_EFFECT = {"ServiceUnavailable", "SignatureNonceUsed"}
 _BUCKET_CURE = (
@@ -50,6 +65,10 @@ _BUCKET_CURE = (
 
 class UnknownOutcome(Exception):
     """Sent, and no trustworthy answer.  Never leaves this package."""
+
+    def __init__(self, sentence: str, *, request_id: str = "") -> None:
+        self.request_id = request_id
+        super().__init__(sentence)
 
 
 def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
@@ -68,12 +87,12 @@ def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
         if not body.keys() & _SIGNS:
             raise UnknownOutcome("the answer is JSON, but not VOD's; look for a proxy in between")
         return body
-    code = str((body or {}).get("Code") or "")
+    code = told_by_service(str((body or {}).get("Code") or ""))
     raise classify(
         status=exchange.status,
         code=code,
-        message=str((body or {}).get("Message") or "")[:500],
-        request_id=str((body or {}).get("RequestId") or ""),
+        message=told_by_service(str((body or {}).get("Message") or "")),
+        request_id=request_id_of(body or {}),
         retry_after_s=asked_rest_s(exchange.headers),
     )
 
@@ -85,27 +104,31 @@ def classify(
     lowered = code.lower()
     if lowered.startswith("signaturedoesnotmatch"):
         message = "the signature does not match"  # the service echoes what was signed
+    words = _URL.sub(" ", message)
     sentence = f"VOD refused the call: {code or f'HTTP {status}'}: {message} (RequestId {request_id or 'none'})"
     facts: dict[str, Any] = {"code": code or f"HTTP{status}", "request_id": request_id, "retry_after_s": retry_after_s}
-    if lowered.startswith("throttling") or (not code and status == 429):  # noqa: PLR2004 (Too Many Requests)
+    if lowered.startswith("throttling") or status == 429:  # noqa: PLR2004 (Too Many Requests)
         return Throttled(sentence, hint="Lower [vod] calls_per_second: other software shares the quota.", **facts)
     if lowered in {known.lower() for known in _NO_EFFECT}:
         return NotSent(sentence, hint="It is tried again by itself.", **facts)
-    if "storagelocation" in message.lower() or lowered.startswith("invalidstorage"):
+    if _STORAGE.search(words) or lowered.startswith("invalidstorage"):
         return BucketRefused(sentence, hint=_BUCKET_CURE, **facts)
-    cure = _account_cure(lowered, message) or (_RAM if status in {401, 403} and code else "")
+    cure = _account_cure(lowered, words) or (_RAM if status in {401, 403} and code else "")
     if cure and status < 500:  # noqa: PLR2004 (server errors)
         return AccountRefused(sentence, hint=f"{cure[0].upper()}{cure[1:]}.", **facts)
-    if 400 <= status < 500 and code:  # noqa: PLR2004 (client errors)
+    if 400 <= status < 500 and status not in _NOT_THE_CONTENT and code:  # noqa: PLR2004 (client errors)
         return CallRefused(sentence, **facts)
-    return UnknownOutcome(f"VOD answered {code or 'without a code'} (HTTP {status}, RequestId {request_id or 'none'})")
+    return UnknownOutcome(
+        f"VOD answered {code or 'without a code'} (HTTP {status}, RequestId {request_id or 'none'})",
+        request_id=request_id,
+    )
 
 
 def _account_cure(code: str, message: str) -> str:
     known = max((prefix for prefix in ACCOUNT_CURES if code.startswith(prefix.lower())), key=len, default="")
     if known:
         return ACCOUNT_CURES[known]
-    named = next((key for word, key in _OPTIONS.items() if word in message.replace(" ", "").lower()), "")
+    named = next((key for key, word in _OPTIONS.items() if word.search(message)), "")
     return f"correct {named} of the watch" if named else ""
 
 
@@ -125,10 +148,15 @@ def _unanswered(exchange: NoAnswer) -> CloudError | UnknownOutcome:
     )
 
 
+def request_id_of(body: dict[str, Any]) -> str:
+    """Return the RequestId of an answer, or "" if it has none."""
+    return told_by_service(str(body.get("RequestId") or ""))
+
+
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(body)
-    except (UnicodeDecodeError, ValueError):
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
     return found if isinstance(found, dict) else None
 

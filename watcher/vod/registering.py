@@ -10,7 +10,7 @@ from watcher.errors import Unanswered
 from watcher.model import Accepted, BatchResult, Failure, Outcome, Refused, Unknown
 from watcher.rules.batching import metadatas
 from watcher.rules.file_url import Matcher
-from watcher.vod.faults import UnknownOutcome, read
+from watcher.vod.faults import UnknownOutcome, read, request_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,10 @@ class VodRegistrar:
             hint = "The files are asked again; VOD registers each once."
             return BatchResult(
                 outcomes={media.key: Unknown(message=str(doubt)) for media in batch},
-                error=Unanswered(str(doubt), hint=hint),
+                request_id=doubt.request_id,
+                error=Unanswered(str(doubt), hint=hint, request_id=doubt.request_id),
             )
-        return BatchResult(outcomes=_outcomes(batch, answer), request_id=str(answer.get("RequestId") or ""))
+        return BatchResult(outcomes=_outcomes(batch, answer), request_id=request_id_of(answer))
 
     def _request(self, batch: Sequence[Media], options: CallOptions) -> RegisterMediaRequest:
         request = RegisterMediaRequest()
@@ -65,8 +66,9 @@ def _outcomes(batch: Sequence[Media], answer: dict[str, Any]) -> dict[str, Outco
             outcomes[key] = Refused(reason=Failure.REFUSED, message="VOD refused this file and gave no reason")
     for item in _list(answer, "RegisteredMediaList"):
         key = matcher.key_of(str(item.get("FileURL"))) if isinstance(item, dict) else None
-        if key is not None and item.get("MediaId"):
-            outcomes[key] = Accepted(media_id=str(item["MediaId"]), new_register=_flag(item.get("NewRegister")))
+        media_id = item.get("MediaId") if key is not None else None
+        if key is not None and isinstance(media_id, str) and media_id.strip() and media_id.isprintable():
+            outcomes[key] = Accepted(media_id=media_id, new_register=_flag(item.get("NewRegister")))
     return outcomes
 
 

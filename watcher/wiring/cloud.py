@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from watcher import credentials
 from watcher.limits import Pace
 from watcher.observe import logs
-from watcher.observe.redaction import remember
 from watcher.oss import BucketSource, connect
+from watcher.redaction import remember
 from watcher.vod import VodClient
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Cloud:
             env=os.environ,
             home=Path.home(),
             proxies=self._proxies(),
-            learnt=lambda found: remember(found.access_key_secret, found.security_token),
+            learnt=lambda found: remember(found.access_key_id, found.access_key_secret, found.security_token),
         )
         self.sources = {name: self._source(terms.watches[name]) for name in terms.chosen}
 

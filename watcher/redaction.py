@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 _SHORTEST: Final = 8  # a shorter "secret" would mask ordinary words
+_MOST_TOLD: Final = 500  # characters of a service's own words
 _KEPT: Final = 32  # secrets, the latest: an hourly token for more than a day
 
 _NAMES: Final = (
@@ -44,7 +45,9 @@ _AUTHORIZATION: Final = re.compile(
 )
 _SCHEME: Final = re.compile(r"\b(?P<before>(?:OSS|acs) )[\w.-]{8,}:[A-Za-z0-9+/=]{16,}")
 _USERINFO: Final = re.compile(r"(?P<before>://)[^/\s@\"'<>]+(?=@)")
-_PATTERNS: Final = (_AUTHORIZATION, _PAIR, _ELEMENT, _NAMED, _SCHEME, _USERINFO)
+_SIGNED: Final = re.compile(r"(?P<before>string[ _-]?to[ _-]?sign is:?).*", re.IGNORECASE | re.DOTALL)
+_SIGNATURE: Final = re.compile(rf"signature{_EQUALS}(?:{re.escape(MASK)})?", re.IGNORECASE)
+_PATTERNS: Final = (_SIGNED, _AUTHORIZATION, _PAIR, _ELEMENT, _NAMED, _SCHEME, _USERINFO)
 _WHOLE_NAME: Final = re.compile(rf"(?:{_NAMES}|(?:proxy-)?authorization)", re.IGNORECASE)
 
 
@@ -99,6 +102,12 @@ _REDACTOR: Final = Redactor()
 def redact(text: str) -> str:
     """Return `text` with everything secret masked, the remembered secrets included."""
     return _REDACTOR.redact(text)
+
+
+def told_by_service(text: str) -> str:
+    """Return what a service said as it may be kept and shown: short, nothing secret, and text that UTF-8 can hold."""
+    masked = redact(text.encode("utf-8", "backslashreplace").decode())
+    return _SIGNATURE.sub(MASK, masked)[:_MOST_TOLD]
 
 
 def remember(*secrets: str) -> None:
