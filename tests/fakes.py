@@ -1,0 +1,241 @@
+"""A clock, a bucket and a VOD of dictionaries, which fail as told; `test_contracts` proves that they keep the promises.
+
+Time and death are one for all of them: a process that is dead neither waits nor calls nor commits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled, Unanswered
+from watcher.errors import Unavailable as Down
+from watcher.model import Accepted, BatchResult, Failure, ObjectInfo, ObjectType, Outcome, Page, Refused, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from watcher.model import CallOptions, Media
+
+START_MS = 1_800_000_000_000
+PAGE = 3  # keys a page
+FOR_GOOD = -1
+SLEEPING = "ColdArchive"
+
+
+class Killed(BaseException):
+    """What a power cut looks like from inside."""
+
+
+class Fuse:
+    """Where the process dies: at the n-th passing of a place, and from then on everywhere."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._place, self._left = "", 0
+        self._dead = False
+
+    def light(self, place: str, n: int) -> None:
+        """Let the process die at the n-th passing of `place`."""
+        self._place, self._left, self._dead = place, n, False
+
+    def put_out(self) -> None:
+        """Let another process live."""
+        self.light("", 0)
+
+    def passes(self, place: str) -> None:
+        """Note that the process comes by `place`."""
+        with self._turn:
+            if place == self._place and not self._dead:
+                self._left -= 1
+                self._dead = self._left == 0
+            if self._dead:
+                raise Killed(place)
+
+
+class FakeClock:
+    """`ports.Clock` that moves when waited on.  Ours may be set wrong; that of the service runs true."""
+
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self._fuse = fuse or Fuse()
+        self._turn = threading.Lock()
+        self._at_s = 0.0
+        self.stopping = False
+        self.wrong_ms = 0
+
+    def now_ms(self) -> int:
+        """See `ports.Clock.now_ms`."""
+        return self.service_ms() + self.wrong_ms
+
+    def monotonic(self) -> float:
+        """See `ports.Clock.monotonic`."""
+        return self._at_s
+
+    def wait(self, seconds: float) -> bool:
+        """See `ports.Clock.wait`."""
+        self._fuse.passes("wait")
+        with self._turn:
+            if not self.stopping:
+                self._at_s += max(0.0, seconds)
+            return self.stopping
+
+    def service_ms(self) -> int:
+        """Return the `Date` of an answer."""
+        return START_MS + int(self._at_s * 1000)
+
+
+class FakeBucket:
+    """All objects of one bucket, by their raw keys."""
+
+    def __init__(self, name: str, clock: FakeClock, fuse: Fuse | None = None) -> None:
+        self.name = name
+        self.clock = clock
+        self.fuse = fuse or Fuse()
+        self.objects: dict[bytes, ObjectInfo] = {}
+        self.fault, self.fault_after = "", 0  # of the listing, behind so many pages
+        self.head_fails = False
+        self._writes = 0
+
+    def put(
+        self, key: str, *, size: int = 5, age_s: float = 0, raw: bytes = b"", kind: ObjectType = ObjectType.NORMAL
+    ) -> None:
+        """Put an object; `age_s` dates it back."""
+        self._writes += 1
+        at = self.clock.service_ms() // 1000 * 1000 - int(age_s * 1000)
+        self.objects[raw or key.encode()] = ObjectInfo(key, f"E{self._writes}", size, at, kind)
+
+    def get(self, key: str) -> ObjectInfo | None:
+        """Return an object, or None."""
+        return self.objects.get(key.encode())
+
+    def below(self, prefix: str) -> FakeSource:
+        """Return what lists it."""
+        return FakeSource(self, prefix)
+
+
+class FakeSource:
+    """`ports.Source` over a fake bucket."""
+
+    def __init__(self, store: FakeBucket, prefix: str) -> None:
+        self._store = store
+        self.bucket = store.name
+        self.prefix = prefix
+
+    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
+        """See `ports.Source.pages`."""
+        store, after = self._store, bytes.fromhex(token) if token else start_after.encode()
+        while True:
+            store.fuse.passes("page")
+            self._fail()
+            keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
+            page = self._page([] if store.fault == "empty" else keys)
+            store.fault_after -= 1
+            if store.fault == "stop" and store.fault_after < 0:
+                store.clock.stopping = True
+            if store.fault == "cut" and store.fault_after < 0:
+                return
+            yield page
+            if page.is_last:
+                return
+            after = keys[PAGE - 1]
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `ports.Source.head`."""
+        if self._store.head_fails:
+            raise Down("no answer to HEAD")
+        return self._store.get(key)
+
+    def _fail(self) -> None:
+        store = self._store
+        if store.fault_after <= 0 and store.fault == "once":
+            store.fault = ""
+            raise Down("the page could not be had")
+        if store.fault_after <= 0 and store.fault == "error":
+            raise BucketRefused("no access")
+
+    def _page(self, keys: Sequence[bytes]) -> Page:
+        here = keys[:PAGE]
+        objects = tuple(found for raw in here if (found := self._store.objects[raw]).key)
+        is_last = len(keys) <= PAGE
+        return Page(
+            objects=objects,
+            at=self._store.clock.service_ms() // 1000 * 1000,
+            last_key=objects[-1].key if objects else "",
+            next_token=here[-1].hex() if here and not is_last and not self._store.objects[here[-1]].key else "",
+            is_last=is_last,
+            not_utf8=len(here) - len(objects),
+        )
+
+
+class FakeVod:
+    """`ports.Registrar` that keeps one media a file URL, and fails as scheduled."""
+
+    def __init__(self, store: FakeBucket) -> None:
+        self._store = store
+        self._turn = threading.RLock()
+        self.media: dict[str, tuple[str, str]] = {}  # file URL -> media ID, key
+        self.down: CloudError | None = None  # until somebody acts
+        self.script: list[str] = []  # what befalls the next calls
+        self.refusing: dict[str, int] = {}  # key -> so many times more
+        self.poison: set[str] = set()  # keys for which a whole call is refused
+        self.asked: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.calls = 0
+        self.meanwhile: Callable[[], None] | None = None  # done once, while a call is under way
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:  # noqa: ARG002 (the port's)
+        """See `ports.Registrar.register`."""
+        with self._turn:
+            self._store.fuse.passes("before the effect")
+            self.calls += 1
+            self.asked.update(media.key for media in batch)
+            meanwhile, self.meanwhile = self.meanwhile, None
+            if meanwhile:
+                meanwhile()
+            result = self._answer(batch, self.script.pop(0) if self.script else "")
+            self._store.fuse.passes("after the effect")
+            return result
+
+    def _answer(self, batch: Sequence[Media], fault: str) -> BatchResult:
+        if self.down:
+            raise self.down
+        if fault in _NO_EFFECT:
+            raise _NO_EFFECT[fault]
+        if fault == "silent":
+            return _unanswered(batch)
+        if bad := [media.key for media in batch if media.key in self.poison]:
+            self.refused[bad[0]] += len(batch) == 1
+            raise CallRefused("an item is malformed", code="InvalidParameter")
+        outcomes = {media.key: self._one(media) for media in batch if (fault, media) != ("missing", batch[0])}
+        if fault == "lost":
+            return _unanswered(batch)
+        if fault.startswith("missing"):
+            outcomes[batch[0].key] = Unknown(message="not a word of it", unmentioned=True)
+        return BatchResult(outcomes=outcomes, request_id=f"R{self.calls}")
+
+    def _one(self, media: Media) -> Outcome:
+        if media.file_url in self.media:
+            return Accepted(media_id=self.media[media.file_url][0], new_register=False)
+        found, left = self._store.get(media.key), self.refusing.get(media.key, 0)
+        if left > 0:
+            self.refusing[media.key] = left - 1
+        if left or found is None or found.storage_class == SLEEPING:
+            self.refused[media.key] += 1
+            return Refused(reason=Failure.REFUSED, message="refused, and no reason given")
+        self.media[media.file_url] = (f"M{len(self.media)}", media.key)
+        return Accepted(media_id=self.media[media.file_url][0], new_register=True)
+
+
+_NO_EFFECT: dict[str, CloudError] = {
+    "account": AccountRefused("arrears", hint="pay"),
+    "bucket": BucketRefused("not added", hint="add it"),
+    "not sent": NotSent("no connection"),
+    "throttled": Throttled("slow down", retry_after_s=2.0),
+}
+FAULTS = (*_NO_EFFECT, "silent", "lost", "missing", "missing though registered")
+
+
+def _unanswered(batch: Sequence[Media]) -> BatchResult:
+    doubt = Unanswered("sent, and no answer")
+    return BatchResult(outcomes={media.key: Unknown(message=str(doubt)) for media in batch}, error=doubt)

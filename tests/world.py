@@ -1,0 +1,260 @@
+"""The program put together as `watcher.wiring` does it, around fakes, in a process that can be killed anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from tests.fakes import FakeBucket, FakeClock, FakeVod, Fuse, Killed
+from watcher import config as configuration
+from watcher.audit import Audit, AuditReport, audit_all
+from watcher.breaker import Breakers, Patience
+from watcher.calling import Calling
+from watcher.ledger import Ledger, LedgerReader, ProcessLock, create, opening
+from watcher.limits import Gate, Isolation, RateLimit
+from watcher.register import Registering
+from watcher.scan import Scan
+from watcher.sieve import Sieve
+from watcher.wiring.terms import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from watcher.config import Config
+    from watcher.reports import ScanReport
+
+BUCKET = "media-bucket"
+MEMORY = Path("/dev/shm")  # noqa: S108 (each world has a folder of its own there)
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchAs:
+    """One watch of a configuration, as histories vary it."""
+
+    name: str
+    prefix: str = ""
+    rules: str = ""  # lines of TOML
+    options: str = ""  # user data: another value makes another call
+
+
+@functools.cache
+def _config(watches: tuple[WatchAs, ...]) -> Config:
+    lines = ['[retry]\nmax_attempts = 2\nfirst_delay = "1s"\nmax_delay = "5m"']
+    for each in watches:
+        lines.append(f'[[watch]]\nname = "{each.name}"\nsource = "oss://{BUCKET}/{each.prefix}"\nstart = "all"')
+        lines.append(each.rules)
+        if each.options:
+            lines.append(f"[watch.media]\nuser_data = '{each.options}'")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "watcher.toml"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return configuration.load(path)
+
+
+@functools.cache
+def _new_ledger() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        create(path)
+        return path.read_bytes()
+
+
+class World:
+    """A bucket, VOD, a ledger and the process that stands between them."""
+
+    def __init__(self, watches: Sequence[WatchAs], *, concurrent_calls: int = 1) -> None:
+        self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        self.path = self.folder / "ledger.db"
+        self.path.write_bytes(_new_ledger())
+        self.fuse = Fuse()
+        self.clock = FakeClock(self.fuse)
+        self.bucket = FakeBucket(BUCKET, self.clock, self.fuse)
+        self.vod = FakeVod(self.bucket)
+        self.open_breakers: set[str] = set()  # as the last run of registering left them
+        self._concurrent_calls = concurrent_calls
+        self._configure(watches)
+        self._start()
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection of the process, for looking."""
+        return self._ledger._transactions._connection
+
+    @property
+    def ledger(self) -> Ledger:
+        """The open ledger."""
+        return self._ledger
+
+    # The process
+
+    def _configure(self, watches: Sequence[WatchAs]) -> None:
+        config = _config(tuple(watches))
+        self.terms = Terms(config, [watch.name for watch in config.watches])
+
+    def _start(self) -> None:
+        self._lock = ProcessLock(self.path)
+        with mock.patch.object(opening, "connect", self._connect):
+            self._ledger = Ledger(self.path, self._lock, wait=self.clock.wait)
+        assert self._lock.try_acquire()
+        self._ledger.check_after_unclean_stop()
+        self._adopt(recovered=self._ledger.queue.recover(now_ms=self.clock.now_ms()))
+
+    def _adopt(self, *, recovered: int = 0) -> None:
+        intake, terms = self._ledger.intake, self.terms
+        intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path="watcher.toml")
+        if recovered or not intake.is_assigned:
+            intake.reassign(terms.owner, now_ms=self.clock.now_ms())
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        fuse = self.fuse
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                fuse.passes("statement")
+                if sql != "COMMIT":
+                    return super().execute(sql, parameters)
+                fuse.passes("before the commit")
+                cursor = super().execute(sql)
+                fuse.passes("after the commit")
+                return cursor
+
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def stop(self) -> None:
+        """End in good order."""
+        self._ledger.__exit__()
+        self._lock.release()
+
+    def restart(self) -> None:
+        """Let another process begin where this one ended."""
+        self.stop()
+        self._start()
+
+    def bury(self, *, place: str = "", n: int = 0) -> None:
+        """Abandon the dead process and start another; with `place` that one dies too, while it starts."""
+        for where, times in ((place, n), ("", 0)):
+            self._ledger._transactions._connection.close()  # what was not committed is gone
+            self._lock.release(clean=False)
+            self.clock.stopping = False
+            self.fuse.light(where, times)
+            with contextlib.suppress(Killed):
+                self._start()
+                self.fuse.put_out()
+                return
+
+    def reload(self, watches: Sequence[WatchAs]) -> None:
+        """Go on under another configuration."""
+        self._configure(watches)
+        self._adopt()
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    # What it does
+
+    def scan(self, name: str) -> ScanReport:
+        """Scan one watch."""
+        watched, intake = self.terms.watched(name), self._ledger.intake
+        return Scan(
+            watched,
+            sieve=Sieve(watched, self.terms.earlier(name), intake),
+            source=self.bucket.below(watched.rules.prefix),
+            records=intake,
+            clock=self.clock,
+            jitter=_half,
+            emit=_mute,
+            progress=_mute,
+        ).run()
+
+    def register(self) -> int:
+        """Register what is due; return the calls made."""
+        breakers = Breakers(
+            self._ledger.breakers, clock=self.clock, jitter=_half, patience=self._patience, emit=_mute
+        )
+        before = self.vod.calls
+        with self._registering(breakers) as registering:
+            report = registering.run(lambda: True)
+        assert report.register_calls == self.vod.calls - before
+        self.open_breakers = set(breakers._open)
+        return self.vod.calls - before
+
+    @property
+    def _patience(self) -> Patience:
+        return replace(self.terms.patience, silence_s=PATIENCE_S)
+
+    @contextlib.contextmanager
+    def _registering(self, breakers: Breakers) -> Iterator[Registering]:
+        memory, terms = self._ledger.breakers, self.terms
+        policy = replace(terms.policy, concurrent_calls=self._concurrent_calls, patience_s=PATIENCE_S)
+        gate = Gate(self.vod, check=breakers.check)
+        limit = RateLimit(
+            gate,
+            calls_per_second=25,
+            given=memory.calls_per_second(),
+            clock=self.clock,
+            lowered=memory.remember_calls_per_second,
+        )
+        calling = Calling(
+            self._ledger.queue,
+            Isolation(limit),
+            breakers=breakers,
+            describe=terms.describe,
+            head=lambda _bucket, key: self.bucket.below("").head(key),
+            clock=self.clock,
+            jitter=_half,
+            policy=policy,
+            emit=_mute,
+        )
+        yield Registering(
+            self._ledger.queue,
+            calling,
+            groups=terms.groups(),
+            describe=terms.describe,
+            clock=self.clock,
+            policy=policy,
+            progress=_mute,
+            calls=lambda: gate.calls,
+        )
+        if memory.calls_per_second() is not None:
+            memory.remember_calls_per_second(limit.calls_per_second)
+
+    def audit(self) -> AuditReport:
+        """Hold the bucket against the ledger."""
+        names = self.terms.chosen
+        with LedgerReader(self.path) as reader:
+            audits = [
+                Audit(
+                    self.terms.watched(name),
+                    over_bucket=[self.terms.watched(each) for each in names],
+                    sieve=Sieve(self.terms.watched(name), self.terms.earlier(name), reader),
+                    source=self.bucket.below(self.terms.watched(name).rules.prefix),
+                    ledger=reader.audit,
+                    clock=self.clock,
+                    jitter=_half,
+                    emit=_mute,
+                    progress=_mute,
+                    unaccounted=_mute,
+                )
+                for name in names
+            ]
+            return audit_all(audits, clock=self.clock)
+
+
+def _half() -> float:
+    return 0.5
+
+
+def _mute(*_: object, **__: object) -> None:
+    """Tell nobody."""
