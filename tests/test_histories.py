@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -192,7 +192,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def audit(self) -> None:
         report = self.w.audit()
-        assert all(each.complete and each.adds_up for each in report.watches)
+        assert all(each.adds_up and (each.complete or not each.listed) for each in report.watches)
 
     # What must hold, whatever happened
 
@@ -233,14 +233,14 @@ class Histories(RuleBasedStateMachine):
     def settle_down(self) -> None:
         """All faults pass but the refusals for good: each object is accounted for, and nothing waits."""
         self.heal()
-        for _ in range(3):
+        for _ in range(4):  # an empty answer is believed at the third scan from the front
             self.clean_turn()
         self.failures_are_true()
         self.retry()
         for n in range(12):
             if not self.remembered_breakers() and not self.waiting():
                 break
-            self.w.bucket.put(f"good-{n}.mp4")  # an accepted file tells a bad bucket from bad files
+            self.w.bucket.put(f"good-{n}.mp4", age_s=HOUR_S)  # an accepted file tells a bad bucket from bad files
             self.clean_turn()
         rows, report = self.rows(), self.w.audit()
         assert (report.exit_status, report.unaccounted) == (0, 0)
@@ -344,6 +344,8 @@ TestHistories.settings = settings(
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
+    report_multiple_bugs=False,
+    phases=set(Phase) - {Phase.explain},  # which takes longer than it tells
     suppress_health_check=list(HealthCheck),
 )
 TestHistories.pytestmark = [pytest.mark.long, pytest.mark.timeout(0)]
