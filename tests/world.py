@@ -180,9 +180,7 @@ class World:
 
     def register(self) -> int:
         """Register what is due; return the calls made."""
-        breakers = Breakers(
-            self._ledger.breakers, clock=self.clock, jitter=_half, patience=self._patience, emit=_mute
-        )
+        breakers = Breakers(self._ledger.breakers, clock=self.clock, jitter=_half, patience=self._patience, emit=_mute)
         before = self.vod.calls
         with self._registering(breakers) as registering:
             report = registering.run(lambda: True)

@@ -1,0 +1,144 @@
+"""What must be true of a world, told from its bucket and VOD alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.fakes import SLEEPING
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+
+    from tests.world import WatchAs, World
+
+LONG = "a/" + "长" * 340 + ".mp4"  # whose file URL VOD would refuse
+MEDIA = (".mp4", ".mov", ".m3u8")
+
+RULES: dict[str, Callable[[str], bool]] = {
+    "": lambda key: key.lower().endswith(MEDIA),
+    'include = ["*.mp4"]': lambda key: key.lower().endswith(".mp4"),
+    'exclude = ["x*"]': lambda key: key.lower().endswith(MEDIA) and not key.rpartition("/")[2].startswith("x"),
+    'min_age = "3m"': lambda key: key.lower().endswith(MEDIA),
+}
+
+
+class Row(NamedTuple):
+    """An entry, as the ledger holds it."""
+
+    state: str
+    media_id: str | None
+    attempts: int
+    reason: str | None
+    message: str | None
+    due_at: int | None
+
+
+class Oracle:
+    """Knows what happened to the bucket, and asks VOD; holds the ledger against both."""
+
+    def __init__(self, world: World, watches: Sequence[WatchAs]) -> None:
+        self._world = world
+        self.watches = watches
+        self.absent: set[str] = set()  # keys that were deleted at some time
+        self.slept: set[str] = set()
+        self.refused: set[str] = set()
+        self._known: dict[str, Row] = {}  # after the last step
+        self._asked: Counter[str] = world.vod.asked.copy()
+
+    # After every step
+
+    def check(self) -> None:
+        """Nothing is lost or doubled, nobody asks in vain, and the counts are true."""
+        rows, vod = self.rows(), self._world.vod
+        assert len({key for _, key in vod.media.values()}) == len(vod.media), "one media a file"
+        assert rows.keys() >= self._known.keys(), "no row vanishes"
+        media_ids = {key: media_id for media_id, key in vod.media.values()}
+        for key, row in rows.items():
+            self._check_row(key, row, media_ids.get(key))
+        self._known, self._asked = rows, vod.asked.copy()
+        assert self._tally() == self._recount()
+
+    def _check_row(self, key: str, row: Row, media_id: str | None) -> None:
+        assert row.state != "claimed", key
+        assert (row.state == "registered") == (row.media_id is not None), key
+        assert row.media_id in (None, media_id), key
+        burnt = self._world.vod.refused[key] + (key == LONG)
+        assert row.attempts <= burnt, "only refusals of the file itself burn attempts"
+        assert row.state != "failed" or (row.reason and row.message), key
+        before = self._known.get(key)
+        if before and before.state == "registered":
+            assert (row.state, row.media_id) == ("registered", before.media_id), key
+            assert self._world.vod.asked[key] == self._asked[key], "what is registered never asks again"
+
+    # At the end, when all but the refusals for good has healed
+
+    def check_failures(self) -> None:
+        """Each failure has a reason that was true at some time."""
+        for key, row in self.rows().items():
+            truth = {
+                "refused": self.refused | self.absent | self.slept,
+                "bad_request": self.refused,
+                "gone": self.absent,
+                "archived": self.slept,
+                "file_url_too_long": {LONG},
+            }
+            assert row.reason is None or key in truth[row.reason], (key, row)
+
+    def check_all_is_done(self) -> None:
+        """Each object that the rules select is registered, or cannot be; what VOD knows, so does the ledger."""
+        rows = self.rows()
+        for key in filter(self.selects, self.present()):
+            assert rows[key].state == ("failed" if self._is_hopeless(key) else "registered"), (key, rows[key])
+        for key in (key for _, key in self._world.vod.media.values()):
+            assert rows[key].media_id or rows[key].due_at is None, "unless no watch selects it any more"
+
+    def _is_hopeless(self, key: str) -> bool:
+        vod = self._world.vod
+        known = any(known == key for _, known in vod.media.values())
+        return not known and (key == LONG or key in vod.poison or key in vod.refusing)
+
+    # What is there
+
+    def present(self) -> list[str]:
+        """Return the keys of the bucket."""
+        return [found.key for found in self._world.bucket.objects.values()]
+
+    def selects(self, key: str) -> bool:
+        """Tell whether a watch selects the object, if it is there and old enough."""
+        found = self._world.bucket.get(key)
+        if found is None or found.size_bytes == 0 or found.storage_class == SLEEPING:
+            return False
+        return any(key.startswith(each.prefix) and RULES[each.rules](key) for each in self.watches)
+
+    def waiting(self) -> list[str]:
+        """Return the keys that are in line."""
+        return [key for key, row in self.rows().items() if row.state == "pending" and row.due_at is not None]
+
+    def rows(self) -> dict[str, Row]:
+        """Return the ledger."""
+        found = self._world.db.execute("SELECT key, state, media_id, attempts, reason, message, due_at FROM entry")
+        return {key: Row(*rest) for key, *rest in found}
+
+    def complete_at(self, watch: str) -> int | None:
+        """Return when the last complete scan of a watch ended."""
+        (at,) = self._world.db.execute("SELECT complete_at FROM watch WHERE name = ?", (watch,)).fetchone()
+        return None if at is None else int(at)
+
+    def breakers(self) -> set[str]:
+        """Return whom the ledger says calls have stopped for."""
+        return {breaker.bucket for breaker in self._world.ledger.breakers.all()}
+
+    def _tally(self) -> dict[tuple[int, str], int]:
+        found = self._world.db.execute("SELECT watch_id, state, n FROM tally WHERE n <> 0")
+        return {(watch_id, state): n for watch_id, state, n in found}
+
+    def _recount(self) -> dict[tuple[int, str], int]:
+        found = self._world.db.execute(
+            """
+            SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2
+             UNION ALL
+            SELECT watch_id, 'changed', count(*) FROM entry WHERE changed GROUP BY 1
+            """
+        )
+        return {(watch_id, state): n for watch_id, state, n in found}
