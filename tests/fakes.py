@@ -95,6 +95,7 @@ class FakeBucket:
         self.objects: dict[bytes, ObjectInfo] = {}
         self.fault, self.fault_after = "", 0  # of the listing, behind so many pages
         self.head_fails = False
+        self.ended = False  # whether the last listing came to its last page
         self._writes = 0
 
     def put(
@@ -127,6 +128,7 @@ class FakeSource:
         store, after = self._store, bytes.fromhex(token) if token else start_after.encode()
         while True:
             store.fuse.passes("page")
+            store.ended = False
             self._fail()
             keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
             page = self._page([] if store.fault == "empty" else keys)
@@ -135,6 +137,7 @@ class FakeSource:
                 store.clock.stopping = True
             if store.fault == "cut" and store.fault_after < 0:
                 return
+            store.ended = page.is_last
             yield page
             if page.is_last:
                 return

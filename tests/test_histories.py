@@ -241,6 +241,7 @@ class Histories(RuleBasedStateMachine):
         report = self.world.scan(name)
         for key, row in self.oracle.rows().items():
             assert row == before.get(key) or row.state == "pending"
+        assert self.bucket.ended or not report.complete
         assert report.complete or self.oracle.complete_at(name) == complete_at
 
     def overwrite_and_scan(self, key: str) -> None:

@@ -1,0 +1,197 @@
+"""What `watcher.ports` promises, asked of everything that makes the promise: the fakes pass as the real ones do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contracts import WRAPPED, FakeService, FakeStore, RealStore, real_service
+from tests.workspace import BUCKET
+from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unanswered
+from watcher.model import Accepted, BatchResult, CallOptions, Media, Page, Refused, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.contracts import Service, Store
+
+KEYS = ["a", "a b+%.mp4", "a/é.mp4", "b/1", "b/2", "\ue000", "\uffff", "\U00010000", "中 文/🎬.mp4"]
+IN_ORDER = sorted(KEYS, key=str.encode)
+OPTIONS = CallOptions(template_group_id="VOD_NO_TRANSCODE")
+
+# Sources
+
+
+@pytest.fixture(params=["real", "fake"])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    if request.param == "fake":
+        return FakeStore()
+    monkeypatch.setattr("watcher.oss.client.PAGE_SIZE", 3)
+    return RealStore(request.getfixturevalue("sandbox"))
+
+
+def listed(pages: Sequence[Page]) -> list[str]:
+    return [found.key for page in pages for found in page.objects]
+
+
+def test_a_listing_has_every_key_exactly_and_in_utf8_order(store: Store) -> None:
+    for key in reversed(IN_ORDER):
+        store.put(key)
+    pages = list(store.source().pages())
+    assert listed(pages) == IN_ORDER
+    assert [page.is_last for page in pages] == [False, False, True]
+    assert [page.last_key for page in pages] == [page.objects[-1].key for page in pages]
+    assert all(page.at for page in pages)
+
+
+def test_an_empty_listing_is_one_last_page_without_a_key(store: Store) -> None:
+    (page,) = store.source().pages()
+    assert (page.objects, page.last_key, page.next_token, page.is_last, page.not_utf8) == ((), "", "", True, 0)
+
+
+def test_a_prefix_is_only_text_and_nothing_else_is_listed(store: Store) -> None:
+    for key in KEYS:
+        store.put(key)
+    assert listed(list(store.source("a").pages())) == [key for key in IN_ORDER if key.startswith("a")]
+    assert store.source("a").prefix == "a"
+    assert store.source("a").bucket == BUCKET
+
+
+def test_start_after_is_exclusive_and_need_not_exist(store: Store) -> None:
+    for key in KEYS:
+        store.put(key)
+    for after in (*IN_ORDER, "a ", "zzz"):
+        behind = [key for key in IN_ORDER if key.encode() > after.encode()]
+        assert listed(list(store.source().pages(start_after=after))) == behind, after
+
+
+def test_a_listing_goes_on_behind_any_page_even_one_that_ends_in_a_key_that_is_not_utf8(store: Store) -> None:
+    for key in ("a", "b", "\U00010000", "\U00010001"):
+        store.put(key)
+    for n in range(4):
+        store.put("", raw=b"c\xff%d" % n)
+    pages = list(store.source().pages())
+    assert sum(page.not_utf8 for page in pages) == 4
+    assert any(page.next_token for page in pages)
+    for place, page in enumerate(pages[:-1]):
+        assert page.next_token or page.last_key
+        again = list(store.source().pages(start_after=page.last_key, token=page.next_token))
+        assert [each.objects for each in again] == [each.objects for each in pages[place + 1 :]]
+
+
+def test_what_was_yielded_before_an_error_is_still_true(store: Store) -> None:
+    for key in KEYS:
+        store.put(key)
+    seen = []
+    with pytest.raises(CloudError):  # noqa: PT012 (the pages before it matter)
+        for page in store.source().pages():
+            seen.append(page)
+            store.stop_answering()
+    assert listed(seen) == IN_ORDER[:3]
+    assert not seen[-1].is_last
+
+
+def test_head_returns_what_the_listing_shows_or_none(store: Store) -> None:
+    store.put("a/é.mp4")
+    ((shown,),) = (page.objects for page in store.source().pages())
+    assert store.source().head("a/é.mp4") == shown
+    store.delete("a/é.mp4")
+    assert store.source().head("a/é.mp4") is None
+    store.stop_answering()
+    with pytest.raises(CloudError):
+        store.source().head("a/é.mp4")
+
+
+# Registrars
+
+
+@pytest.fixture(params=[f"{kind} {wrapping}".strip() for kind in ("real", "fake") for wrapping in WRAPPED])
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    kind, _, wrapping = str(request.param).partition(" ")
+    if kind == "fake":
+        made: Service = FakeService()
+        made.registrar = WRAPPED[wrapping](made.registrar)
+        yield made
+        return
+    with real_service(request.getfixturevalue("sandbox")) as made:
+        made.registrar = WRAPPED[wrapping](made.registrar)
+        yield made
+
+
+def ask(service: Service, *keys: str) -> BatchResult:
+    url = f"https://{BUCKET}.oss-cn-shanghai.aliyuncs.com/"
+    return service.registrar.register(
+        [Media(bucket=BUCKET, key=key, file_url=url + key, title=key) for key in keys], OPTIONS
+    )
+
+
+def test_each_item_has_one_outcome_none_is_missing_and_none_is_extra(service: Service) -> None:
+    """Ten at once: known, new, refused, and not there at all."""
+    keys = [f"{n}.mp4" for n in range(10)]
+    service.put(*keys[:9])
+    service.refuse(keys[8])
+    ask(service, *keys[:2])
+    result = ask(service, *keys)
+    assert sorted(result.outcomes) == keys
+    assert (result.error, bool(result.request_id)) == (None, True)
+    accepted = {key: o.new_register for key, o in result.outcomes.items() if isinstance(o, Accepted)}
+    assert accepted == {key: key not in keys[:2] for key in keys[:8]}
+    assert {key for key, o in result.outcomes.items() if isinstance(o, Refused) and not o.final} == set(keys[8:])
+    assert len({o.media_id for o in result.outcomes.values() if isinstance(o, Accepted)}) == 8
+
+
+def test_to_ask_again_is_safe_and_changes_nothing(service: Service) -> None:
+    service.put("a.mp4")
+    first, second = ask(service, "a.mp4").outcomes["a.mp4"], ask(service, "a.mp4").outcomes["a.mp4"]
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    assert (first.new_register, second.new_register) == (True, False)
+    assert first.media_id == second.media_id
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        ("throttle", Throttled),
+        ("service_unavailable", NotSent),
+        ("arrears", AccountRefused),
+        ("unregistered_bucket", BucketRefused),
+    ],
+)
+def test_what_is_raised_took_no_effect(service: Service, fault: str, raised: type[CloudError]) -> None:
+    service.put("a.mp4", "b.mp4")
+    service.befall(fault)
+    with pytest.raises(raised):
+        ask(service, "a.mp4", "b.mp4")
+    assert [o.new_register for o in ask(service, "a.mp4", "b.mp4").outcomes.values() if isinstance(o, Accepted)] == [
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("effect", ["before", "none"])
+def test_what_may_have_taken_effect_is_returned_as_unknown_with_its_error(service: Service, effect: str) -> None:
+    service.put("a.mp4", "b.mp4")
+    service.befall(f"reset,{effect}")
+    result = ask(service, "a.mp4", "b.mp4")
+    assert isinstance(result.error, Unanswered)
+    assert [isinstance(o, Unknown) and not o.unmentioned for o in result.outcomes.values()] == [True, True]
+    settled = ask(service, "a.mp4", "b.mp4").outcomes.values()
+    assert {o.new_register for o in settled if isinstance(o, Accepted)} == {effect == "none"}
+
+
+@pytest.mark.parametrize("effect", ["before", "none"])
+def test_an_item_that_the_answer_does_not_mention_is_unknown_and_the_others_stand(
+    service: Service, effect: str
+) -> None:
+    service.put("a.mp4", "b.mp4")
+    service.befall(f"missing_items,{effect}")
+    result = ask(service, "a.mp4", "b.mp4")
+    missing, other = result.outcomes["a.mp4"], result.outcomes["b.mp4"]
+    assert isinstance(missing, Unknown)
+    assert (missing.unmentioned, result.error) == (True, None)
+    assert isinstance(other, Accepted)
+    settled = ask(service, "a.mp4").outcomes["a.mp4"]
+    assert isinstance(settled, Accepted)
+    assert settled.new_register == (effect == "none")

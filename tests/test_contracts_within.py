@@ -1,0 +1,144 @@
+"""What `watcher.ports.Clock`, `scan.Records` and `sieve.Starts` promise, asked of all that are one."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes import FakeClock
+from tests.ledgers import NOW, adopt, obj, record, sleep, states
+from tests.test_calling import World
+from tests.test_limits import SteppedClock, Stopping
+from watcher.calling import Group
+from watcher.clock import SystemClock
+from watcher.errors import Throttled
+from watcher.ledger import Ledger, LedgerReader, ProcessLock
+from watcher.model import CallOptions, Media
+from watcher.rehearse import Rehearsal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from watcher.ports import Clock
+    from watcher.scan import Records
+    from watcher.sieve import Starts
+
+OPTIONS = CallOptions(template_group_id="VOD_NO_TRANSCODE")
+
+# Clocks
+
+
+@pytest.fixture(params=["system", "fake", "stepped", "calling"])
+def clock(request: pytest.FixtureRequest) -> Iterator[Clock]:
+    if request.param == "system":
+        with SystemClock() as made:
+            yield made
+    else:
+        fakes: dict[str, Callable[[], Clock]] = {
+            "fake": FakeClock,
+            "stepped": SteppedClock,
+            "calling": lambda: World(Throttled("never called")),
+        }
+        yield fakes[request.param]()
+
+
+def test_a_wait_lasts_as_long_as_asked_and_says_that_nobody_asked_to_stop(clock: Clock) -> None:
+    began = clock.monotonic()
+    assert clock.wait(0) is False
+    assert clock.wait(-1) is False or clock.monotonic() <= began
+    began = clock.monotonic()
+    assert clock.wait(0.02) is False
+    assert clock.monotonic() - began >= 0.02 - 1e-9
+
+
+def test_the_wall_clock_is_in_milliseconds_and_goes_on_while_one_waits(clock: Clock) -> None:
+    before = clock.now_ms()
+    clock.wait(0.02)
+    assert isinstance(before, int)
+    assert clock.now_ms() - before >= 19
+
+
+@pytest.mark.parametrize("kind", ["system", "fake", "stopping"])
+def test_whoever_was_asked_to_stop_waits_no_more(kind: str) -> None:
+    with SystemClock() as system:
+        fake = FakeClock()
+        fake.stopping = True
+        if kind == "system":
+            system.stop_on_signals()
+            signal.raise_signal(signal.SIGTERM)
+        clocks: dict[str, Clock] = {"system": system, "fake": fake, "stopping": Stopping()}
+        clock = clocks[kind]
+        began = clock.monotonic()
+        assert [clock.wait(3600), clock.wait(0)] == [True, True]
+        assert clock.monotonic() - began < 60
+
+
+# Records: the ledger, and nowhere
+
+
+@pytest.fixture(params=["ledger", "rehearsal"])
+def records(request: pytest.FixtureRequest, path: Path) -> Iterator[Records]:
+    """A ledger that knows `known.mp4`."""
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+        record(ledger, obj("known.mp4"))
+        if request.param == "ledger":
+            yield ledger.intake
+            return
+        with LedgerReader(path) as reader:
+            yield Rehearsal(
+                reader,
+                groups=[Group(bucket="b", watches=("w",), options=OPTIONS)],
+                owner=lambda *_: "w",
+                describe=lambda entry: Media(bucket="b", key=entry.key, file_url=f"https://b/{entry.key}", title="t"),
+                max_bytes=None,
+                show=lambda *_: None,
+            )
+
+
+def test_what_has_no_row_is_new_and_nothing_else(records: Records) -> None:
+    listed = [obj("known.mp4"), obj("new.mp4"), obj("other.mp4")]
+    recorded = records.record("w", listed, oss_now_ms=NOW, now_ms=NOW, began_ms=NOW, mark=None)
+    assert (recorded.new, recorded.changed) == (2, ())
+
+
+def test_a_watch_that_was_never_scanned_has_no_mark_and_may_be_empty(records: Records) -> None:
+    assert records.unfinished("w", "any selection") is None
+    assert records.doubt_empty("w") == 0
+    records.finish_scan("w", started_at=NOW, now_ms=NOW, listed=0)
+    assert records.unfinished("w", "any selection") is None
+
+
+def test_the_meaning_of_now_is_the_first_one_told_for_whoever_reads_it(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger, LedgerReader(path) as reader:
+        known: tuple[Starts, ...] = (ledger.intake, reader)
+        for starts in known:
+            assert starts.start_of("oss://b/") is None
+        ledger.intake.remember_start("oss://b/", NOW)
+        ledger.intake.remember_start("oss://b/", NOW + 1)
+        for starts in known:
+            assert starts.start_of("oss://b/") == NOW
+            assert starts.start_of("oss://b/a/") is None
+
+
+def test_a_rehearsal_leaves_the_ledger_as_it_is(path: Path) -> None:
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+    before = path.read_bytes()
+    with LedgerReader(path) as reader:
+        rehearsal = Rehearsal(
+            reader,
+            groups=[Group(bucket="b", watches=("w",), options=OPTIONS)],
+            owner=lambda *_: "w",
+            describe=lambda entry: Media(bucket="b", key=entry.key, file_url="u", title="t"),
+            max_bytes=None,
+            show=lambda *_: None,
+        )
+        rehearsal.record("w", [obj("a.mp4")])
+        rehearsal.remember_start("oss://b/", NOW)
+        rehearsal.finish_scan("w", started_at=NOW, now_ms=NOW, listed=1)
+        assert reader.start_of("oss://b/") is None
+    assert (path.read_bytes(), states(path)) == (before, {})
