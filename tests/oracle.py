@@ -26,6 +26,7 @@ RULES: dict[str, Callable[[str], bool]] = {
 class Row(NamedTuple):
     """An entry, as the ledger holds it."""
 
+    watch: str
     state: str
     media_id: str | None
     attempts: int
@@ -71,6 +72,14 @@ class Oracle:
             assert (row.state, row.media_id) == ("registered", before.media_id), key
             assert self._world.vod.asked[key] == self._asked[key], "what is registered never asks again"
 
+    def check_owners(self) -> None:
+        """Under other rules each entry in line is the first watch's that selects it; one of nobody waits."""
+        for key, row in self.rows().items():
+            owners = [each.name for each in self.watches if self._takes(each, key)]
+            if row.state == "pending":
+                assert (row.due_at is None) == (not owners), key
+                assert not owners or row.watch == owners[0], key
+
     # At the end, when all but the refusals for good has healed
 
     def check_failures(self) -> None:
@@ -109,7 +118,10 @@ class Oracle:
         found = self._world.bucket.get(key)
         if found is None or found.size_bytes == 0 or found.storage_class == SLEEPING:
             return False
-        return any(key.startswith(each.prefix) and RULES[each.rules](key) for each in self.watches)
+        return any(self._takes(each, key) for each in self.watches)
+
+    def _takes(self, watch: WatchAs, key: str) -> bool:
+        return key.startswith(watch.prefix) and RULES[watch.rules](key)
 
     def waiting(self) -> list[str]:
         """Return the keys that are in line."""
@@ -117,13 +129,21 @@ class Oracle:
 
     def rows(self) -> dict[str, Row]:
         """Return the ledger."""
-        found = self._world.db.execute("SELECT key, state, media_id, attempts, reason, message, due_at FROM entry")
+        found = self._world.db.execute(
+            """
+            SELECT e.key, w.name, e.state, e.media_id, e.attempts, e.reason, e.message, e.due_at
+              FROM entry AS e JOIN watch AS w ON w.id = e.watch_id
+            """
+        )
         return {key: Row(*rest) for key, *rest in found}
 
-    def complete_at(self, watch: str) -> int | None:
-        """Return when the last complete scan of a watch ended."""
-        (at,) = self._world.db.execute("SELECT complete_at FROM watch WHERE name = ?", (watch,)).fetchone()
-        return None if at is None else int(at)
+    def last_scan(self, watch: str) -> tuple[int | None, int | None, int]:
+        """Return when the last complete scan of a watch ended, what it listed, and how often nothing was since."""
+        (found,) = self._world.db.execute(
+            "SELECT complete_at, complete_listed, empty_scans FROM watch WHERE name = ?", (watch,)
+        )
+        complete_at, listed, empty = found
+        return complete_at, listed, empty
 
     def breakers(self) -> set[str]:
         """Return whom the ledger says calls have stopped for."""

@@ -135,6 +135,7 @@ class Histories(RuleBasedStateMachine):
     def reload(self, found: list[WatchAs]) -> None:
         self.oracle.watches = found
         self.world.reload(found)
+        self.oracle.check_owners()
 
     # What the program does
 
@@ -237,12 +238,13 @@ class Histories(RuleBasedStateMachine):
 
     def scan_one(self, name: str) -> None:
         """Whatever was listed: nothing fails by it, and only a complete listing counts as one."""
-        before, complete_at = self.oracle.rows(), self.oracle.complete_at(name)
+        before, (complete_at, listed, empty) = self.oracle.rows(), self.oracle.last_scan(name)
         report = self.world.scan(name)
         for key, row in self.oracle.rows().items():
             assert row == before.get(key) or row.state == "pending"
         assert self.bucket.ended or not report.complete
-        assert report.complete or self.oracle.complete_at(name) == complete_at
+        assert report.complete or self.oracle.last_scan(name)[0] == complete_at
+        assert report.listed or not listed or report.complete == (empty == 2 and self.bucket.ended)
 
     def overwrite_and_scan(self, key: str) -> None:
         self.bucket.put(key)

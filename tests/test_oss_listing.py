@@ -59,6 +59,11 @@ def test_no_token_is_needed_when_the_last_key_is_utf8() -> None:
     assert (page.next_token, page.last_key) == ("", "c")
 
 
+def test_a_page_without_keys_leads_on_by_its_token() -> None:
+    page = parse(body(truncated="true", more="<NextContinuationToken>b%2520</NextContinuationToken>"), DATE)
+    assert (page.objects, page.last_key, page.next_token, page.is_last) == ((), "", "b%20", False)
+
+
 def test_a_namespace_and_unknown_types_do_no_harm() -> None:
     xml = body(content("a").replace("Multipart", "Hologram"), space=' xmlns="http://doc.oss-cn-shanghai.aliyuncs.com"')
     assert parse(xml, DATE).objects[0].type is ObjectType.NORMAL

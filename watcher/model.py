@@ -84,7 +84,7 @@ class Page:
     objects: tuple[ObjectInfo, ...]
     at: int  # milliseconds since the epoch: the answer's `Date`
     last_key: str  # the next page starts after it; "" if there is none
-    next_token: str = ""  # ... or here, where the last key listed is not UTF-8 and cannot be a `start-after`
+    next_token: str = ""  # ... or here, where no key was listed, or the last one is not UTF-8: no `start-after`
     is_last: bool
     not_utf8: int = 0  # keys that are not UTF-8; not among `objects`
 

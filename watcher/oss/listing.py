@@ -35,7 +35,7 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Page:
     url_encoded = root.findtext(f"{space}EncodingType") == "url"
     objects: list[ObjectInfo] = []
     not_utf8 = 0
-    token_needed = False
+    token_needed = True  # until a key is listed that can be a `start-after`
     for node in root.iterfind(f"{space}Contents"):
         fields = {child.tag.removeprefix(space): child.text or "" for child in node}
         raw_key = fields["Key"]
