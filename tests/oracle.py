@@ -127,6 +127,11 @@ class Oracle:
         """Return the keys that are in line."""
         return [key for key, row in self.rows().items() if row.state == "pending" and row.due_at is not None]
 
+    def failed_by_vod(self) -> list[str]:
+        """Return the keys that are there and failed for what VOD said of them."""
+        failed = [key for key, row in self.rows().items() if row.reason in ("refused", "bad_request")]
+        return [key for key in failed if self.selects(key)]
+
     def rows(self) -> dict[str, Row]:
         """Return the ledger."""
         found = self._world.db.execute(
