@@ -207,3 +207,11 @@ def test_a_truncated_ledger_is_refused(ledger: Ledger, path: Path) -> None:
     path.write_bytes(path.read_bytes()[:9000])
     with pytest.raises(LedgerUntrusted), LedgerReader(path) as reader:
         list(reader.entries(lambda *_: ""))
+
+
+def test_a_clock_that_was_set_back_does_not_hide_that_an_archived_file_was_restored(ledger: Ledger, path: Path) -> None:
+    record(ledger, obj("a"))
+    archived = Refused(reason=Failure.ARCHIVED, message="asleep", final=True)
+    settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), archived)
+    record(ledger, obj("a"), now=NOW - HOUR)
+    assert states(path) == {"a": "pending"}

@@ -100,8 +100,12 @@ def see_again(
 
 
 def _is_back(row: _Row, scene: Scene) -> bool:
-    """Whether the listing itself shows that the reason is gone: it selects neither absent nor archived objects."""
-    return row.reason in {Failure.GONE, Failure.ARCHIVED} and (row.settled_at or 0) < scene.began_ms
+    """Whether the listing itself shows that the reason is gone: it selects neither absent nor archived objects.
+
+    What was settled later than now was so by a clock that was set back since.
+    """
+    while_listing = scene.began_ms <= (row.settled_at or 0) <= scene.now_ms
+    return row.reason in {Failure.GONE, Failure.ARCHIVED} and not while_listing
 
 
 _LATEST = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
