@@ -78,10 +78,10 @@ CASES: dict[int, tuple[str, ...]] = {
     ),
     22: ("test_ledger_untrusted.py::test_an_unreadable_ledger", "test_told.py::test_ledger_init_never_replaces"),
     23: ("test_main_job.py::test_two_buckets_share_a_key_and_two_keys_share_a_name",),
-    24: ("test_peers.py::test_no_number_of_objects_makes_it_forget_the_first",),
+    24: ("test_peers_state.py::test_no_number_of_objects_makes_it_forget_the_first",),
     25: ("test_migrations.py::test_a_scan_with_an_older_ledger_migrates_it_and_asks_for_nothing_it_knows",),
     26: (
-        "test_peers.py::test_another_prefix_is_another_place_and_the_way_back_asks_for_nothing",
+        "test_peers_state.py::test_another_prefix_is_another_place_and_the_way_back_asks_for_nothing",
         "test_ledger.py::test_the_form_of_file_urls_cannot_change_once_a_file_was_sent",
     ),
     27: (
@@ -89,9 +89,9 @@ CASES: dict[int, tuple[str, ...]] = {
         "later: `make bench` measures bytes an object, and no test holds them to a limit",
     ),
     28: ("test_ledger.py::test_claims_of_a_dead_process_go_back_in_line",),
-    29: ("test_peers.py::test_a_file_that_failed_is_not_passed_over_because_later_ones_were_registered",),
+    29: ("test_peers_state.py::test_a_file_that_failed_is_not_passed_over_because_later_ones_were_registered",),
     30: (
-        "test_peers.py::test_a_file_that_failed_and_is_uploaded_anew_starts_afresh",
+        "test_peers_state.py::test_a_file_that_failed_and_is_uploaded_anew_starts_afresh",
         "test_retry.py::test_a_named_entry_goes_back_in_line_and_is_registered",
     ),
     31: (
@@ -107,7 +107,7 @@ CASES: dict[int, tuple[str, ...]] = {
     34: ("test_main_job.py::test_a_file_that_vanished_before_its_call_is_gone",),
     35: (
         "test_fault_table.py::test_a_file_that_is_refused_for_good_fails_after_its_attempts",
-        "test_peers.py::test_a_file_that_failed_costs_no_further_call",
+        "test_peers_state.py::test_a_file_that_failed_costs_no_further_call",
     ),
     36: ("test_peers.py::test_a_multipart_upload_is_found_and_an_overwrite_of_the_same_size_seen",),
     37: (
@@ -125,7 +125,7 @@ CASES: dict[int, tuple[str, ...]] = {
         "later: the metric of how far a scan is",
     ),
     42: (
-        "test_peers.py::test_an_idle_scan_costs_one_call_for_each_thousand_objects_and_none_to_vod",
+        "test_peers_state.py::test_an_idle_scan_costs_one_call_for_each_thousand_objects_and_none_to_vod",
         "later: the bill of an idle hour of the daemon",
     ),
     43: ("test_turns.py::test_a_long_listing_is_not_mute_and_holds_one_page",),
@@ -255,75 +255,3 @@ def test_a_multipart_upload_is_found_and_an_overwrite_of_the_same_size_seen(
     second = workspace.scan()
     assert (second.json["scans"][0]["changed"], second.json["register_calls"]) == (1, 0)
     assert [entry["changed"] for entry in workspace.entries()] == [True]
-
-
-@pytest.mark.long
-def test_no_number_of_objects_makes_it_forget_the_first(workspace: Workspace, sandbox: Sandbox) -> None:
-    workspace.configure(vod="calls_per_second = 1000")
-    sandbox.vod.calls_per_second = 2000
-    sandbox.oss.fill(BUCKET, [f"{n:05}.mp4" for n in range(2500)])
-    assert workspace.scan().json["registered"] == 2500
-    again = workspace.scan()
-    assert (again.json["register_calls"], again.json["scans"][0]["new"]) == (0, 0)
-    assert len(one_media_each(sandbox)) == 2500
-
-
-def test_another_prefix_is_another_place_and_the_way_back_asks_for_nothing(
-    workspace: Workspace, sandbox: Sandbox
-) -> None:
-    sandbox.oss.fill(BUCKET, ["a/1.mp4", "b/1.mp4"])
-    for prefix, asked in (("a/", 1), ("b/", 1), ("a/", 0), ("", 0)):
-        workspace.configure(workspace.watch(source=f"oss://{BUCKET}/{prefix}"))
-        done = workspace.scan()
-        assert (done.status, done.json["register_calls"]) == (0, asked), prefix
-    assert registered(workspace) == one_media_each(sandbox) == ["a/1.mp4", "b/1.mp4"]
-
-
-def refuse_for_good(workspace: Workspace, sandbox: Sandbox, key: str, *others: str) -> None:
-    """Scan until `key` is failed; the others are registered."""
-    workspace.configure(more='[retry]\nmax_attempts = 2\nfirst_delay = "1ms"')
-    sandbox.oss.fill(BUCKET, [key, *others])
-    sandbox.vod.refuse(BUCKET, key)
-    assert workspace.scan().status == 6
-    assert {e["key"]: e["state"] for e in workspace.entries()} == {
-        key: "failed",
-        **dict.fromkeys(others, "registered"),
-    }
-
-
-def test_a_file_that_failed_is_not_passed_over_because_later_ones_were_registered(
-    workspace: Workspace, sandbox: Sandbox
-) -> None:
-    refuse_for_good(workspace, sandbox, "a.mp4", "b.mp4", "c.mp4")
-    sandbox.oss.fill(BUCKET, ["d.mp4"])
-    sandbox.vod.accept(BUCKET, "a.mp4")
-    assert workspace.run("retry", "--all-failed").status == 0
-    assert workspace.scan().json["registered"] == 2
-    assert registered(workspace) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
-
-
-def test_a_file_that_failed_and_is_uploaded_anew_starts_afresh(workspace: Workspace, sandbox: Sandbox) -> None:
-    refuse_for_good(workspace, sandbox, "a.mp4")
-    sandbox.vod.accept(BUCKET, "a.mp4")
-    sandbox.oss.put(BUCKET, "a.mp4", b"mended")
-    done = workspace.scan()
-    assert (done.status, done.json["registered"]) == (0, 1)
-    assert [(entry["state"], entry["attempts"], entry["reason"]) for entry in workspace.entries()] == [
-        ("registered", 0, None)
-    ]
-
-
-def test_a_file_that_failed_costs_no_further_call(workspace: Workspace, sandbox: Sandbox) -> None:
-    refuse_for_good(workspace, sandbox, "a.mp4")
-    calls = len(sandbox.vod.journal)
-    assert [workspace.scan().json["register_calls"] for _ in range(2)] == [0, 0]
-    assert len(sandbox.vod.journal) == calls
-
-
-def test_an_idle_scan_costs_one_call_for_each_thousand_objects_and_none_to_vod(
-    workspace: Workspace, sandbox: Sandbox
-) -> None:
-    sandbox.oss.fill(BUCKET, [*(f"{n:05}.txt" for n in range(2999)), "a.mp4"])
-    workspace.scan()
-    idle = workspace.scan()
-    assert (idle.json["scans"][0]["list_calls"], idle.json["register_calls"]) == (3, 0)
