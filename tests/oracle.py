@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.fakes import SLEEPING
+from tests.fakes import FOR_GOOD, SLEEPING
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -105,7 +105,7 @@ class Oracle:
     def _is_hopeless(self, key: str) -> bool:
         vod = self._world.vod
         known = any(known == key for _, known in vod.media.values())
-        return not known and (key == LONG or key in vod.poison or key in vod.refusing)
+        return not known and (key == LONG or key in vod.poison or vod.refusing.get(key) == FOR_GOOD)
 
     # What is there
 

@@ -44,6 +44,7 @@ OUTAGES = {
 PLACES = ("before the commit", "after the commit", "before the effect", "after the effect", "page", "statement", "wait")
 
 keys = st.sampled_from(KEYS)
+some_keys = st.lists(keys, min_size=1, max_size=len(KEYS), unique=True)
 watch = st.builds(
     WatchAs,
     st.sampled_from(["one", "two", "three"]),
@@ -53,6 +54,7 @@ watch = st.builds(
 )
 watches = st.lists(watch, min_size=1, max_size=3, unique_by=lambda each: each.name)
 faults = st.lists(st.sampled_from(["", *FAULTS]), max_size=4)
+outages = st.sampled_from(["", "", "", *OUTAGES])
 listing_faults = st.one_of(
     st.just(("", 0)), st.tuples(st.sampled_from(["once", "error", "cut", "empty", "stop"]), st.integers(0, 2))
 )
@@ -68,31 +70,36 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(found=watches, concurrent_calls=st.integers(1, 2), streak=st.sampled_from([4, 50]), anew=st.booleans())
     def begins(self, found: list[WatchAs], concurrent_calls: int, streak: int, anew: bool) -> None:  # noqa: FBT001
+        """The bucket is full already."""
         for module in ("calling", "ledger.settling", "ledger.breakers"):
             self.undo.enter_context(mock.patch(f"watcher.{module}.LONG_STREAK", streak))
         self.world = World(found, concurrent_calls=concurrent_calls)
         self.undo.callback(self.world.remove)
         self.bucket, self.vod, self.clock = self.world.bucket, self.world.vod, self.world.clock
         self.oracle = Oracle(self.world, found)
+        for key in KEYS:
+            self.bucket.put(key, age_s=2 * HOUR_S)
         self.uploads_anew = anew  # in the end, what failed; or else says `retry`
         self.has_begun = True
 
     # What others do
 
-    @rule(key=keys, size=st.integers(0, 3), age_s=st.sampled_from([0, 0, 60, 2 * HOUR_S, 72 * HOUR_S]))
-    def put(self, key: str, size: int, age_s: float) -> None:
-        """A new object, an overwritten one, or one that is dated back."""
-        self.bucket.put(key, size=size, age_s=age_s)
+    @rule(some=some_keys, size=st.integers(0, 3), age_s=st.sampled_from([0, 60, 2 * HOUR_S, 72 * HOUR_S]))
+    def put(self, some: list[str], size: int, age_s: float) -> None:
+        """New objects, overwritten ones, or some that are dated back."""
+        for key in some:
+            self.bucket.put(key, size=size, age_s=age_s)
 
     @rule(key=keys)
     def append(self, key: str) -> None:
         found = self.bucket.get(key)
         self.bucket.put(key, size=found.size_bytes + 1 if found else 1, kind=ObjectType.APPENDABLE)
 
-    @rule(key=keys)
-    def delete(self, key: str) -> None:
-        self.bucket.objects.pop(key.encode(), None)
-        self.oracle.absent.add(key)
+    @rule(some=some_keys)
+    def delete(self, some: list[str]) -> None:
+        for key in some:
+            self.bucket.objects.pop(key.encode(), None)
+            self.oracle.absent.add(key)
 
     @rule(key=keys, asleep=st.booleans())
     def archive_or_restore(self, key: str, asleep: bool) -> None:  # noqa: FBT001 (drawn)
@@ -100,24 +107,16 @@ class Histories(RuleBasedStateMachine):
             self.bucket.objects[key.encode()] = replace(found, storage_class=SLEEPING if asleep else "Standard")
             self.oracle.slept |= {key} if asleep else set()
 
-    @rule(key=keys, times=st.sampled_from([1, 2, 3, FOR_GOOD]), whole_call=st.booleans())
-    def refuse(self, key: str, times: int, whole_call: bool) -> None:  # noqa: FBT001 (drawn)
-        """VOD takes a file no more: a few times, or for good; alone, or with all that is sent with it."""
+    @rule(some=some_keys, times=st.sampled_from([1, 2, 3, FOR_GOOD]))
+    def refuse(self, some: list[str], times: int) -> None:
+        """VOD takes files no more: a few times, or for good."""
+        self.oracle.refused.update(some)
+        self.vod.refusing.update(dict.fromkeys(some, times))
+
+    @rule(key=keys)
+    def refuse_all_that_is_sent_with(self, key: str) -> None:
         self.oracle.refused.add(key)
-        if whole_call:
-            self.vod.poison.add(key)
-        else:
-            self.vod.refusing[key] = times
-
-    @rule(outage=st.sampled_from([*OUTAGES]))
-    def go_down(self, outage: str) -> None:
-        self.vod.down = OUTAGES[outage]
-
-    @rule()
-    def come_back(self) -> None:
-        self.vod.down = None
-        self.vod.poison.clear()
-        self.vod.refusing.clear()
+        self.vod.poison.add(key)
 
     # What befalls the machine
 
@@ -147,22 +146,22 @@ class Histories(RuleBasedStateMachine):
             for each in self.oracle.watches:
                 self.scan_one(each.name)
 
-    @rule(script=faults, head_fails=st.booleans(), meanwhile=st.one_of(st.none(), keys))
-    def register(self, script: list[str], head_fails: bool, meanwhile: str | None) -> None:  # noqa: FBT001 (drawn)
+    @rule(script=faults, outage=outages, head_fails=st.booleans(), meanwhile=st.one_of(st.none(), keys))
+    def register(self, script: list[str], outage: str, head_fails: bool, meanwhile: str | None) -> None:  # noqa: FBT001
         """Register what is due; perhaps an object is overwritten and listed while a call is under way."""
-        down, was_open = self.vod.down, bool(self.oracle.breakers())
+        was_open = bool(self.oracle.breakers())
         with self.faults():
-            self.vod.script, self.bucket.head_fails = script[:], head_fails
+            self.vod.script, self.bucket.head_fails, self.vod.down = script[:], head_fails, OUTAGES.get(outage)
             self.vod.meanwhile = (lambda: self.overwrite_and_scan(meanwhile)) if meanwhile else None
             calls = self.world.register()
-        if down is not None and not isinstance(down, NotSent):
+        if outage in ("account", "bucket"):
             assert calls <= (1 if was_open else 2), "a global fault stops calls at once"
         assert self.oracle.breakers() == self.world.open_breakers
 
-    @rule(fault=listing_faults, script=faults)
-    def turn(self, fault: tuple[str, int], script: list[str]) -> None:
+    @rule(fault=listing_faults, script=faults, outage=outages)
+    def turn(self, fault: tuple[str, int], script: list[str], outage: str) -> None:
         self.scan(fault)
-        self.register(script, head_fails=False, meanwhile=None)
+        self.register(script, outage, head_fails=False, meanwhile=None)
 
     @rule(place=st.sampled_from(PLACES), n=st.integers(1, 7), script=faults, again=st.integers(0, 3))
     def die(self, place: str, n: int, script: list[str], again: int) -> None:
@@ -201,8 +200,9 @@ class Histories(RuleBasedStateMachine):
 
     def settle_down(self) -> None:
         """All faults pass but the refusals for good: each object is accounted for, and nothing waits."""
-        self.vod.down = None
         self.vod.refusing = {key: times for key, times in self.vod.refusing.items() if times == FOR_GOOD}
+        for n in range(2):  # and what was refused until it failed may be accepted later
+            self.refuse([self.put_below(f"late-{n}.mp4")], times=2)
         for _ in range(4):  # an empty answer is believed at the third scan from the front
             self.clean_turn()
         self.oracle.check_failures()
@@ -212,8 +212,7 @@ class Histories(RuleBasedStateMachine):
         else:
             self.retry()
         for n in range(12):
-            good = f"{self.oracle.watches[0].prefix}good-{n}.mp4"  # accepted, it tells a bad bucket from bad files
-            self.bucket.put(good, age_s=HOUR_S)
+            self.put_below(f"good-{n}.mp4")  # accepted, it tells a bad bucket from bad files
             self.clean_turn()
             if not self.oracle.breakers() and not self.oracle.waiting():
                 break
@@ -233,13 +232,18 @@ class Histories(RuleBasedStateMachine):
 
     # Parts of rules
 
+    def put_below(self, name: str) -> str:
+        key = self.oracle.watches[0].prefix + name
+        self.bucket.put(key, age_s=HOUR_S)
+        return key
+
     @contextlib.contextmanager
     def faults(self, listing: str = "", after_pages: int = 0) -> Iterator[None]:
         """Let the listing fail behind so many pages; afterwards all is well again."""
         self.bucket.fault, self.bucket.fault_after = listing, after_pages
         yield
         self.bucket.fault, self.bucket.head_fails, self.clock.stopping = "", False, False
-        self.vod.script, self.vod.meanwhile = [], None
+        self.vod.script, self.vod.meanwhile, self.vod.down = [], None, None
 
     def scan_one(self, name: str) -> None:
         """Whatever was listed: nothing fails by it, and only a complete listing counts as one."""
