@@ -208,10 +208,10 @@ class Histories(RuleBasedStateMachine):
         self.oracle.check_failures()
         if self.uploads_anew:
             for key in self.oracle.failed_by_vod():
-                self.bucket.put(key)
+                self.bucket.put(key, age_s=HOUR_S)
         else:
             self.retry()
-        for n in range(12):
+        for n in range(40):
             self.put_below(f"good-{n}.mp4")  # accepted, it tells a bad bucket from bad files
             self.clean_turn()
             if not self.oracle.breakers() and not self.oracle.waiting():

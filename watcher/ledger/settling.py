@@ -59,16 +59,23 @@ def _follow_streak(work: _Settling, settlements: Sequence[Settlement], before: i
     """Let the refused join the streak of their bucket, or an accepted one end it; return how long it is now."""
     db, bucket_id = work.db, work.bucket_id
     if any(isinstance(each.outcome, Accepted) for each in settlements):
-        streaks.end(db, bucket_id, now_ms=work.now_ms, was_long=before >= LONG_STREAK)
+        _end_streak(work, was_long=before >= LONG_STREAK)
         return 0
     refused = [each for each in settlements if isinstance(each.outcome, Refused)]
     streaks.join(db, bucket_id, [(e.entry.key, e.entry.attempts) for e in refused if not _has_reason(e)])
     streaks.leave(db, bucket_id, [e.entry.key for e in refused if _has_reason(e)])
     after = streaks.length(db, bucket_id)
     if before >= LONG_STREAK > after:
-        streaks.end(db, bucket_id, now_ms=work.now_ms, was_long=True)
+        _end_streak(work, was_long=True)
         return 0
     return after
+
+
+def _end_streak(work: _Settling, *, was_long: bool) -> None:
+    hopeless = streaks.end(
+        work.db, work.bucket_id, now_ms=work.now_ms, was_long=was_long, max_attempts=work.max_attempts
+    )
+    work.failed += [(key, Failure.REFUSED, message) for key, message in hopeless]
 
 
 def _has_reason(settlement: Settlement) -> bool:

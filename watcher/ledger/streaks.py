@@ -61,8 +61,15 @@ def forgive(db: sqlite3.Connection, bucket_id: int, *, now_ms: int) -> tuple[str
     return tuple(key for key, _ in rows)
 
 
-def end(db: sqlite3.Connection, bucket_id: int, *, now_ms: int, was_long: bool) -> None:
-    """End the streak; if it was the bucket's fault, each of its waiting entries has one refusal now."""
+def end(
+    db: sqlite3.Connection, bucket_id: int, *, now_ms: int, was_long: bool, max_attempts: int
+) -> list[tuple[str, str]]:
+    """End the streak; if it was the bucket's fault, each of its waiting entries has one refusal now.
+
+    One that had all its refusals before, and was asked once more, becomes `failed`: files that are bad for good would
+    else make a streak of their own, again and again.  Return those, as (key, message).
+    """
+    failed = _fail_the_hopeless(db, bucket_id, max_attempts) if was_long else []
     if was_long:
         db.execute(
             """
@@ -75,3 +82,24 @@ def end(db: sqlite3.Connection, bucket_id: int, *, now_ms: int, was_long: bool) 
             {"bucket_id": bucket_id, "now": now_ms},
         )
     db.execute("DELETE FROM refusal_streak WHERE bucket_id = ?", (bucket_id,))
+    return failed
+
+
+def _fail_the_hopeless(db: sqlite3.Connection, bucket_id: int, max_attempts: int) -> list[tuple[str, str]]:
+    rows = db.execute(
+        """
+        UPDATE entry
+           SET state = 'failed', reason = 'refused', attempts = s.attempts + 1, due_at = NULL
+          FROM refusal_streak AS s
+         WHERE s.bucket_id = :bucket_id AND entry.bucket_id = s.bucket_id AND entry.key = s.key
+           AND entry.state = 'pending' AND entry.due_at IS NOT NULL
+           AND s.attempts >= :most AND entry.attempts >= :most
+        RETURNING key, watch_id, message
+        """,
+        {"bucket_id": bucket_id, "most": max_attempts},
+    ).fetchall()
+    by_watch = Counter(watch_id for _, watch_id, _ in rows)
+    add_to_tally(
+        db, {(w, "pending"): -n for w, n in by_watch.items()} | {(w, "failed"): n for w, n in by_watch.items()}
+    )
+    return sorted((key, message or "") for key, _, message in rows)
