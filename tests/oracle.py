@@ -103,9 +103,12 @@ class Oracle:
             assert rows[key].media_id or rows[key].due_at is None, "unless no watch selects it any more"
 
     def _is_hopeless(self, key: str) -> bool:
+        """Whether VOD will not take it, or refuses the whole call and with it to say that it has."""
         vod = self._world.vod
         known = any(known == key for _, known in vod.media.values())
-        return not known and (key == LONG or key in vod.poison or vod.refusing.get(key) == FOR_GOOD)
+        if key in vod.poison:
+            return self.rows()[key].media_id is None
+        return not known and (key == LONG or vod.refusing.get(key) == FOR_GOOD)
 
     # What is there
 
@@ -128,9 +131,9 @@ class Oracle:
         return [key for key, row in self.rows().items() if row.state == "pending" and row.due_at is not None]
 
     def failed_by_vod(self) -> list[str]:
-        """Return the keys that are there and failed for what VOD said of them."""
+        """Return the keys that failed for what VOD said of them, and would say no more."""
         failed = [key for key, row in self.rows().items() if row.reason in ("refused", "bad_request")]
-        return [key for key in failed if self.selects(key)]
+        return [key for key in failed if self.selects(key) and not self._is_hopeless(key)]
 
     def rows(self) -> dict[str, Row]:
         """Return the ledger."""

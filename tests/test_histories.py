@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from tests.fakes import FAULTS, FOR_GOOD, SLEEPING, Killed
 from tests.oracle import LONG, RULES, Oracle
-from tests.world import WatchAs, World
+from tests.world import BUCKET, WatchAs, World
 from watcher.errors import AccountRefused, BucketRefused, NotSent
 from watcher.model import ObjectType
 
@@ -200,18 +200,14 @@ class Histories(RuleBasedStateMachine):
 
     def settle_down(self) -> None:
         """All faults pass but the refusals for good: each object is accounted for, and nothing waits."""
-        self.vod.refusing = {key: times for key, times in self.vod.refusing.items() if times == FOR_GOOD}
         for n in range(2):  # and what was refused until it failed may be accepted later
             self.refuse([self.put_below(f"late-{n}.mp4")], times=2)
         for _ in range(4):  # an empty answer is believed at the third scan from the front
             self.clean_turn()
         self.oracle.check_failures()
-        if self.uploads_anew:
-            for key in self.oracle.failed_by_vod():
-                self.bucket.put(key, age_s=HOUR_S)
-        else:
-            self.retry()
+        self.vod.refusing = {key: times for key, times in self.vod.refusing.items() if times == FOR_GOOD}
         for n in range(40):
+            self.mend()
             self.put_below(f"good-{n}.mp4")  # accepted, it tells a bad bucket from bad files
             self.clean_turn()
             if not self.oracle.breakers() and not self.oracle.waiting():
@@ -219,6 +215,14 @@ class Histories(RuleBasedStateMachine):
         self.oracle.check_all_is_done()
         assert self.world.audit().exit_status == 0
         assert self.oracle.breakers() == set()
+
+    def mend(self) -> None:
+        """Put back in line, or upload anew, what failed and would be taken now."""
+        for key in self.oracle.failed_by_vod():
+            if self.uploads_anew:
+                self.bucket.put(key, age_s=HOUR_S)
+            else:
+                self.world.ledger.retrying.retry_named([(BUCKET, key)], now_ms=self.clock.now_ms())
 
     def clean_turn(self) -> None:
         """A turn of a process of its own, in a world without faults."""
