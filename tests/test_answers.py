@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
     from watcher.sandbox.wire import Request
 
+pytestmark = pytest.mark.long
+
 KEYS = [f"{n:02}.mp4" for n in range(10)]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
     from watcher.sandbox.wire import Request
 
+pytestmark = pytest.mark.long
+
 FORBIDDEN = Answer(status=403, body=OssRefused(403, "AccessDenied", "You have no right.").body("id", "host"))
 
 

@@ -13,6 +13,8 @@ from tests.workspace import BUCKET, Workspace
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 
 def keys(n: int, prefix: str = "") -> list[str]:
     return [f"{prefix}{i:03}.mp4" for i in range(n)]

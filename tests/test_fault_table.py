@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
 KEYS = [f"{n:02}.mp4" for n in range(40)]
 CALLS = {"first": 0, "middle": 1, "last": 3}
 PAGES = {"first": 0, "middle": 1, "last": 2}

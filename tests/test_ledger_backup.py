@@ -7,12 +7,16 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.damage import filled, spoil
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import LedgerReader
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
+
+pytestmark = pytest.mark.long
 
 
 def test_a_backup_takes_the_place_of_a_damaged_ledger(workspace: Workspace, sandbox: Sandbox) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.workspace import Ran
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 
 def replace(workspace: Workspace, *arguments: str) -> Ran:
     return workspace.run("ledger", "init", "--replace", *arguments)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
     from watcher.sandbox.wire import Answer, Request
 
+pytestmark = pytest.mark.long
+
 TESTS = Path(__file__).parent
 CASES: dict[int, tuple[str, ...]] = {
     # Discovery

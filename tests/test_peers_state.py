@@ -12,6 +12,8 @@ from tests.workspace import BUCKET, Workspace
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.long
 def test_no_number_of_objects_makes_it_forget_the_first(workspace: Workspace, sandbox: Sandbox) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.workspace import Ran
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 
 def refused(workspace: Workspace, sandbox: Sandbox, *keys: str) -> None:
     """Put objects that VOD refuses, and scan until they are failed; then VOD would take them."""

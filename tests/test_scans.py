@@ -19,6 +19,8 @@ from watcher.sandbox.faults import Fault, Faults
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long
+
 OBJECTS = [f"{n:05}.{'mp4' if n % 100 == 0 else 'txt'}" for n in range(2500)]
 MEDIA = [key for key in OBJECTS if key.endswith(".mp4")]
 

@@ -1,10 +1,9 @@
 """`python -m watcher`, and `oss-vod-watcher`."""
 
 import signal
-from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run one command and exit with its status; an interrupt while the program still loads ends it without a word."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from watcher import cli  # noqa: PLC0415 (it takes a moment)
