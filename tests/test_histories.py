@@ -80,6 +80,7 @@ class Histories(RuleBasedStateMachine):
         for key in KEYS:
             self.bucket.put(key, age_s=2 * HOUR_S)
         self.uploads_anew = anew  # in the end, what failed; or else says `retry`
+        self.turns_at_most = 40 if streak < len(KEYS) else 4  # a streak of bad files takes a good one each time
         self.has_begun = True
 
     # What others do
@@ -206,7 +207,7 @@ class Histories(RuleBasedStateMachine):
             self.clean_turn()
         self.oracle.check_failures()
         self.vod.refusing = {key: times for key, times in self.vod.refusing.items() if times == FOR_GOOD}
-        for n in range(40):
+        for n in range(self.turns_at_most):
             self.mend()
             self.put_below(f"good-{n}.mp4")  # accepted, it tells a bad bucket from bad files
             self.clean_turn()

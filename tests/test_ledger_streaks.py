@@ -169,6 +169,18 @@ def test_a_probe_is_one_entry_fresh_first_and_never_the_same_twice_in_a_row(ledg
     assert "aa-backfill" not in seen
 
 
+def test_a_file_that_was_not_refused_yet_is_the_better_probe(ledger: Ledger) -> None:
+    """It is asked before the fifty, though they have waited longer; an old one after them, for fresh ones go first."""
+    refuse(ledger, 50)
+    stop(ledger)
+    record(ledger, obj("zz-new"), now=NOW + 1)
+    record(ledger, obj("aa-backfill", at=NOW - 2 * HOUR), now=NOW + 1)
+    probe = due(ledger, probe=True, now=NOW + 2)
+    assert keys(probe) == ["zz-new"]
+    come_to(ledger, probe, REFUSED, now=NOW + 2)
+    assert keys(due(ledger, probe=True, now=NOW + 2))[0] not in {"zz-new", "aa-backfill"}
+
+
 @pytest.mark.parametrize(
     ("kind", "another_waits", "again"),
     [
