@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -134,3 +134,16 @@ def test_pending_undecided_and_the_next_due_time_are_those_of_the_watches(ledger
     assert (ledger.queue.pending(), ledger.queue.undecided(["w"])) == (3, 1)
     assert keys(claim(ledger)) == ["a"]
     assert ledger.queue.next_due_at("b", ["w"]) == NOW + 7
+
+
+def test_a_fresh_entry_is_among_the_ten_though_ten_others_have_waited_longer(ledger: Ledger) -> None:
+    record(ledger, *(obj(f"{n}", at=NOW - 2 * HOUR) for n in range(10)))
+    record(ledger, obj("fresh"), now=NOW + 5)
+    assert keys(claim(ledger, now=NOW + 5))[0] == "fresh"
+
+
+def test_nobody_is_asked_to_choose_from_nothing(ledger: Ledger) -> None:
+    def choose(_due: object) -> NoReturn:
+        pytest.fail("there is nothing")
+
+    assert ledger.queue.claim("b", ["w"], choose=choose, now_ms=NOW, horizon_ms=NOW + HOUR) is None

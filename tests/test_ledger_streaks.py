@@ -115,6 +115,13 @@ def test_an_accepted_one_ends_it_and_each_has_one_refusal_then(ledger: Ledger, p
     assert len(keys(claim(ledger))) == 1  # from now on each goes alone
 
 
+def test_a_refused_probe_leaves_it_as_it_is(ledger: Ledger, path: Path) -> None:
+    refuse(ledger, 50)
+    probed = come_to(ledger, due(ledger, most=1), REFUSED)
+    assert (probed.streak, probed.streak_began, probed.streak_ended) == (50, False, False)
+    assert attempts(path) == [0]
+
+
 def test_an_accepted_one_among_refused_ones_starts_the_count_anew(ledger: Ledger) -> None:
     refuse(ledger, 40)
     record(ledger, obj("zz-good"), obj("zz-bad"))

@@ -49,7 +49,7 @@ def claim(
             "UPDATE breaker SET probed_key = ? WHERE bucket_id = (SELECT id FROM bucket WHERE name = ?)",
             (entries[0].key, bucket),
         )
-    batch_id = db.execute("INSERT INTO batch (claimed_at) VALUES (?)", (now_ms,)).lastrowid
+    (batch_id,) = db.execute("INSERT INTO batch (claimed_at) VALUES (?) RETURNING id", (now_ms,)).fetchone()
     db.executemany(
         """
         UPDATE entry SET state = 'claimed', batch_id = ?, due_at = NULL
@@ -59,7 +59,7 @@ def claim(
     )
     _count(db, Counter((entry.watch, "pending") for entry in entries), -1)
     _count(db, Counter((entry.watch, "claimed") for entry in entries), 1)
-    return Claim(batch_id=batch_id or 0, entries=tuple(entries))
+    return Claim(batch_id=batch_id, entries=tuple(entries))
 
 
 def _last_probe(db: sqlite3.Connection, bucket: str) -> str | None:
