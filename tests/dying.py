@@ -24,7 +24,7 @@ KINDS: Final = {
     "record": "INSERT INTO entry",
     "doubt empty": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",
-    "recover": "SET state = 'pending', due_at = ? WHERE state = 'claimed'",
+    "recover": "doubts = doubts + 1 WHERE state = 'claimed'",
     "claim": "INSERT INTO batch",
     "settle": "UPDATE batch SET settled_at",
     "put breaker": "INSERT INTO breaker",
