@@ -9,28 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.secrets import KEY_ID, SECRET, TOKEN, assert_none_seen, secret_sandbox
+from tests.crashing import secret_bucket
+from tests.secrets import KEY_ID, SECRET, TOKEN, assert_none_seen
 from tests.workspace import BUCKET, Workspace
 from watcher.sandbox.faults import Fault, Faults
 from watcher.sandbox.wire import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from watcher.sandbox import Sandbox
     from watcher.sandbox.wire import Request
 
 pytestmark = pytest.mark.long
+sandbox = secret_bucket
 
 KEYS = [f"{n:02}.mp4" for n in range(10)]
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with secret_sandbox() as local:
-        local.oss.create_bucket(BUCKET)
-        yield local
 
 
 @pytest.fixture

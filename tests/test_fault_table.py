@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.secrets import TOKEN, assert_none_seen, secret_sandbox
+from tests.crashing import secret_bucket
+from tests.secrets import TOKEN, assert_none_seen
 from tests.workspace import BUCKET, Ran, Workspace
 from watcher.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from watcher.sandbox import Sandbox
 
 pytestmark = pytest.mark.long
+sandbox = secret_bucket
 KEYS = [f"{n:02}.mp4" for n in range(40)]
 CALLS = {"first": 0, "middle": 1, "last": 3}
 PAGES = {"first": 0, "middle": 1, "last": 2}
@@ -59,13 +60,6 @@ LISTING_FAILS = (
     *("truncated", "html", "foreign_xml", "not_utf8", "out_of_order", "missing_date"),
     *("access_denied", "clock_skew", "expired_token", "arrears"),
 )
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with secret_sandbox() as local:
-        local.oss.create_bucket(BUCKET)
-        yield local
 
 
 @pytest.fixture
