@@ -59,6 +59,7 @@ def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(400)
 def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Path, tmp_path: Path) -> None:
     """Every offset: what was claimed is claimed, what was settled is settled, and a scan finds the rest again."""
     with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
@@ -71,7 +72,7 @@ def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Pat
         assert claimed
         wal = path.with_name(path.name + "-wal")
         synced = wal.stat().st_size
-        record(ledger, *(obj(f"later/{n:02}") for n in range(30)))
+        record(ledger, obj("later/1"), obj("later/2"))
         record(ledger, obj("00", etag="E2"))
         shutil.copy(path, tmp_path / "main.db")
         shutil.copy(wal, tmp_path / "main.db-wal")
@@ -80,9 +81,7 @@ def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Pat
 
     after = dict.fromkeys(sorted(entry.key for entry in settled.entries), "registered")
     after |= dict.fromkeys((entry.key for entry in claimed.entries), "claimed")
-    frame = 24 + 4096
-    offsets = sorted({*range(synced, len(log) + 1, 97), *range(synced, len(log) + 1, frame), len(log)})
-    for offset in offsets:
+    for offset in range(synced, len(log) + 1):
         cut = tmp_path / "cut.db"
         shutil.copy(tmp_path / "main.db", cut)
         (tmp_path / "cut.db-wal").write_bytes(log[:offset])
@@ -90,8 +89,8 @@ def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Pat
             found = states(cut)
             assert {key: found.get(key) for key in after} == after, offset
             assert ledger.queue.recover(now_ms=NOW) == 10
-            record(ledger, *(obj(f"later/{n:02}") for n in range(30)))
-            assert len(states(cut)) == 60
+            record(ledger, obj("later/1"), obj("later/2"))
+            assert len(states(cut)) == 32
         with closing(sqlite3.connect(cut)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             tallied = dict(db.execute("SELECT state, n FROM tally").fetchall())
