@@ -122,6 +122,8 @@ def get_object(call: Call) -> Answer:
         if call.store.find(call.bucket, key) is None:
             raise OssRefused(404, "SymlinkTargetNotExist", "The symlink target object does not exist")
     found = _readable(call.store, call.bucket, key)
+    if call.request.headers.get("if-match", f'"{found.etag}"').strip('"') != found.etag:
+        raise OssRefused(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
     body, headers = call.store.body(call.bucket, key), _headers_of(found)
     wanted = _RANGE.fullmatch(call.request.headers.get("range", ""))
     if wanted is None or wanted[0] == "bytes=-":

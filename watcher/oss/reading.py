@@ -1,0 +1,175 @@
+"""Objects of a bucket as streams of bytes that survive a lost connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import oss2
+import requests
+import urllib3
+
+from watcher.errors import AccountRefused, CloudError, CredentialsMissing
+from watcher.oss.faults import as_cloud_error
+from watcher.oss.listing import answered_at
+from watcher.rules.backoff import delay_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.ports import Clock
+
+TRIES = 5  # in a row that bring no byte
+_FIRST_MS = 1_000
+_LONGEST_MS = 60_000
+_CURES = {
+    "NoSuchKey": "Check the address; a lifecycle rule may have deleted the object.",
+    "PreconditionFailed": "The object was replaced while it was read: run the command again.",
+    "InvalidObjectState": "The object is archived: restore it, then run the command again.",
+}
+
+
+class ObjectReader:
+    """Opens objects of one bucket; may be shared by threads."""
+
+    def __init__(self, client: oss2.Bucket, *, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._client = client
+        self._clock = clock
+        self._jitter = jitter
+        self.bucket: str = client.bucket_name
+
+    def open(self, key: str) -> ObjectBody:
+        """Return the object's bytes as a stream, to be closed by the caller.
+
+        Raises:
+            CloudError: it could not be had, with `code` "NoSuchKey" if it is not there.
+        """
+        return ObjectBody(self, key)
+
+    def get(self, key: str, first: int, etag: str) -> oss2.models.GetObjectResult:
+        """Return one answer that begins with byte number `first`, of the object with this ETag ("" = any).
+
+        Raises:
+            CloudError: there is none.
+        """
+        headers = {"If-Match": f'"{etag}"'} if etag else None
+        try:
+            return self._client.get_object(key, byte_range=(first, None) if first else None, headers=headers)
+        except CredentialsMissing as error:  # they were there when the command began
+            raise AccountRefused(str(error), hint=error.hint) from None
+        except (oss2.exceptions.OssError, requests.RequestException) as error:
+            raise self._fault(key, error) from None
+
+    def rest(self, error: CloudError, tries: int) -> None:
+        """Wait before the next try.
+
+        Raises:
+            CloudError: `error` itself, if it will not pass, was met too often, or the process is stopping.
+        """
+        asked_ms = int(error.retry_after_s * 1000)
+        rest_ms = delay_ms(
+            tries, first_ms=_FIRST_MS, max_ms=_LONGEST_MS, jitter=self._jitter(), retry_after_ms=asked_ms
+        )
+        if not error.transient or tries == TRIES or self._clock.wait(rest_ms / 1000):
+            raise error
+
+    def _fault(self, key: str, error: Exception) -> CloudError:
+        fault = as_cloud_error(error, bucket=self.bucket)
+        if fault.code not in _CURES:
+            return fault
+        address = f"oss://{self.bucket}/{key}"
+        sentence = f"{address} cannot be read: {fault.code} (RequestId {fault.request_id})"
+        return CloudError(sentence, hint=_CURES[fault.code], code=fault.code, request_id=fault.request_id)
+
+
+class ObjectBody:
+    """One object, read from its beginning to its end.
+
+    A connection that breaks is opened again behind the last byte that came, with the same version of the object asked
+    for: whoever reads sees one stream.
+    """
+
+    def __init__(self, reader: ObjectReader, key: str) -> None:
+        self._reader = reader
+        self._key = key
+        self._etag = ""
+        self._tries = 0
+        self._stream: Any = None  # urllib3's answer; None = not connected
+        self.name = f"oss://{reader.bucket}/{key}"
+        self.position = 0  # bytes read so far
+        self.size_bytes = 0
+        self.at = 0  # milliseconds since the epoch: the `Date` of the first answer
+        while self._stream is None:
+            self._try(self._connect)
+
+    def __enter__(self) -> Self:
+        """Return itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def read(self, most: int) -> bytes:
+        """Return the next bytes, `most` at the most; b"" at the end, which is only reached with every byte read.
+
+        Raises:
+            CloudError: they could not be had, in five tries in a row if trying again made sense.
+        """
+        got = b""
+        while not got and self.position < self.size_bytes:
+            got = self._try(lambda: self._receive(most))
+        return got
+
+    def close(self) -> None:
+        """Give the connection back, or cut it if bytes are left on it."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _try(self, act: Callable[[], bytes]) -> bytes:
+        """Return what `act` does, or b"" if it failed in a way that may pass and the wait for it is over."""
+        try:
+            return act()
+        except CloudError as error:
+            self.close()
+            self._tries += 1
+            self._reader.rest(error, self._tries)
+            return b""
+
+    def _receive(self, most: int) -> bytes:
+        if self._stream is None:
+            self._connect()
+        try:
+            # Not decoded, whatever Content-Encoding says: the checksum is of the bytes as they are stored.
+            got: bytes = self._stream.read(most, decode_content=False)
+        except urllib3.exceptions.HTTPError as error:
+            timed_out = isinstance(error, urllib3.exceptions.TimeoutError)
+            known = requests.Timeout(error) if timed_out else requests.ConnectionError(error)
+            raise as_cloud_error(known, bucket=self._reader.bucket) from None
+        if not got:
+            raise CloudError(f"{self.name} ended after {self.position} of {self.size_bytes} bytes")
+        self.position += len(got)
+        self._tries = 0
+        return got
+
+    def _connect(self) -> bytes:
+        """Ask for what is missing of the object."""
+        answer = self._reader.get(self._key, self.position, self._etag)
+        self._stream = answer.resp.response.raw
+        try:
+            if self.position:
+                self._check_range(answer.headers.get("Content-Range", ""))
+                return b""
+            self._etag, self.at = str(answer.etag), answered_at(answer.headers)
+            self.size_bytes = int(answer.headers["Content-Length"])
+        except (KeyError, ValueError, TypeError):
+            raise CloudError(
+                f"the answer for {self.name} is not one of OSS",
+                hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",
+            ) from None
+        return b""
+
+    def _check_range(self, told: str) -> None:
+        """Refuse an answer that does not go on where the last one broke off."""
+        if told != f"bytes {self.position}-{self.size_bytes - 1}/{self.size_bytes}":
+            raise ValueError(told)
