@@ -1,0 +1,110 @@
+"""Bucket inventories in a sandbox, written as OSS writes them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tests.fakes import FakeClock
+from tests.test_sandbox_fault_vod import Chain
+from tests.workspace import BUCKET
+from watcher.oss import Inventory, Manifest, ObjectReader, connect, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from watcher.model import ObjectInfo, Page
+    from watcher.sandbox import Sandbox
+
+SHELF = "inventory-bucket"
+FOLDER = f"reports/{BUCKET}/daily"
+KEY = f"{FOLDER}/2025-04-14T08-00Z/manifest.json"
+COLUMNS = ("Bucket", "Key", "Size", "StorageClass", "LastModifiedDate", "ETag", "ObjectType")
+VERSIONED = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag")
+MADE_AT = 1_744_617_600  # 2025-04-14T08:00:00Z
+
+
+def row(key: str | bytes, **more: str) -> dict[str, str]:
+    """Return one object's fields, as they stand in a file."""
+    told = {
+        "Bucket": BUCKET, "Size": "5", "StorageClass": "Standard", "LastModifiedDate": "2025-04-14T07-06-00Z",
+        "ETag": "5D41402ABC4B2A76B9719D911017C592", "ObjectType": "Normal",
+        "VersionId": "", "IsLatest": "true", "IsDeleteMarker": "false",
+    }  # fmt: skip
+    return {**told, "Key": quote(key, safe=""), **more}
+
+
+def packed(rows: Iterable[dict[str, str]], columns: Sequence[str] = COLUMNS, *, header: bool = False) -> bytes:
+    """Return rows as a CSV.gz file."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    if header:
+        table.writerow(columns)
+    table.writerows([fields[column] for column in columns] for fields in rows)
+    return gzip.compress(text.getvalue().encode())
+
+
+class Shelf:
+    """The bucket that inventories are written to."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.clock = FakeClock()
+        sandbox.oss.create_bucket(SHELF, add_to_vod=False)
+
+    def put(
+        self, *files: bytes, columns: Sequence[str] = COLUMNS, checksum: bytes | None = None, **manifest: Any
+    ) -> None:
+        """Write an inventory; with a wrong `checksum` (b"" = none) or fields of the manifest on request."""
+        told = []
+        for number, body in enumerate(files):
+            key = f"{FOLDER}/data/{number}.csv.gz"
+            self.sandbox.oss.put(SHELF, key, body)
+            md5 = hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
+            told.append({"MD5checksum": md5, "key": key, "size": len(body)})
+        fields = {
+            "creationTimestamp": str(MADE_AT), "destinationBucket": SHELF, "fileFormat": "CSV",
+            "fileSchema": ", ".join(columns), "files": told, "sourceBucket": BUCKET, "version": "2019-09-01",
+        }  # fmt: skip
+        self.put_manifest(json.dumps({**fields, **manifest}).encode(), checksum)
+
+    def put_manifest(self, body: bytes, checksum: bytes | None = None) -> None:
+        """Write a manifest and its checksum as they are."""
+        self.sandbox.oss.put(SHELF, KEY, body)
+        right = hashlib.md5(body, usedforsecurity=False).hexdigest().upper().encode()
+        if checksum != b"":
+            self.sandbox.oss.put(SHELF, KEY.replace("manifest.json", "manifest.checksum"), checksum or right)
+
+    def reader(self) -> ObjectReader:
+        """Return the program's own reader."""
+        client = connect(
+            bucket=SHELF, endpoint=self.sandbox.url, region="cn-shanghai", credentials=Chain(self.sandbox), proxies={},
+            no_proxy="", ca_bundle="",
+        )  # fmt: skip
+        return ObjectReader(client, clock=self.clock, jitter=lambda: 0.5)
+
+    def manifest(self) -> Manifest:
+        """Return the manifest as the program reads it."""
+        return read_manifest(self.reader(), KEY, source_bucket=BUCKET)
+
+    def inventory(self, *, prefix: str = "", files_at_once: int = 4) -> Inventory:
+        """Return the inventory as the program reads it."""
+        return Inventory(self.reader(), self.manifest(), prefix=prefix, clock=self.clock, files_at_once=files_at_once)
+
+    def pages(self, **given: Any) -> list[Page]:
+        """Return all pages."""
+        return list(self.inventory(**given).pages())
+
+    def objects(self, **given: Any) -> list[ObjectInfo]:
+        """Return all objects by key."""
+        found = [each for page in self.pages(**given) for each in page.objects]
+        return sorted(found, key=lambda each: each.key)
+
+    def keys(self, **given: Any) -> list[str]:
+        """Return all keys in order."""
+        return [each.key for each in self.objects(**given)]
