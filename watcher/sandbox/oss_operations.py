@@ -178,7 +178,11 @@ def restore_object(call: Call) -> Answer:
 
 def kept_headers(request: Request) -> dict[str, str]:
     """Return the headers of an upload that come back with every GET."""
-    kept = {name: value for name, value in request.headers.items() if name.startswith("x-oss-meta-")}
+    kept = {
+        name: value
+        for name, value in request.headers.items()
+        if name.startswith("x-oss-meta-") or name == "content-encoding"
+    }
     return {"Content-Type": request.headers.get("content-type", "application/octet-stream"), **kept}
 
 
