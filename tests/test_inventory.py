@@ -208,7 +208,7 @@ def test_several_files_are_read_at_once(shelf: Shelf, sandbox: Sandbox) -> None:
     shelf.put(*(packed([row(f"{number}.mp4")]) for number in range(6)))
     inventory = shelf.inventory(files_at_once=3)
     meeting = threading.Barrier(3)
-    hit(sandbox, "call", operation="GetObject", next=3, callback=lambda _: meeting.wait(20) and None)
+    hit(sandbox, "call", operation="GetObject", next=3, callback=lambda _: meeting.wait(5) and None)
     assert len([each for page in inventory.pages() for each in page.objects]) == 6
     assert not meeting.broken
 

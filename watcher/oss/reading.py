@@ -153,7 +153,7 @@ class ObjectBody:
         return got
 
     def _connect(self) -> bytes:
-        """Ask for what is missing of the object."""
+        """Ask for what is missing of the object; none of it is read yet."""
         answer = self._reader.get(self._key, self.position, self._etag)
         self._stream = answer.resp.response.raw
         try:
