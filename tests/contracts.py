@@ -15,6 +15,7 @@ from watcher.vod import VodClient, VodRegistrar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from watcher.model import Page
     from watcher.ports import Credentials, Registrar, Source
     from watcher.sandbox import Sandbox
 
@@ -32,6 +33,16 @@ class Chain:
 # Sources
 
 
+def pages(source: Source, *, start_after: str = "", token: str = "", max_keys: int = 3) -> Iterator[Page]:
+    """Yield the pages of a source to the last."""
+    while True:
+        page = source.list_objects(start_after=start_after, token=token, max_keys=max_keys).page()
+        yield page
+        if page.is_last:
+            return
+        start_after, token = page.last_key or start_after, page.next_token
+
+
 class Store(Protocol):
     """A bucket to be filled, and what lists it, three keys a page."""
 
@@ -43,12 +54,15 @@ class Store(Protocol):
 
     def stop_answering(self) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class RealStore:
     """`BucketSource` over the sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._sources: list[BucketSource] = []
 
     def put(self, key: str, *, raw: bytes = b"") -> None:
         if raw:
@@ -69,7 +83,12 @@ class RealStore:
             no_proxy="",
             ca_bundle="",
         )
-        return BucketSource(client, prefix=prefix)
+        self._sources.append(BucketSource(client, prefix=prefix))
+        return self._sources[-1]
+
+    def close(self) -> None:
+        for source in self._sources:
+            source.close()
 
     def stop_answering(self) -> None:
         self._sandbox.hook = Faults(Fault(operation="oss", kind="access_denied"))
@@ -92,6 +111,9 @@ class FakeStore:
 
     def stop_answering(self) -> None:
         self._bucket.fault, self._bucket.fault_after, self._bucket.head_fails = "error", 0, True
+
+    def close(self) -> None:
+        """Hold nothing open."""
 
 
 # Registrars

@@ -5,16 +5,28 @@ Time and death are one for all of them: a process that is dead neither waits nor
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled, Unanswered
 from watcher.errors import Unavailable as Down
-from watcher.model import Accepted, BatchResult, Failure, ObjectInfo, ObjectType, Outcome, Page, Refused, Unknown
+from watcher.model import (
+    Accepted,
+    BatchResult,
+    Failure,
+    ObjectInfo,
+    Objects,
+    ObjectType,
+    Outcome,
+    Page,
+    Refused,
+    Unknown,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from watcher.model import CallOptions, Media
 
@@ -115,6 +127,32 @@ class FakeBucket:
         return FakeSource(self, prefix)
 
 
+class FakeAnswer:
+    """`ports.Answer` around a page."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._rows = [repr(each).encode() for each in (*page.objects, *page.not_utf8)]
+        self.at, self.n_bytes, self.asked_rest_s = page.at, sum(map(len, self._rows)), 0.0
+
+    def page(self) -> Page:
+        """See `ports.Answer.page`."""
+        return self._page
+
+    def digest(self, n: int) -> tuple[int, bytes]:
+        """See `ports.Answer.digest`."""
+        if n > len(self._rows):
+            raise ValueError(n)
+        listed = b"".join(self._rows[:n])
+        return len(listed), hashlib.sha256(listed).digest()
+
+    def repeats(self, n_bytes: int, digest: bytes, *, n: int, to_the_end: bool) -> bool:
+        """See `ports.Answer.repeats`."""
+        listed = b"".join(self._rows)
+        same = n_bytes <= len(listed) and hashlib.sha256(listed[:n_bytes]).digest() == digest
+        return same and (not to_the_end or (self._page.is_last and n == len(self._rows)))
+
+
 class FakeSource:
     """`ports.Source` over a fake bucket."""
 
@@ -123,25 +161,21 @@ class FakeSource:
         self.bucket = store.name
         self.prefix = prefix
 
-    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
-        """See `ports.Source.pages`."""
+    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = PAGE) -> FakeAnswer:
+        """See `ports.Source.list_objects`."""
         store, after = self._store, bytes.fromhex(token) if token else start_after.encode()
-        while True:
-            store.fuse.passes("page")
-            store.ended = False
-            self._fail()
-            keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
-            page = self._page([] if store.fault == "empty" else keys)
-            store.fault_after -= 1
-            if store.fault == "stop" and store.fault_after < 0:
-                store.clock.stopping = True
-            if store.fault == "cut" and store.fault_after < 0:
-                return
-            store.ended = page.is_last
-            yield page
-            if page.is_last:
-                return
-            after = keys[PAGE - 1]
+        store.fuse.passes("page")
+        store.ended = False
+        self._fail()
+        keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
+        page = self._page([] if store.fault == "empty" else keys, min(PAGE, max_keys))
+        store.fault_after -= 1
+        if store.fault == "stop" and store.fault_after < 0:
+            store.clock.stopping = True
+        if store.fault == "cut" and store.fault_after < 0:
+            return FakeAnswer(Page(objects=Objects.of(), at=page.at, last_key="", is_last=False))
+        store.ended = page.is_last
+        return FakeAnswer(page)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `ports.Source.head`."""
@@ -157,17 +191,17 @@ class FakeSource:
         if store.fault_after <= 0 and store.fault == "error":
             raise BucketRefused("no access")
 
-    def _page(self, keys: Sequence[bytes]) -> Page:
-        here = keys[:PAGE]
-        objects = tuple(found for raw in here if (found := self._store.objects[raw]).key)
-        is_last = len(keys) <= PAGE
+    def _page(self, keys: Sequence[bytes], most: int) -> Page:
+        here = keys[:most]
+        objects = Objects.of(found for raw in here if (found := self._store.objects[raw]).key)
+        is_last = len(keys) <= most
         return Page(
             objects=objects,
             at=self._store.clock.service_ms() // 1000 * 1000,
             last_key=objects[-1].key if objects else "",
             next_token=here[-1].hex() if here and not is_last and not self._store.objects[here[-1]].key else "",
             is_last=is_last,
-            not_utf8=len(here) - len(objects),
+            not_utf8=tuple(raw for raw in here if not self._store.objects[raw].key),
         )
 
 

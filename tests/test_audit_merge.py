@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fakes import FakeAnswer
 from watcher.audit import Audit, AuditedWatch
 from watcher.errors import BucketRefused
 from watcher.ledger import LedgerReader, create
-from watcher.model import Excluded, ObjectInfo, Page
+from watcher.model import Excluded, ObjectInfo, Objects, Page
 from watcher.rules.selection import Rules
 from watcher.sieve import Sieve, Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BEGAN, LAST_SCAN = 5_000, 100
@@ -82,22 +82,26 @@ class Pages:
         below = sorted(key for key in case.objects if key.startswith(prefix.encode()))
         self._cut = [below[n : n + case.page_size] for n in range(0, len(below), case.page_size)] or [[]]
         self._case = case
+        self._asked = 0
 
-    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:  # noqa: ARG002 (once, from the front)
-        for n, raw in enumerate(self._cut):
-            if n == self._case.pages:
-                raise BucketRefused("no more")
-            objects = tuple(
-                ObjectInfo(text(k), self._case.objects[k][0], 1, self._case.objects[k][1]) for k in raw if text(k)
-            )
-            yield Page(
-                objects=objects,
-                at=1_000_000,
-                last_key=objects[-1].key if objects else "",
-                next_token="" if not raw or text(raw[-1]) else "token",
-                is_last=n == len(self._cut) - 1,
-                not_utf8=len(raw) - len(objects),
-            )
+    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 0) -> FakeAnswer:  # noqa: ARG002
+        n = self._asked  # once, from the front
+        self._asked += 1
+        if n == self._case.pages:
+            raise BucketRefused("no more")
+        raw = self._cut[n]
+        objects = Objects.of(
+            ObjectInfo(text(k), self._case.objects[k][0], 1, self._case.objects[k][1]) for k in raw if text(k)
+        )
+        page = Page(
+            objects=objects,
+            at=1_000_000,
+            last_key=objects.keys[-1] if objects else "",
+            next_token="" if not raw or text(raw[-1]) else "token",
+            is_last=n == len(self._cut) - 1,
+            not_utf8=tuple(k for k in raw if not text(k)),
+        )
+        return FakeAnswer(page)
 
     def head(self, key: str) -> ObjectInfo | None:
         pytest.fail(f"an audit lists, and asks for no single object, not for {key}")

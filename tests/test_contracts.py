@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contracts import WRAPPED, FakeService, FakeStore, RealStore, real_service
+from tests.contracts import WRAPPED, FakeService, FakeStore, RealStore, pages, real_service
 from tests.workspace import BUCKET
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unanswered
 from watcher.model import Accepted, BatchResult, CallOptions, Media, Page, Refused, Unknown
@@ -24,36 +24,35 @@ OPTIONS = CallOptions(template_group_id="VOD_NO_TRANSCODE")
 
 
 @pytest.fixture(params=["real", "fake"])
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
-    if request.param == "fake":
-        return FakeStore()
-    monkeypatch.setattr("watcher.oss.client.PAGE_SIZE", 3)
-    return RealStore(request.getfixturevalue("sandbox"))
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    made = FakeStore() if request.param == "fake" else RealStore(request.getfixturevalue("sandbox"))
+    yield made
+    made.close()
 
 
 def listed(pages: Sequence[Page]) -> list[str]:
-    return [found.key for page in pages for found in page.objects]
+    return [key for page in pages for key in page.objects.keys]
 
 
 def test_a_listing_has_every_key_exactly_and_in_utf8_order(store: Store) -> None:
     for key in reversed(IN_ORDER):
         store.put(key)
-    pages = list(store.source().pages())
-    assert listed(pages) == IN_ORDER
-    assert [page.is_last for page in pages] == [False, False, True]
-    assert [page.last_key for page in pages] == [page.objects[-1].key for page in pages]
-    assert all(page.at for page in pages)
+    found = list(pages(store.source()))
+    assert listed(found) == IN_ORDER
+    assert [page.is_last for page in found] == [False, False, True]
+    assert [page.last_key for page in found] == [page.objects[-1].key for page in found]
+    assert all(page.at for page in found)
 
 
 def test_an_empty_listing_is_one_last_page_without_a_key(store: Store) -> None:
-    (page,) = store.source().pages()
-    assert (page.objects, page.last_key, page.next_token, page.is_last, page.not_utf8) == ((), "", "", True, 0)
+    (page,) = pages(store.source())
+    assert (list(page.objects), page.last_key, page.next_token, page.is_last, page.not_utf8) == ([], "", "", True, ())
 
 
 def test_a_prefix_is_only_text_and_nothing_else_is_listed(store: Store) -> None:
     for key in KEYS:
         store.put(key)
-    assert listed(list(store.source("a").pages())) == [key for key in IN_ORDER if key.startswith("a")]
+    assert listed(list(pages(store.source("a")))) == [key for key in IN_ORDER if key.startswith("a")]
     assert store.source("a").prefix == "a"
     assert store.source("a").bucket == BUCKET
 
@@ -63,7 +62,7 @@ def test_start_after_is_exclusive_and_need_not_exist(store: Store) -> None:
         store.put(key)
     for after in (*IN_ORDER, "a ", "zzz"):
         behind = [key for key in IN_ORDER if key.encode() > after.encode()]
-        assert listed(list(store.source().pages(start_after=after))) == behind, after
+        assert listed(list(pages(store.source(), start_after=after))) == behind, after
 
 
 def test_a_listing_goes_on_behind_any_page_even_one_that_ends_in_a_key_that_is_not_utf8(store: Store) -> None:
@@ -71,13 +70,13 @@ def test_a_listing_goes_on_behind_any_page_even_one_that_ends_in_a_key_that_is_n
         store.put(key)
     for n in range(4):
         store.put("", raw=b"c\xff%d" % n)
-    pages = list(store.source().pages())
-    assert sum(page.not_utf8 for page in pages) == 4
-    assert any(page.next_token for page in pages)
-    for place, page in enumerate(pages[:-1]):
+    found = list(pages(store.source()))
+    assert [raw for page in found for raw in page.not_utf8] == [b"c\xff%d" % n for n in range(4)]
+    assert any(page.next_token for page in found)
+    for place, page in enumerate(found[:-1]):
         assert page.next_token or page.last_key
-        again = list(store.source().pages(start_after=page.last_key, token=page.next_token))
-        assert [each.objects for each in again] == [each.objects for each in pages[place + 1 :]]
+        again = list(pages(store.source(), start_after=page.last_key, token=page.next_token))
+        assert [each.objects for each in again] == [each.objects for each in found[place + 1 :]]
 
 
 def test_what_was_yielded_before_an_error_is_still_true(store: Store) -> None:
@@ -85,16 +84,43 @@ def test_what_was_yielded_before_an_error_is_still_true(store: Store) -> None:
         store.put(key)
     seen = []
     with pytest.raises(CloudError):  # noqa: PT012 (the pages before it matter)
-        for page in store.source().pages():
+        for page in pages(store.source()):
             seen.append(page)
             store.stop_answering()
     assert listed(seen) == IN_ORDER[:3]
     assert not seen[-1].is_last
 
 
+def test_an_answer_repeats_itself_until_an_object_in_it_changes(store: Store) -> None:
+    for key in KEYS[:5]:
+        store.put(key)
+    answer = store.source().list_objects(max_keys=3)
+    for n in range(4):
+        n_bytes, digest = answer.digest(n)
+        again = store.source().list_objects(max_keys=3)
+        assert again.repeats(n_bytes, digest, n=n, to_the_end=False), n
+        assert not again.repeats(n_bytes, digest, n=n, to_the_end=True), n
+    with pytest.raises(ValueError, match=r"\d"):
+        answer.digest(4)
+    store.delete(IN_ORDER[1])
+    assert not store.source().list_objects(max_keys=3).repeats(n_bytes, digest, n=3, to_the_end=False)
+
+
+def test_an_answer_repeats_to_the_end_if_nothing_is_listed_behind(store: Store) -> None:
+    for key in ("a", "b"):
+        store.put(key)
+    n_bytes, digest = store.source().list_objects(max_keys=3).digest(2)
+    assert store.source().list_objects(max_keys=3).repeats(n_bytes, digest, n=2, to_the_end=True)
+    assert not store.source().list_objects(max_keys=1).repeats(n_bytes, digest, n=2, to_the_end=False)
+    store.put("c")
+    assert not store.source().list_objects(max_keys=3).repeats(n_bytes, digest, n=2, to_the_end=True)
+    assert not store.source().list_objects(max_keys=2).repeats(n_bytes, digest, n=2, to_the_end=True)
+    assert store.source("z").list_objects().repeats(*store.source("z").list_objects().digest(0), n=0, to_the_end=True)
+
+
 def test_head_returns_what_the_listing_shows_or_none(store: Store) -> None:
     store.put("a/é.mp4")
-    ((shown,),) = (page.objects for page in store.source().pages())
+    ((shown,),) = (page.objects for page in pages(store.source()))
     assert store.source().head("a/é.mp4") == shown
     store.delete("a/é.mp4")
     assert store.source().head("a/é.mp4") is None

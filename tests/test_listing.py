@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import FakeAnswer
 from watcher.errors import AccountRefused, CloudError, NotSent, Throttled, Unavailable
 from watcher.listing import Listing
-from watcher.model import ObjectInfo, Page
+from watcher.model import ObjectInfo, Objects, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 KEYS = [f"{n:02}" for n in range(10)]
 
@@ -27,6 +28,7 @@ class World:
         self.waits: list[float] = []
         self.asked: list[str] = []
         self.stop_after_waits = stop_after_waits
+        self.asked_rest_s = 0.0
 
     def now_ms(self) -> int:
         return int(self.at * 1000)
@@ -40,19 +42,17 @@ class World:
             self.waits.append(seconds)
         return self.stop_after_waits is not None and len(self.waits) >= self.stop_after_waits
 
-    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
-        assert token == ""
-        while True:
-            self.asked.append(start_after)
-            if self.script and (error := self.script.pop(0)):
-                raise error
-            left = [key for key in KEYS if key > start_after]
-            keys, is_last = left[:3], len(left) <= 3
-            objects = tuple(ObjectInfo(key, "E", 1, 0) for key in keys)
-            yield Page(objects=objects, at=0, last_key=keys[-1] if keys else "", is_last=is_last)
-            if is_last:
-                return
-            start_after = keys[-1]
+    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 3) -> FakeAnswer:
+        assert (token, max_keys) == ("", 3)
+        self.asked.append(start_after)
+        if self.script and (error := self.script.pop(0)):
+            raise error
+        left = [key for key in KEYS if key > start_after]
+        objects = Objects.of(ObjectInfo(key, "E", 1, 0) for key in left[:3])
+        last_key = objects.keys[-1] if objects else ""
+        answer = FakeAnswer(Page(objects=objects, at=0, last_key=last_key, is_last=len(left) <= 3))
+        answer.asked_rest_s = self.asked_rest_s
+        return answer
 
     def head(self, key: str) -> ObjectInfo | None:
         pytest.fail(f"a listing asks for no single object, not for {key}")
@@ -110,3 +110,16 @@ def test_a_stop_request_ends_the_waiting_and_the_listing() -> None:
     with pytest.raises(Unavailable):
         listed(World([Unavailable("x")] * 2, stop_after_waits=1))
     assert listed(World(stop_after_waits=0)) == (KEYS[:3], 1)
+
+
+def test_each_call_keeps_the_pace_and_the_rest_that_the_last_answer_asked_for() -> None:
+    world, rests = World(), []
+    world.asked_rest_s = 1.5
+
+    def pace(rest_s: float) -> bool:
+        rests.append(rest_s)
+        return len(rests) < 3
+
+    listing = Listing(world, clock=world, jitter=lambda: 0.5, pace=pace)
+    assert [page.objects.keys for page in listing.pages()] == [KEYS[:3], KEYS[3:6]]
+    assert (rests, listing.calls) == ([0.0, 1.5, 1.5], 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
@@ -199,11 +200,9 @@ def test_oss_is_listed_over_tls_with_sni_and_v4(server: Seen, monkeypatch: pytes
     (tmp_path / ".netrc").write_text("machine localhost login eve password evil\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    source = BucketSource(_bucket(server.port, server.ca), prefix="")
+    with closing(BucketSource(_bucket(server.port, server.ca), prefix="")) as source:
+        assert source.list_objects().page().is_last
 
-    (page,) = source.pages()
-
-    assert page.is_last
     assert server.sni == ["localhost"]
     ((path, _, headers),) = server.requests
     assert "list-type=2" in path
@@ -216,8 +215,8 @@ def test_oss_is_listed_over_tls_with_sni_and_v4(server: Seen, monkeypatch: pytes
 
 def test_oss_refuses_a_certificate_it_cannot_verify(server: Seen) -> None:
     """Nothing is sent to a server that nobody vouches for."""
-    with pytest.raises(NotSent, match="TLS"):
-        list(BucketSource(_bucket(server.port, ""), prefix="").pages())
+    with closing(BucketSource(_bucket(server.port, ""), prefix="")) as source, pytest.raises(NotSent, match="TLS"):
+        source.list_objects()
     assert not server.requests
 
 

@@ -101,6 +101,7 @@ class Audit:
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
         unaccounted: Callable[[str, str], None],
+        pace: Callable[[float], bool] = lambda _rest_s: True,
     ) -> None:
         self._watched = watched
         self._over_bucket = over_bucket  # all watches of this bucket, in the file's order
@@ -111,7 +112,7 @@ class Audit:
         self._emit = emit
         self._progress = progress
         self._unaccounted = unaccounted  # told (bucket, key) of each, in key order
-        self._listing = Listing(source, clock=clock, jitter=jitter)
+        self._listing = Listing(source, clock=clock, jitter=jitter, pace=pace)
         self._met = False
         self._last_scan: LastScan | None = None
         self._began_ms = 0
@@ -135,8 +136,8 @@ class Audit:
             self._met = True
             self._sieve.meet(page.at)  # what `now` would come to mean is not remembered
         found = self.found
-        found.listed += len(page.objects) + page.not_utf8
-        found.excluded[Excluded.KEY_NOT_UTF8] += page.not_utf8
+        found.listed += len(page.objects) + len(page.not_utf8)
+        found.excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)
         if page.is_last:
             self._believe()
         self._judge(page)

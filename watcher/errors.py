@@ -14,6 +14,7 @@ WatcherError              exit 1   unforeseen
     |-- Unavailable                transient: the service failed, or fell silent; asking again does no harm
     |-- Unanswered                 unknown outcome: sent, and no trustworthy answer
     |-- CallRefused                permanent: this call's content is at fault
+    |-- StartAfterIgnored          permanent: a listing in order, but not from where it was asked for
     |-- BucketRefused              global for one bucket
     `-- AccountRefused             global: credentials, permission, arrears, clock, region
 """
@@ -122,6 +123,10 @@ class Unanswered(CloudError):
 
 class CallRefused(CloudError):
     """Permanent: the call was refused for its content.  One of its items is at fault."""
+
+
+class StartAfterIgnored(CloudError):
+    """Permanent: a page in order that begins at or before its `start-after`.  Its token may lead on all the same."""
 
 
 class BucketRefused(CloudError):

@@ -22,10 +22,18 @@ _PATIENCE_S = 30.0  # with one page
 class Listing:
     """Yields pages, waits out what passes by itself, and counts its calls."""
 
-    def __init__(self, source: Source, *, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        clock: Clock,
+        jitter: Callable[[], float],
+        pace: Callable[[float], bool] = lambda _rest_s: True,
+    ) -> None:
         self._source = source
         self._clock = clock
         self._jitter = jitter
+        self._pace = pace  # waits until the next call may be made, at least so many seconds; False: no more
         self.calls = 0
 
     def pages(self, *, start_after: str = "") -> Iterator[Page]:
@@ -34,25 +42,25 @@ class Listing:
         Raises:
             CloudError: a page could not be had; what was yielded before is still true.
         """
-        marker, token, tries, since = start_after, "", 0, self._clock.monotonic()
-        while True:
+        marker, token, tries, since, rest_s = start_after, "", 0, self._clock.monotonic(), 0.0
+        while self._pace(rest_s):
+            self.calls += 1
             try:
-                for page in self._source.pages(start_after=marker, token=token):
-                    marker, token, tries = page.last_key or marker, page.next_token, 0
-                    self.calls += 1
-                    yield page
-                    since = self._clock.monotonic()
-                    if self._clock.wait(0):
-                        return
+                answer = self._source.list_objects(start_after=marker, token=token)
+                rest_s, page = answer.asked_rest_s, answer.page()
             except CloudError as error:
-                self.calls += 1
                 tries += 1
-                rest_s = self._rest_s(error, tries)
-                hopeless = tries == _TRIES or self._clock.monotonic() - since + rest_s > _PATIENCE_S
-                if not error.transient or hopeless or self._clock.wait(rest_s):
+                again_s = self._rest_s(error, tries)
+                hopeless = tries == _TRIES or self._clock.monotonic() - since + again_s > _PATIENCE_S
+                if not error.transient or hopeless or self._clock.wait(again_s):
                     raise
-            else:
+                continue
+            yield page
+            if page.is_last or self._clock.wait(0):
                 return
+            if not page.next_token and not page.last_key:
+                raise CloudError(f"the listing of bucket {self._source.bucket} does not advance after {marker!r}")
+            marker, token, tries, since = page.last_key or marker, page.next_token, 0, self._clock.monotonic()
 
     def _rest_s(self, error: CloudError, tries: int) -> float:
         asked_ms = int(error.retry_after_s * 1000)

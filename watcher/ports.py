@@ -6,10 +6,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
     from watcher.reports import ScanReport
+
+
+class Answer(Protocol):
+    """One ListObjectsV2 answer, read no further than it is asked."""
+
+    at: int  # milliseconds since the epoch: the answer's `Date`
+    n_bytes: int  # of the body
+    asked_rest_s: float  # how long the service asks to be left alone before the next request, 30 s at most
+
+    def page(self) -> Page:
+        """Return what is listed, in UTF-8 byte order; keys are exact.
+
+        Raises:
+            StartAfterIgnored: the keys ascend, but from or before `start_after`.
+            CloudError: the body is no whole, well-formed listing in ascending order.
+        """
+        ...
+
+    def digest(self, n: int) -> tuple[int, bytes]:
+        """Return how many bytes list the first `n` objects, and their SHA-256; those not UTF-8 count, too.
+
+        Raises:
+            ValueError: fewer are listed.
+        """
+        ...
+
+    def repeats(self, n_bytes: int, digest: bytes, *, n: int, to_the_end: bool) -> bool:
+        """Whether the listed bytes begin with exactly those of a `digest` of `n` objects.
+
+        With `to_the_end`, also: nothing is listed behind them, here or on a next page.  Nothing is parsed.
+        """
+        ...
 
 
 class Source(Protocol):
@@ -18,16 +50,13 @@ class Source(Protocol):
     bucket: str
     prefix: str
 
-    def pages(self, *, start_after: str = "", token: str = "") -> Iterator[Page]:
-        """Yield the listing page by page, in UTF-8 byte order, from the first key after `start_after`.
+    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> Answer:
+        """Ask once for the keys behind `start_after`, or with the `next_token` of a page for those behind that page.
 
-        With the `next_token` of a page it goes on behind that page instead.
-
-        The last page yielded has `is_last`; a listing that ends without one was cut short.  Keys are
-        exact.  Holds one page at a time.
+        For any number of threads; whoever calls keeps the pace.
 
         Raises:
-            CloudError: the page could not be had; what was yielded before is still true.
+            CloudError: there is no answer, or it is a refusal.
         """
         ...
 

@@ -68,11 +68,12 @@ class Scan:
         jitter: Callable[[], float],
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
+        pace: Callable[[float], bool] = lambda _rest_s: True,
     ) -> None:
         self._watched = watched
         self._sieve = sieve
         self._bucket = source.bucket
-        self._listing = Listing(source, clock=clock, jitter=jitter)
+        self._listing = Listing(source, clock=clock, jitter=jitter, pace=pace)
         self._records = records
         self._clock = clock
         self._emit = emit
@@ -123,7 +124,7 @@ class Scan:
                 self._records.remember_start(self._watched.source_url, start_at)
         selected = self._selected(page)
         report = self.report
-        report.listed += len(page.objects) + page.not_utf8
+        report.listed += len(page.objects) + len(page.not_utf8)
         report.matched += len(selected)
         report.excluded = {str(reason): n for reason, n in sorted(self._excluded.items()) if n}
         recorded = self._records.record(
@@ -152,7 +153,7 @@ class Scan:
             else:
                 self._excluded[reason] += 1
                 self._emit(logs.OBJECT_EXCLUDED, watch=self._watched.name, key=listed.key, reason=str(reason))
-        self._excluded[Excluded.KEY_NOT_UTF8] += page.not_utf8
+        self._excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)
         return selected
 
     def _mark(self, page: Page) -> ScanMark | None:

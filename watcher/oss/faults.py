@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import oss2
 import requests
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3 import exceptions as wire
 
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
 from watcher.redaction import told_by_service
@@ -45,6 +45,12 @@ THROTTLED = frozenset(
     )
 )
 BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
+_NOT_VERIFIED = (requests.exceptions.SSLError, wire.SSLError)
+_LATE = (requests.Timeout, wire.TimeoutError)
+_NEVER_CONNECTED = (
+    *(requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError),
+    *(wire.ConnectTimeoutError, wire.NewConnectionError, wire.ProxyError, wire.LocationValueError),
+)
 _WRONG_REGION = "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to the bucket's own."
 
 
@@ -59,7 +65,7 @@ def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
         return _no_answer(error.exception, bucket)
     if isinstance(error, oss2.exceptions.ServerError):
         return _answered(error, bucket)
-    if isinstance(error, requests.RequestException):
+    if isinstance(error, (requests.RequestException, wire.HTTPError, OSError)):
         return _no_answer(error, bucket)
     if isinstance(error, BAD_BODY):
         return CloudError(
@@ -69,18 +75,24 @@ def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
     return CloudError(f"the call to OSS for bucket {bucket} failed ({type(error).__name__})")
 
 
+def redirected(bucket: str) -> CloudError:
+    """Return what a redirect means to us: OSS sends none, and following it would list outside the budget."""
+    return CloudError(
+        f"OSS answered for bucket {bucket} with a redirect",
+        hint="Look for a proxy or captive portal between this machine and OSS, and check `endpoint` of the watch.",
+    )
+
+
 def _no_answer(error: Exception, bucket: str) -> CloudError:
-    if isinstance(error, requests.exceptions.SSLError):
-        return NotSent(
+    if isinstance(error, _NOT_VERIFIED) or not isinstance(error, (requests.RequestException, wire.HTTPError)):
+        return NotSent(  # or the authorities could not be read
             f"OSS could not be verified over TLS for bucket {bucket}",
             hint="Check the machine's CA certificates, [network] ca_bundle, and `endpoint` of the watch.",
         )
     if isinstance(error, requests.exceptions.TooManyRedirects):
-        return CloudError(
-            f"OSS answered for bucket {bucket} with a redirect",
-            hint="Look for a proxy or captive portal between this machine and OSS, and check `endpoint` of the watch.",
-        )
-    kind = "did not answer in time" if isinstance(error, requests.Timeout) else "could not be reached"
+        return redirected(bucket)
+    is_late = isinstance(error, _LATE) and not isinstance(error, wire.NewConnectionError)
+    kind = "did not answer in time" if is_late else "could not be reached"
     found = NotSent if _never_connected(error) else Unavailable
     return found(
         f"OSS {kind} for bucket {bucket} ({type(error).__name__})",
@@ -89,10 +101,10 @@ def _no_answer(error: Exception, bucket: str) -> CloudError:
 
 
 def _never_connected(error: Exception) -> bool:
-    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
+    if isinstance(error, _NEVER_CONNECTED):
         return True
     cause: object = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", cause), (NewConnectionError, NameResolutionError))
+    return isinstance(getattr(cause, "reason", cause), wire.NewConnectionError)
 
 
 def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:

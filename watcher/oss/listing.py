@@ -1,4 +1,4 @@
-"""One ListObjectsV2 answer as a page of exact keys.
+"""One ListObjectsV2 answer as a page of exact keys, read element by element.
 
 oss2's own parser gives up on a page that holds one key which is not UTF-8, and spends most of its time on dates;
 this one reads the same XML.  Source: OSS ListObjectsV2 reference.
@@ -6,80 +6,128 @@ this one reads the same XML.  Source: OSS ListObjectsV2 reference.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
 
-from watcher.model import ObjectInfo, ObjectType, Page
+from watcher.model import ObjectInfo, Objects, ObjectType, Page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TYPES = {str(kind): kind for kind in ObjectType}
+TYPES = {str(kind): kind for kind in ObjectType}
+MOST_DIGITS = 18  # of a size; OSS's largest object has 14
 _ROOT = "ListBucketResult"
-_MOST_DIGITS = 18  # of a size; OSS's largest object has 14
 
 
-def parse(body: bytes, headers: Mapping[str, str]) -> Page:
-    """Return the page that `body` holds.
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What an answer says beside its objects."""
+
+    is_last: bool
+    is_url_encoded: bool
+    token: str  # of the next page, still encoded; "" if there is none
+    key_count: int | None  # objects and common prefixes; None = it does not say
+
+
+def parse(body: bytes, *, at: int) -> Page:
+    """Return the page that `body` holds, answered at `at` (milliseconds since the epoch).
 
     Raises:
-        ValueError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
+        ValueError, KeyError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
     """
     root = ET.fromstring(body)  # noqa: S314 (no DTD is read: expat refuses entity bombs since 2.4.1)
-    space = root.tag.removesuffix(_ROOT)
-    if root.tag == space:
-        raise ValueError("not a ListBucketResult")
-    url_encoded = root.findtext(f"{space}EncodingType") == "url"
+    envelope, space = read_envelope(root), _namespace(root)
+    nodes = root.findall(f"{space}Contents")
+    n_prefixes = len(root.findall(f"{space}CommonPrefixes"))
+    if envelope.key_count not in {None, len(nodes) + n_prefixes}:
+        raise ValueError("KeyCount is not how many are listed")
     objects: list[ObjectInfo] = []
-    not_utf8 = 0
+    not_utf8: list[bytes] = []
     token_needed = True  # until a key is listed that can be a `start-after`
-    for node in root.iterfind(f"{space}Contents"):
+    for node in nodes:
         fields = {child.tag.removeprefix(space): child.text or "" for child in node}
-        raw_key = fields["Key"]
+        raw_key = unquote_to_bytes(fields["Key"]) if envelope.is_url_encoded else fields["Key"].encode()
         try:
-            key = unquote_to_bytes(raw_key).decode() if url_encoded else raw_key
+            objects.append(_object(raw_key.decode(), fields))
+            token_needed = False
         except UnicodeDecodeError:
-            not_utf8 += 1
+            not_utf8.append(raw_key)
             token_needed = True
-            continue
-        token_needed = False
-        objects.append(
-            ObjectInfo(
-                key,
-                fields["ETag"].strip('"'),
-                _size(fields["Size"]),
-                _milliseconds(fields["LastModified"]),
-                _TYPES.get(fields.get("Type", ""), ObjectType.NORMAL),
-                fields.get("StorageClass") or "Standard",
-                'ongoing-request="false"' in fields.get("RestoreInfo", ""),
-            )
-        )
-    truncated = {"true": True, "false": False}[(root.findtext(f"{space}IsTruncated") or "").strip().lower()]
-    token = root.findtext(f"{space}NextContinuationToken") or ""
     return Page(
-        objects=tuple(objects),
-        at=answered_at(headers),
+        objects=Objects.of(objects),
+        at=at,
         last_key=objects[-1].key if objects else "",
-        next_token=unquote_to_bytes(token).decode() if token_needed and url_encoded else "",
-        is_last=not truncated,
-        not_utf8=not_utf8,
+        next_token=unquote_to_bytes(envelope.token).decode() if token_needed and envelope.is_url_encoded else "",
+        is_last=envelope.is_last,
+        not_utf8=tuple(not_utf8),
+    )
+
+
+def read_envelope(root: ET.Element) -> Envelope:
+    """Return what a parsed answer says beside its objects.
+
+    Raises:
+        ValueError or KeyError: it is no listing.
+    """
+    space = _namespace(root)
+
+    def text(name: str) -> str:
+        return root.findtext(f"{space}{name}") or ""
+
+    key_count = text("KeyCount").strip()
+    return Envelope(
+        {"true": False, "false": True}[text("IsTruncated").strip().lower()],
+        text("EncodingType") == "url",
+        text("NextContinuationToken"),
+        _size(key_count) if key_count else None,
     )
 
 
 def answered_at(headers: Mapping[str, str]) -> int:
-    """Return the answer's `Date`: OSS's clock, in milliseconds since the epoch."""
+    """Return the answer's `Date`: OSS's clock, in milliseconds since the epoch.
+
+    Raises:
+        KeyError or ValueError: there is none.
+    """
     return int(parsedate_to_datetime(headers["Date"]).timestamp() * 1000)
 
 
-def _size(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        raise ValueError("not a size")
-    return int(text)
+def milliseconds(text: str) -> int:
+    """Return an instant of a listing, in milliseconds since the epoch.
 
-
-def _milliseconds(text: str) -> int:
+    Raises:
+        ValueError: it is none.
+    """
     at = datetime.fromisoformat(text)
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _namespace(root: ET.Element) -> str:
+    space = root.tag.removesuffix(_ROOT)
+    if root.tag == space:
+        raise ValueError("not a ListBucketResult")
+    return space
+
+
+def _object(key: str, fields: Mapping[str, str]) -> ObjectInfo:
+    restore = fields.get("RestoreInfo", "")
+    return ObjectInfo(
+        key,
+        fields["ETag"].strip('"'),
+        _size(fields["Size"]),
+        milliseconds(fields["LastModified"]),
+        TYPES.get(fields.get("Type", ""), ObjectType.NORMAL),
+        fields.get("StorageClass") or "Standard",
+        'ongoing-request="false"' in restore,
+        'ongoing-request="true"' in restore,
+    )
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise ValueError("not a size")
+    return int(text)

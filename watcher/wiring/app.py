@@ -47,7 +47,8 @@ class App:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
+        """Close the connections, and give the signals back."""
+        self._cloud.close()
         self.clock.close()
 
     def turn(self, progress: Progress) -> TurnReport:
@@ -119,6 +120,7 @@ class App:
                 jitter=random.random,
                 emit=logs.emit,
                 progress=progress.listed,
+                pace=self._cloud.paces[name].wait,
             )
             for name in self._terms.chosen
         ]

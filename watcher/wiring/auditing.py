@@ -41,6 +41,7 @@ def audit(
                 emit=logs.emit,
                 progress=progress.listed,
                 unaccounted=unaccounted,
+                pace=cloud.paces[name].wait,
             )
             for name in terms.chosen
         ]

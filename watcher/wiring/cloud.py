@@ -25,7 +25,6 @@ class Cloud:
 
     def __init__(self, terms: Terms, clock: Clock) -> None:
         self._config: Config = terms.config
-        self._clock = clock
         self.credentials = credentials.chain(
             profile=self._config.credentials.profile,
             env=os.environ,
@@ -34,6 +33,7 @@ class Cloud:
             learnt=lambda found: remember(found.access_key_id, found.access_key_secret, found.security_token),
         )
         self.sources = {name: self._source(terms.watches[name]) for name in terms.chosen}
+        self.paces = {name: Pace(terms.watches[name].list_calls_per_second, clock) for name in terms.chosen}
 
     def head(self, bucket: str, key: str) -> ObjectInfo | None:
         """Return an object as it is now, or None; see `ports.Source.head`."""
@@ -55,6 +55,11 @@ class Cloud:
         logs.tame_sdk_loggers()
         return client
 
+    def close(self) -> None:
+        """Close the connections to OSS."""
+        for source in self.sources.values():
+            source.close()
+
     def _source(self, watch: Watch) -> BucketSource:
         client = connect(
             bucket=watch.bucket,
@@ -65,8 +70,7 @@ class Cloud:
             no_proxy=self._no_proxy(),
             ca_bundle=self._config.network.ca_bundle,
         )
-        pace = Pace(watch.list_calls_per_second, self._clock)
-        return BucketSource(client, prefix=watch.prefix, pace=pace.wait)
+        return BucketSource(client, prefix=watch.prefix, connections=watch.list_concurrency)
 
     def _proxies(self) -> dict[str, str]:
         """Return {scheme: proxy URL}: what the configuration says, and only that."""

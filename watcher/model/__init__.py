@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class ObjectType(StrEnum):
-    """`Type` of a listed object, as OSS names it; what OSS adds later counts as NORMAL."""
-
-    NORMAL = "Normal"
-    MULTIPART = "Multipart"
-    APPENDABLE = "Appendable"
-    SYMLINK = "Symlink"
+from watcher.model.listed import ObjectInfo as ObjectInfo
+from watcher.model.listed import Objects as Objects
+from watcher.model.listed import ObjectType as ObjectType
+from watcher.model.listed import Page as Page
 
 
 class Lane(StrEnum):
@@ -59,34 +55,6 @@ class Failure(StrEnum):
     ARCHIVED = "archived"
     ILLEGAL_CHARACTERS = "illegal_characters"
     BAD_REQUEST = "bad_request"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """One object as its bucket listed it.
-
-    Positional, and made a thousand a page: keep it small.
-    """
-
-    key: str  # exact; valid UTF-8
-    etag: str  # without quotes; compare it, never parse it
-    size_bytes: int
-    modified_at: int  # milliseconds since the epoch, OSS's clock
-    type: ObjectType = ObjectType.NORMAL
-    storage_class: str = "Standard"
-    restored: bool = False  # of an archive class, and readable for now
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What one listing call returned, in UTF-8 byte order of the keys."""
-
-    objects: tuple[ObjectInfo, ...]
-    at: int  # milliseconds since the epoch: the answer's `Date`
-    last_key: str  # the next page starts after it; "" if there is none
-    next_token: str = ""  # ... or here, where no key was listed, or the last one is not UTF-8: no `start-after`
-    is_last: bool
-    not_utf8: int = 0  # keys that are not UTF-8; not among `objects`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,153 @@
+"""What a listing shows: objects, the same field by field, and pages of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class ObjectType(StrEnum):
+    """`Type` of a listed object, as OSS names it; what OSS adds later counts as NORMAL."""
+
+    NORMAL = "Normal"
+    MULTIPART = "Multipart"
+    APPENDABLE = "Appendable"
+    SYMLINK = "Symlink"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object as its bucket listed it.
+
+    Positional, and made a thousand a page: keep it small.
+    """
+
+    key: str  # exact; valid UTF-8
+    etag: str  # without quotes; compare it, never parse it
+    size_bytes: int
+    modified_at: int  # milliseconds since the epoch, OSS's clock
+    type: ObjectType = ObjectType.NORMAL
+    storage_class: str = "Standard"
+    restored: bool = False  # of an archive class, and readable for now
+    restoring: bool = False  # of an archive class, and on its way to be readable
+
+
+_FIELDS = tuple(field.name for field in fields(ObjectInfo))
+
+
+class Objects(Sequence[ObjectInfo]):
+    """The objects of one page in listing order; each field is a column as long as the page, read when asked for."""
+
+    def __init__(self, n: int, column: Callable[[str], list[Any]]) -> None:
+        self._n = n
+        self._read = column  # from the name of a field of `ObjectInfo` to its values
+        self._columns: dict[str, list[Any]] = {}
+
+    @classmethod
+    def of(cls, objects: Iterable[ObjectInfo] = ()) -> Objects:
+        """Return these objects as columns."""
+        rows = tuple(objects)
+        return cls(len(rows), lambda name: [getattr(row, name) for row in rows])
+
+    def _column(self, name: str) -> list[Any]:
+        if name not in self._columns:
+            self._columns[name] = self._read(name)
+        return self._columns[name]
+
+    @property
+    def keys(self) -> list[str]:
+        """Exact, valid UTF-8, ascending."""
+        return self._column("key")
+
+    @property
+    def etags(self) -> list[str]:
+        """Without quotes."""
+        return self._column("etag")
+
+    @property
+    def sizes_bytes(self) -> list[int]:
+        """In bytes."""
+        return self._column("size_bytes")
+
+    @property
+    def modified_at(self) -> list[int]:
+        """Milliseconds since the epoch, OSS's clock."""
+        return self._column("modified_at")
+
+    @property
+    def types(self) -> list[ObjectType]:
+        """As OSS names them."""
+        return self._column("type")
+
+    @property
+    def storage_classes(self) -> list[str]:
+        """As OSS names them."""
+        return self._column("storage_class")
+
+    @property
+    def restored(self) -> list[bool]:
+        """Whether each is of an archive class, and readable for now."""
+        return self._column("restored")
+
+    @property
+    def restoring(self) -> list[bool]:
+        """Whether each is of an archive class, and on its way to be readable."""
+        return self._column("restoring")
+
+    @property
+    def kinds(self) -> frozenset[ObjectType]:
+        """Which types occur."""
+        return frozenset(self.types)
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Which storage classes occur."""
+        return frozenset(self.storage_classes)
+
+    @property
+    def newest(self) -> int:
+        """The latest `modified_at`; 0 if there is no object."""
+        return max(self.modified_at, default=0)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._n
+
+    @overload
+    def __getitem__(self, place: int) -> ObjectInfo: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Objects: ...
+
+    def __getitem__(self, place: int | slice) -> ObjectInfo | Objects:
+        """Return one object, or those of a slice, whose columns are read no sooner."""
+        if isinstance(place, slice):
+            return Objects(len(range(self._n)[place]), lambda name: self._column(name)[place])
+        return ObjectInfo(*(self._column(name)[place] for name in _FIELDS))
+
+    def __iter__(self) -> Iterator[ObjectInfo]:
+        """Yield each object."""
+        return map(ObjectInfo, *map(self._column, _FIELDS))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same objects are listed."""
+        return isinstance(other, Objects) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one listing call returned, in UTF-8 byte order of the keys."""
+
+    objects: Objects
+    at: int  # milliseconds since the epoch: the answer's `Date`
+    last_key: str  # the next page starts after it; "" if there is none
+    next_token: str = ""  # ... or here, where no key was listed, or the last one is not UTF-8: no `start-after`
+    is_last: bool
+    not_utf8: tuple[bytes, ...] = ()  # raw keys that are not UTF-8, in listing order; not among `objects`

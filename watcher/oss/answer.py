@@ -1,0 +1,79 @@
+"""One ListObjectsV2 answer, as it came."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import islice
+from operator import lt
+from typing import TYPE_CHECKING
+
+from watcher.errors import CloudError, StartAfterIgnored
+from watcher.oss.cutting import CLOSE
+from watcher.oss.faults import BAD_BODY, as_cloud_error
+from watcher.oss.listing import answered_at
+from watcher.oss.pages import envelope_of, read, where_listed
+from watcher.rules.backoff import asked_rest_s
+
+if TYPE_CHECKING:
+    from watcher.model import Page
+    from watcher.oss.transport import Received
+
+_MOST_REST_S = 30.0  # between two requests, whatever OSS asks for
+
+
+class ListAnswer:
+    """`ports.Answer` over a body held in memory.
+
+    Raises:
+        CloudError: it does not say when it was given.
+    """
+
+    def __init__(self, received: Received, *, bucket: str, start_after: str) -> None:
+        self._body = received.body
+        self._bucket = bucket
+        self._start_after = start_after
+        self._start, self._end = where_listed(received.body)
+        self.n_bytes = len(received.body)
+        self.asked_rest_s = min(asked_rest_s(received.headers), _MOST_REST_S)
+        try:
+            self.at = answered_at(received.headers)
+        except BAD_BODY as error:
+            raise as_cloud_error(error, bucket=bucket) from None
+
+    def page(self) -> Page:
+        """See `ports.Answer.page`."""
+        try:
+            page = read(self._body, at=self.at)
+        except BAD_BODY as error:
+            raise as_cloud_error(error, bucket=self._bucket) from None
+        keys = page.objects.keys
+        if not all(map(lt, keys, islice(keys, 1, None))):
+            raise CloudError(f"the listing of bucket {self._bucket} is out of order after {self._start_after!r}")
+        if keys and keys[0] <= self._start_after:
+            raise StartAfterIgnored(
+                f"the listing of bucket {self._bucket} is out of order: it goes back behind {self._start_after!r}"
+            )
+        return page
+
+    def digest(self, n: int) -> tuple[int, bytes]:
+        """See `ports.Answer.digest`."""
+        end = self._start
+        for _ in range(n):
+            found = self._body.find(CLOSE, end)
+            if found < 0:
+                raise ValueError(f"fewer than {n} objects are listed")
+            end = found + len(CLOSE)
+        return end - self._start, self._sha256(end)
+
+    def repeats(self, n_bytes: int, digest: bytes, *, n: int, to_the_end: bool) -> bool:
+        """See `ports.Answer.repeats`."""
+        end = self._start + n_bytes
+        if end > self._end or self._sha256(end) != digest:
+            return False
+        envelope = envelope_of(self._body, self._start, self._end)
+        if envelope is None:
+            return False
+        return not to_the_end or (end == self._end and envelope.is_last and envelope.key_count == n)
+
+    def _sha256(self, end: int) -> bytes:
+        return hashlib.sha256(memoryview(self._body)[self._start : end]).digest()

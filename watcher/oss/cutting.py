@@ -1,0 +1,277 @@
+"""Cuts the `<Contents>` of a listing into columns of bytes, and proves that nothing else lies between them.
+
+The first object shows how the fields of all are set: their order, and the white space around them.  The text is cut
+at each line end (at each `<` if it has none), and every n-th piece must differ from that of the first object in the
+value of its field alone.  Objects that are not all alike (restored archives) are cut by a pattern instead.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from io import BytesIO
+from operator import add, itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from watcher.oss.listing import MOST_DIGITS, milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+OPEN: Final = b"<Contents>"
+CLOSE: Final = b"</Contents>"
+_NEEDED: Final = frozenset((b"Key", b"LastModified", b"ETag", b"Size"))
+_FEW: Final = (b"Type", b"StorageClass")  # fields with a handful of values
+_LONGEST: Final = 10_000  # bytes of one object
+_KNOWN: Final = _NEEDED.union(_FEW)
+_MOST_VALUES: Final = 8
+_PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b'<>&"'))  # what a field may hold
+_DIGITS: Final = b"0123456789"
+_AS_ZERO: Final = bytes(ord("0") if each in _DIGITS else each for each in range(256))
+_INSTANT: Final = b"0000-00-00T00:00:00.000Z"
+_AS_NUMBER: Final = bytes(each - ord("0") if each in _DIGITS else each for each in range(256))
+_DAY, _HOUR, _SECOND = (len(_INSTANT[: _INSTANT.index(mark)]) for mark in (b"T", b":", b"."))
+_CLOCK: Final = ((_DAY + 1, 24), (_HOUR + 1, 60), (_HOUR + 4, 60))  # where two digits stay below what
+_MS: Final = {b"%02d:%02d" % (m, s): (m * 60 + s) * 1000 for m in range(60) for s in range(60)}  # by MM:SS
+
+_WHITE: Final = rb"[ \t\r\n]*"
+_GAP: Final = re.compile(_WHITE)
+_OTHER_CONTROLS: Final = re.compile(rb"[^\t\n\r\x20-\x7e]")
+_UNIT: Final = re.compile(rb"%b<Contents>(?:%b<(\w+)>[^<>]*</\1>)+%b</Contents>%b" % ((_WHITE,) * 4))
+_LINE: Final = re.compile(rb"(%b<(\w+)>)([^<>]*)(</\2>%b)" % (_WHITE, _WHITE))
+_TAG: Final = re.compile(rb"((%b|RestoreInfo)>)([^<>]*)()" % b"|".join(sorted(_KNOWN)))
+_SLASH: Final = b"%2F"
+_QUOTES: Final = (b"&quot;", b'"')
+
+
+def _field(name: bytes, inside: bytes = rb"([^<>]*)") -> bytes:
+    return b"<%b>%b</%b>%b" % (name, inside, name, _WHITE)
+
+
+_QUOTED: Final = rb"(?:&quot;|\")([^<>&\"]*)(?:&quot;|\")"
+_SET_ASIDE: Final = b"(?:%b)?" % _field(b"TransitionTime", rb"[^<>&]*")
+_OBJECT: Final = re.compile(
+    b"".join(
+        (
+            *(b"(<Contents>", _WHITE, _field(b"Key"), _SET_ASIDE, _field(b"LastModified"), _field(b"ETag", _QUOTED)),
+            *(_field(b"Type"), _field(b"Size"), _field(b"StorageClass"), _SET_ASIDE),
+            *(b"(?:", _field(b"RestoreInfo"), b")?", _SET_ASIDE, b"</Contents>", _WHITE, b")"),
+        )
+    )
+)
+_IN_ORDER: Final = (b"Key", b"LastModified", b"ETag", b"Type", b"Size", b"StorageClass")
+
+
+T = TypeVar("T")
+
+
+class _Pieces(NamedTuple):
+    """The values of one field, each with what is before and behind it; `glue` lies between two."""
+
+    pieces: list[bytes]
+    before: bytes = b""
+    behind: bytes = b""
+    glue: bytes = b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """The values of a field that has a handful of them."""
+
+    pieces: list[bytes]
+    values: dict[bytes, str]  # by piece
+
+    def meaning(self, of: Callable[[str], T]) -> list[T]:
+        """Return what each value means."""
+        meanings = {piece: of(value) for piece, value in self.values.items()}
+        if len(meanings) == 1:
+            return list(meanings.values()) * len(self.pieces)
+        return list(map(meanings.__getitem__, self.pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """All objects of a listing, field by field, proven to be well-formed: sizes are digits, instants exist."""
+
+    keys: bytes  # still escaped, one a line
+    prefix: bytes  # still escaped, of each key
+    etags: Callable[[], list[str]]
+    sizes_bytes: Callable[[], list[int]]
+    modified_at: Callable[[], list[int]]
+    types: Few
+    storage_classes: Few
+    restore: list[bytes]  # RestoreInfo of each; empty if none has any
+
+
+def cut(body: bytes, start: int, end: int, n: int) -> Cut | None:
+    """Return the `n` objects from `start`, the first `<Contents>`, to `end`, behind the last `</Contents>`.
+
+    Returns:
+        None if they are not `n`, or not proven to be nothing but plain fields.
+    """
+    begin = body.rfind(b"\n", 0, start) + 1
+    lines = BytesIO(body)  # copies nothing, as a slice would
+    lines.seek(begin)
+    found = _by_piece(lines.readlines(end - begin), n, field=_LINE, glue=b"")
+    if found is None and b"\n" not in body[start : body.find(CLOSE, start)]:
+        found = _by_piece(_tags(body[start:end]), n, field=_TAG, glue=b"<")
+    return (found and _proven(found, [], n)) or _by_object(body[start:end], n)
+
+
+def _tags(listed: bytes) -> list[bytes]:
+    """Return the text cut at each `<`, which is left out; what is behind the last is made as behind the others."""
+    end = listed.find(CLOSE) + len(CLOSE)
+    gap = _GAP.match(listed, end)
+    return (listed + (gap[0] if gap else b"")).split(b"<")[1:]
+
+
+def _by_piece(pieces: list[bytes], n: int, *, field: re.Pattern[bytes], glue: bytes) -> dict[bytes, _Pieces] | None:
+    """Return the pieces of each field, or None if the objects are not all alike."""
+    size, left_over = divmod(len(pieces), n)
+    like = pieces[:size]
+    if left_over or not _is_plain(glue + glue.join(like)):
+        return None
+    found: dict[bytes, _Pieces] = {}
+    for place, piece in enumerate(like):
+        column, match = pieces[place::size], field.fullmatch(piece)
+        if match and match[2] in _KNOWN and match[2] not in found:
+            before, behind = match[1], match[4]
+            if match[2] == b"ETag":
+                quote = next((each for each in _QUOTES if match[3].startswith(each)), b"")
+                before, behind = before + quote, quote + behind
+            found[match[2]] = _Pieces(column, before, behind, glue)
+        elif _distinct(column) != {piece} or b"RestoreInfo" in piece or (match and match[2] in found):
+            return None
+    return found
+
+
+def _is_plain(unit: bytes) -> bool:
+    """Whether this is one object, and of it nothing but fields without fields within."""
+    is_unit = len(unit) <= _LONGEST and _UNIT.fullmatch(unit) and not _OTHER_CONTROLS.search(unit)
+    return bool(is_unit) and b"&" not in unit.replace(b"&quot;", b"")
+
+
+def _by_object(listed: bytes, n: int) -> Cut | None:
+    """Cut objects that are not all alike, if they are as OSS lists them."""
+    rows = _OBJECT.findall(listed)
+    if len(rows) != n or sum(len(row[0]) for row in rows) != len(listed):
+        return None
+    _, *fields, restore = map(list, zip(*rows, strict=True))
+    found = {name: _Pieces(column) for name, column in zip(_IN_ORDER, fields, strict=True)}
+    return None if _OTHER_CONTROLS.search(b"".join(restore)) else _proven(found, restore, n)
+
+
+def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | None:
+    """Return the pieces as columns if each is what its field may be."""
+    if not found.keys() >= _NEEDED:
+        return None
+    prefix = _shared(found[b"Key"])
+    keys, etags, sizes = (found[name] for name in (b"Key", b"ETag", b"Size"))
+    keys = keys._replace(before=keys.before + prefix)
+    are_plain = _holds_only(_PLAIN, keys) and _holds_only(_PLAIN, etags)
+    if not (are_plain and _holds_only(_DIGITS, sizes) and _are_short(sizes)):
+        return None
+    modified_at = _instants(found[b"LastModified"])
+    types, classes = (_few(found.get(name, _Pieces([b""] * n))) for name in _FEW)
+    if not (modified_at and types and classes):
+        return None
+    return Cut(
+        b"\n".join(_values(keys)),
+        prefix,
+        lambda: b"\n".join(_values(etags)).decode().split("\n"),
+        lambda: list(map(int, _values(sizes))),
+        modified_at,
+        types,
+        classes,
+        restore,
+    )
+
+
+def _shared(keys: _Pieces) -> bytes:
+    """Return what all keys begin with if they are in order, up to a `/` of theirs."""
+    begin = len(keys.before)
+    first, last = keys.pieces[0][begin:], keys.pieces[-1][begin:]
+    n_shared = next((n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), 0)
+    return first[: first.rfind(_SLASH, 0, n_shared) + len(_SLASH)] if _SLASH in first[:n_shared] else b""
+
+
+def _holds_only(allowed: bytes, field: _Pieces) -> bool:
+    """Whether each piece is a value of `allowed` bytes with exactly what is to be before and behind it."""
+    pieces, before, behind, glue = field
+    joined, marks = glue.join(pieces), (before + behind + glue).translate(None, allowed)
+    return (
+        joined.startswith(before)
+        and joined.endswith(behind)
+        and joined.count(behind + glue + before) == len(pieces) - 1
+        and joined.translate(None, allowed) + glue == marks * len(pieces)
+    )
+
+
+def _values(field: _Pieces) -> Iterator[bytes]:
+    return map(itemgetter(slice(len(field.before), -len(field.behind) or None)), field.pieces)
+
+
+def _distinct(pieces: list[bytes]) -> set[bytes]:
+    return {pieces[0]} if pieces.count(pieces[0]) == len(pieces) else set(pieces)  # the first is the quick way
+
+
+def _few(field: _Pieces) -> Few | None:
+    pieces, before, behind, _ = field
+    distinct = _distinct(pieces)
+    values: dict[bytes, str] = {}
+    for piece in distinct if len(distinct) <= _MOST_VALUES else ():
+        value = piece[len(before) : len(piece) - len(behind)]
+        if before + value + behind == piece and not value.translate(None, _PLAIN):
+            values[piece] = value.decode()
+    return Few(pieces, values) if len(values) == len(distinct) else None
+
+
+def _are_short(field: _Pieces) -> bool:
+    """Whether each value has a byte at least, and no more than a size can have."""
+    lengths, around = set(map(len, field.pieces)), len(field.before) + len(field.behind)
+    return min(lengths) > around and max(lengths) <= around + MOST_DIGITS
+
+
+def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
+    """Return what returns the values, in milliseconds since the epoch, if each is written as OSS does, and exists."""
+    pieces, before, behind, _ = field
+    unit, begin = before + _INSTANT + behind, len(before)
+    joined = b"".join(pieces)
+    if joined.translate(_AS_ZERO) != unit * len(pieces):
+        return None
+    for place, limit in _CLOCK:
+        tens, ones = (joined[begin + place + n :: len(unit)].translate(_AS_NUMBER) for n in (0, 1))
+        if _two_digits(tens, ones).translate(None, bytes(range(limit))):
+            return None
+    if not all(map(_exists, set(map(itemgetter(slice(begin, begin + _DAY)), pieces)))):
+        return None
+
+    def milliseconds_each() -> list[int]:
+        hours = list(map(itemgetter(slice(begin, begin + _HOUR)), pieces))
+        began = {hour: _began(hour) for hour in set(hours)}
+        rest = map(itemgetter(slice(begin + _HOUR + 1, begin + _SECOND)), pieces)
+        return list(map(add, map(began.__getitem__, hours), map(_MS.__getitem__, rest)))
+
+    return milliseconds_each
+
+
+def _two_digits(tens: bytes, ones: bytes) -> bytes:
+    """Return the numbers that digits (their values, not their characters) form, a byte each: all in one sum."""
+    both = int.from_bytes(tens, "little") * 10 + int.from_bytes(ones, "little")
+    return both.to_bytes(len(tens), "little")
+
+
+@lru_cache(10_000)
+def _began(hour: bytes) -> int:
+    return milliseconds(hour.decode())
+
+
+@lru_cache(1_000)
+def _exists(day: bytes) -> bool:
+    try:
+        date.fromisoformat(day.decode())
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""Signed GET requests for one bucket over kept-alive connections: oss2 signs, urllib3 carries.
+
+Nothing is taken from the environment or ~/.netrc, no redirect is followed, nothing is tried twice.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import oss2
+import urllib3
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url
+from urllib3.exceptions import HTTPError
+from urllib3.util import create_urllib3_context, make_headers
+
+from watcher.oss.faults import as_cloud_error, redirected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_S = 15
+_OK = 200
+_REDIRECTS = range(300, 400)
+_NEVER_AGAIN = urllib3.Retry(total=False, redirect=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came back with status 200, whole."""
+
+    headers: Mapping[str, str]  # found whatever the letter case
+    body: bytes
+
+
+class Transport:
+    """Asks the bucket of an oss2 client, through the same proxy and trusting the same; for any number of threads."""
+
+    def __init__(self, client: oss2.Bucket, *, connections: int) -> None:
+        self._client = client
+        self._bucket: str = client.bucket_name
+        self._connections = connections
+        self._url: str = client._make_url(client.bucket_name, "")  # noqa: SLF001 (how oss2 addresses a bucket)
+        address = urlsplit(self._url)
+        self._proxy = _with_scheme((client.proxies or {}).get(address.scheme, ""))
+        self._target = self._url if self._proxy and address.scheme == "http" else address.path
+        self._opening = threading.Lock()
+        self._manager: urllib3.PoolManager | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
+
+    def get(self, parameters: Mapping[str, str]) -> Received:
+        """Ask with `parameters`, none of them empty; return the whole answer.
+
+        Raises:
+            CloudError: there is none, or it is a refusal.
+            CredentialsMissing: there is nothing to sign with.
+        """
+        call = oss2.http.Request("GET", self._url, params=dict(parameters), region=self._client.region, product="oss")
+        self._client.auth._sign_request(call, self._bucket, "")  # noqa: SLF001 (oss2 signs headers only by this)
+        query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items())
+        headers = {name: value for name, value in call.headers.items() if value is not None}
+        try:
+            answer = (self._pool or self._open()).urlopen(
+                "GET",
+                f"{self._target}?{query}",
+                headers=headers,
+                retries=_NEVER_AGAIN,
+                redirect=False,
+                assert_same_host=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise as_cloud_error(error, bucket=self._bucket) from None
+        if answer.status in _REDIRECTS:
+            raise redirected(self._bucket)
+        if answer.status != _OK:
+            raise as_cloud_error(oss2.exceptions.make_exception(_Refusal(answer)), bucket=self._bucket)
+        return Received(answer.headers, answer.data)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._opening:
+            if self._manager:
+                self._manager.clear()
+
+    def _open(self) -> urllib3.HTTPConnectionPool:
+        with self._opening:
+            if self._manager is None:
+                self._manager = self._connections_kept()
+            self._pool = self._manager.connection_from_url(self._url)
+            return self._pool
+
+    def _connections_kept(self) -> urllib3.PoolManager:
+        """Return what keeps connections; the authorities are read once, not for each of them."""
+        schemes = {urlsplit(self._url).scheme, urlsplit(self._proxy).scheme}
+        trusted = _trusting(self._client.session.session.verify) if "https" in schemes else None
+        timeout = urllib3.Timeout(TIMEOUT_S)
+        if not self._proxy:
+            return urllib3.PoolManager(maxsize=self._connections, timeout=timeout, ssl_context=trusted)
+        user, password = get_auth_from_url(self._proxy)
+        return urllib3.ProxyManager(
+            self._proxy,
+            proxy_headers=make_headers(proxy_basic_auth=f"{user}:{password}") if user else None,
+            proxy_ssl_context=trusted,
+            maxsize=self._connections,
+            timeout=timeout,
+            ssl_context=trusted,
+        )
+
+
+class _Refusal:
+    """An answer as oss2 reads it."""
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self._body = answer.data
+
+    def read(self, most_bytes: int) -> bytes:
+        """Return the beginning of the body."""
+        return self._body[:most_bytes]
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
+
+
+def _trusting(verify: str | bool) -> ssl.SSLContext:  # noqa: FBT001 (as requests has it: a path, or True)
+    """Return what verifies servers, by a file or folder of authorities; the usual ones if none is given."""
+    place = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.check_hostname = True
+    if os.path.isdir(place):  # noqa: PTH112 (a string from requests)
+        context.load_verify_locations(capath=place)
+    else:
+        context.load_verify_locations(cafile=place)
+    return context
