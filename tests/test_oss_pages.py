@@ -1,0 +1,171 @@
+"""A page read as columns: it is what the slow reading makes of it and what oss2 makes of it, or it is no page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import oss2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.listings import RESTORED, RESTORING, Listed, Spelling, body, listings, spellings
+from watcher.model import ObjectInfo, Objects, ObjectType
+from watcher.oss.faults import BAD_BODY
+from watcher.oss.listing import parse
+from watcher.oss.pages import _read_plain, read
+
+if TYPE_CHECKING:
+    from watcher.model import Page
+
+AT = 1_795_600_800_000
+OSS = Spelling()
+COMPACT = Spelling(line="", indent="")
+
+
+def read_or_none(reader: Any, xml: bytes) -> Page | None:
+    try:
+        page: Page | None = reader(xml, at=AT)
+    except BAD_BODY:
+        return None
+    return page
+
+
+def oss2s(xml: bytes) -> list[tuple[Any, ...]]:
+    """Return what oss2's own parser finds."""
+    result = oss2.models.ListObjectsV2Result(oss2.http.Response(_NoResponse()))
+    oss2.xml_utils.parse_list_objects_v2(result, xml)
+    return [(found.key, found.etag, found.size, found.last_modified * 1000) for found in result.object_list]
+
+
+class _NoResponse:
+    status_code, headers = 200, oss2.CaseInsensitiveDict()
+
+
+@given(listings(), spellings)
+def test_a_page_is_what_the_slow_reading_finds_whatever_the_keys_and_the_white_space(
+    objects: list[Listed], spelling: Spelling
+) -> None:
+    xml = body(objects, spelling, truncated="true", more=["<NextContinuationToken>abc</NextContinuationToken>"])
+    page = read(xml, at=AT)
+    assert page == parse(xml, at=AT)
+    assert [key.encode() for key in page.objects.keys] == [each.key for each in objects]
+    assert _read_plain(xml, AT) == page, "read only slowly"
+
+
+@given(listings(restored=True), spellings)
+def test_archives_that_were_restored_cost_no_slow_reading(objects: list[Listed], spelling: Spelling) -> None:
+    xml = body(objects, spelling)
+    page = parse(xml, at=AT)
+    assert read(xml, at=AT) == page
+    assert page.objects.restored == [each.restore == RESTORED for each in objects]
+    assert page.objects.restoring == [each.restore == RESTORING for each in objects]
+    if spelling.mark and all(each.type and each.storage_class for each in objects):
+        assert _read_plain(xml, AT) == page, "read only slowly"
+
+
+@given(listings(), spellings)
+def test_a_page_is_what_oss2_finds(objects: list[Listed], spelling: Spelling) -> None:
+    dated = [replace(each, at=f"2026{each.at[4:]}".replace("-02-29", "-02-28")) for each in objects]
+    named = [replace(each, etag=each.etag or "E", key=each.key.replace(b"\x00", b"")) for each in dated]
+    xml = body([each for each in named if each.key], spelling)
+    page = read(xml, at=AT)
+    assert [(row.key, row.etag, row.size_bytes, row.modified_at) for row in page.objects] == oss2s(xml)
+
+
+pieces = st.one_of(
+    st.binary(max_size=3),
+    st.sampled_from(
+        [b"<", b">", b"&", b'"', b"%", b"\n", b"0", b"]]>", b"<!---->", b"</Key>", b"<Key>", b"<Contents/>"]
+    ),
+)
+
+
+@settings(max_examples=400)
+@given(st.data(), listings(restored=True), spellings)
+def test_a_body_that_was_tampered_with_is_read_as_slowly_or_is_no_page(
+    data: st.DataObject, objects: list[Listed], spelling: Spelling
+) -> None:
+    """Bytes put in, left out, or taken from elsewhere in the body."""
+    xml = body(objects, spelling)
+    for _ in range(data.draw(st.integers(1, 2))):
+        start = data.draw(st.integers(0, len(xml)))
+        end = data.draw(st.integers(start, min(len(xml), start + data.draw(st.sampled_from([0, 1, 8, 200])))))
+        source = data.draw(st.integers(0, len(xml)))
+        piece = data.draw(st.one_of(pieces, st.just(xml[source : source + data.draw(st.integers(0, 200))])))
+        xml = xml[:start] + piece + xml[end:]
+    assert read_or_none(read, xml) == read_or_none(parse, xml)
+
+
+ONE, TWO = Listed(b"a/b c.mp4"), Listed(b"a/d.mp4", "AB", "7")
+LINE = b"    <Size>344606</Size>\n"
+DOUBTFUL = {
+    "a size that is none": (b"344606", b"34x606"),
+    "no size": (b">344606<", b"><"),
+    "a size too large": (b"344606", b"3" * 19),
+    "a day that does not exist": (b"2026-11-25", b"2026-02-30"),
+    "the year nought": (b"2026-11-25", b"0000-11-25"),
+    "an hour that does not exist": (b"T09:", b"T24:"),
+    "a minute that does not exist": (b"09:00:00", b"09:60:00"),
+    "a second that does not exist": (b"09:00:00", b"09:00:61"),
+    "a field twice": (LINE, LINE + LINE),
+    "a field that is missing": (LINE, b""),
+    "an entity": (b"%20c", b"&lt;c"),
+    "half an escape": (b"%20c", b"%2"),
+    "an escape that is none": (b"%20c", b"%zz"),
+    "an escape that is not UTF-8": (b"%20c", b"%FFc"),
+    "a byte that is not ASCII": (b"%20c", b"\xc3\xa9"),
+    "a control character": (b"%20c", b"\x01"),
+    "a quote in an ETag": (b'"AB"', b'"A"B"'),
+    "an ETag with one mark": (b'"AB"', b'"AB'),
+    "an element within a field": (b"344606", b"<b>344606</b>"),
+    "text between elements": (b"</Key>\n", b"</Key>x\n"),
+    "a comment": (b"</Key>\n", b"</Key><!-- x -->\n"),
+    "objects within a comment": (b"  <KeyCount>", b"<!--" + b"<Contents></Contents>--><KeyCount>"),
+    "a wrong KeyCount": (b"<KeyCount>2", b"<KeyCount>3"),
+    "no KeyCount": (b"<KeyCount>2</KeyCount>", b""),
+    "keys that are not escaped": (b"<EncodingType>url</EncodingType>", b""),
+    "another encoding": (b'encoding="UTF-8"', b'encoding="ISO-8859-1"'),
+    "an attribute": (b"<Key>a%2Fd", b'<Key x="y">a%2Fd'),
+    "a common prefix": (b"<KeyCount>2", b"<CommonPrefixes><Prefix>z</Prefix></CommonPrefixes><KeyCount>3"),
+    "two fields in each other's place": (b"</Key>\n    <LastModified>", b"</LastModified>\n    <Key>"),
+    "an object that is open": (b"  </Contents>\n", b""),
+}
+
+
+@pytest.mark.parametrize("doubt", DOUBTFUL)
+def test_what_is_doubtful_is_left_to_the_slow_reading(doubt: str) -> None:
+    xml = body([ONE, TWO])
+    old, new = DOUBTFUL[doubt]
+    assert old in xml
+    for mutated in (xml.replace(old, new, 1), new.join(xml.rsplit(old, 1)), xml.replace(old, new)):
+        assert _read_plain(mutated, AT) is None
+        assert read_or_none(read, mutated) == read_or_none(parse, mutated)
+    assert _read_plain(xml, AT) == parse(xml, at=AT)
+
+
+@pytest.mark.parametrize("spelling", [OSS, COMPACT])
+def test_a_column_is_read_by_itself_and_sliced(spelling: Spelling) -> None:
+    objects = read(body([ONE, TWO, Listed(b"z", type="Symlink", storage_class="IA")], spelling), at=AT).objects
+    assert objects.keys == ["a/b c.mp4", "a/d.mp4", "z"]
+    assert (objects.sizes_bytes, objects.etags[1]) == ([344606, 7, 344606], "AB")
+    assert objects.kinds == {ObjectType.NORMAL, ObjectType.SYMLINK}
+    assert (set(objects.classes), objects.newest) == ({"Standard", "IA"}, AT - 3_600_000)
+    assert objects[1:].keys == ["a/d.mp4", "z"]
+    assert objects[-1] == ObjectInfo("z", ONE.etag, 344606, AT - 3_600_000, ObjectType.SYMLINK, "IA")
+    assert (len(objects[3:]), objects[3:].newest, list(objects[:0])) == (0, 0, [])
+
+
+@given(listings(restored=True), st.integers(-9, 9), st.integers(-9, 9), st.sampled_from([1, 2, -1]))
+def test_columns_are_the_objects(objects: list[Listed], start: int, stop: int, step: int) -> None:
+    columns = read(body(objects), at=AT).objects
+    rows = list(columns)
+    assert Objects.of(rows) == columns
+    assert list(columns[start:stop:step]) == rows[start:stop:step]
+    assert [columns[place] for place in range(len(columns))] == rows
+
+
+def test_an_answer_without_objects_is_an_empty_page() -> None:
+    page = read(body([]), at=AT)
+    assert (len(page.objects), page.last_key, page.is_last, page.not_utf8) == (0, "", True, ())
