@@ -38,7 +38,7 @@ _MS: Final = {b"%02d:%02d" % (m, s): (m * 60 + s) * 1000 for m in range(60) for 
 
 _WHITE: Final = rb"[ \t\r\n]*"
 _GAP: Final = re.compile(_WHITE)
-_OTHER_CONTROLS: Final = re.compile(rb"[^\t\n\r\x20-\x7e]")
+_NO_TEXT: Final = re.compile(rb"[^\t\n\r\x20-\x7e]|&(?!quot;)")
 _UNIT: Final = re.compile(rb"%b<Contents>(?:%b<(\w+)>[^<>]*</\1>)+%b</Contents>%b" % ((_WHITE,) * 4))
 _LINE: Final = re.compile(rb"(%b<(\w+)>)([^<>]*)(</\2>%b)" % (_WHITE, _WHITE))
 _TAG: Final = re.compile(rb"((%b|RestoreInfo)>)([^<>]*)()" % b"|".join(sorted(_KNOWN)))
@@ -149,8 +149,11 @@ def _by_piece(pieces: list[bytes], n: int, *, field: re.Pattern[bytes], glue: by
 
 def _is_plain(unit: bytes) -> bool:
     """Whether this is one object, and of it nothing but fields without fields within."""
-    is_unit = len(unit) <= _LONGEST and _UNIT.fullmatch(unit) and not _OTHER_CONTROLS.search(unit)
-    return bool(is_unit) and b"&" not in unit.replace(b"&quot;", b"")
+    return len(unit) <= _LONGEST and bool(_UNIT.fullmatch(unit)) and _is_text(unit)
+
+
+def _is_text(text: bytes) -> bool:
+    return not _NO_TEXT.search(text)
 
 
 def _by_object(listed: bytes, n: int) -> Cut | None:
@@ -160,7 +163,7 @@ def _by_object(listed: bytes, n: int) -> Cut | None:
         return None
     _, *fields, restore = map(list, zip(*rows, strict=True))
     found = {name: _Pieces(column) for name, column in zip(_IN_ORDER, fields, strict=True)}
-    return None if _OTHER_CONTROLS.search(b"".join(restore)) else _proven(found, restore, n)
+    return _proven(found, restore, n) if _is_text(b"".join(restore)) else None
 
 
 def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | None:

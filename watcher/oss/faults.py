@@ -44,7 +44,7 @@ THROTTLED = frozenset(
         "SlowDown",
     )
 )
-BAD_BODY = (ET.ParseError, ValueError, KeyError, TypeError, RuntimeError)
+BAD_BODY = (ET.ParseError, ValueError, LookupError, TypeError, RuntimeError)
 _NOT_VERIFIED = (requests.exceptions.SSLError, wire.SSLError)
 _LATE = (requests.Timeout, wire.TimeoutError)
 _NEVER_CONNECTED = (

@@ -37,7 +37,7 @@ def parse(body: bytes, *, at: int) -> Page:
     """Return the page that `body` holds, answered at `at` (milliseconds since the epoch).
 
     Raises:
-        ValueError, KeyError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
+        ValueError, LookupError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
     """
     root = ET.fromstring(body)  # noqa: S314 (no DTD is read: expat refuses entity bombs since 2.4.1)
     envelope, space = read_envelope(root), _namespace(root)

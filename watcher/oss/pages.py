@@ -28,7 +28,7 @@ def read(body: bytes, *, at: int) -> Page:
     """Return the page that `body` holds, answered at `at` (milliseconds since the epoch).
 
     Raises:
-        ValueError, KeyError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
+        ValueError, LookupError or xml.etree.ElementTree.ParseError: the body is not a whole, well-formed listing.
     """
     return _read_plain(body, at) or parse(body, at=at)
 
@@ -47,7 +47,7 @@ def envelope_of(body: bytes, start: int, end: int) -> Envelope | None:
     try:
         root = ET.fromstring(around)  # noqa: S314 (it declares nothing)
         envelope = read_envelope(root)
-    except (ET.ParseError, ValueError, KeyError):
+    except (ET.ParseError, ValueError, LookupError):
         return None
     space = root.tag.removesuffix("ListBucketResult")
     is_plain = len(root.findall(f"{space}Contents")) == (start < end) and not root.findall(f"{space}CommonPrefixes")
