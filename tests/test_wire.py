@@ -220,10 +220,18 @@ def test_oss_refuses_a_certificate_it_cannot_verify(server: Seen) -> None:
     assert not server.requests
 
 
-def _bucket(port: int, ca: str) -> object:
+def test_oss_refuses_a_certificate_of_another_name(server: Seen) -> None:
+    """It vouches for `localhost` alone."""
+    client = _bucket(server.port, server.ca, host="127.0.0.1")
+    with closing(BucketSource(client, prefix="")) as source, pytest.raises(NotSent, match="TLS"):
+        source.list_objects()
+    assert not server.requests
+
+
+def _bucket(port: int, ca: str, *, host: str = "localhost") -> object:
     return connect(
         bucket="media-bucket",
-        endpoint=f"https://localhost:{port}",
+        endpoint=f"https://{host}:{port}",
         region="cn-shanghai",
         credentials=Static(),
         proxies={},
