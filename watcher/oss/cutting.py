@@ -33,7 +33,11 @@ _AS_ZERO: Final = bytes(ord("0") if each in _DIGITS else each for each in range(
 _INSTANT: Final = b"0000-00-00T00:00:00.000Z"
 _AS_NUMBER: Final = bytes(each - ord("0") if each in _DIGITS else each for each in range(256))
 _DAY, _HOUR, _SECOND = (len(_INSTANT[: _INSTANT.index(mark)]) for mark in (b"T", b":", b"."))
-_CLOCK: Final = ((_DAY + 1, 24), (_HOUR + 1, 60), (_HOUR + 4, 60))  # where two digits stay below what
+_MONTH, _DAY_OF_MONTH = 5, 8
+_LIMITS: Final = {_MONTH: range(1, 13), _DAY_OF_MONTH: range(1, 32), _DAY + 1: range(24)} | {
+    place: range(60) for place in (_HOUR + 1, _HOUR + 4)
+}
+_LATE_DAYS: Final = re.compile(rb"[\x1d-\x1f]")
 _MS: Final = {b"%02d:%02d" % (m, s): (m * 60 + s) * 1000 for m in range(60) for s in range(60)}  # by MM:SS
 
 _WHITE: Final = rb"[ \t\r\n]*"
@@ -242,13 +246,13 @@ def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
     pieces, before, behind, _ = field
     unit, begin = before + _INSTANT + behind, len(before)
     joined = b"".join(pieces)
-    if joined.translate(_AS_ZERO) != unit * len(pieces):
+    if joined.translate(_AS_ZERO) != unit * len(pieces) or before + b"0000-" in joined:  # there is no such year
         return None
-    for place, limit in _CLOCK:
-        tens, ones = (joined[begin + place + n :: len(unit)].translate(_AS_NUMBER) for n in (0, 1))
-        if _two_digits(tens, ones).translate(None, bytes(range(limit))):
-            return None
-    if not all(map(_exists, set(map(itemgetter(slice(begin, begin + _DAY)), pieces)))):
+    numbers = {place: _two_digits(joined, begin + place, len(unit)) for place in _LIMITS}
+    if any(numbers[place].translate(None, bytes(limits)) for place, limits in _LIMITS.items()):
+        return None
+    is_late = _LATE_DAYS.search(numbers[_DAY_OF_MONTH])  # there are such days in every month
+    if is_late and not all(map(_exists, set(map(itemgetter(slice(begin, begin + _DAY)), pieces)))):
         return None
 
     def milliseconds_each() -> list[int]:
@@ -260,8 +264,9 @@ def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
     return milliseconds_each
 
 
-def _two_digits(tens: bytes, ones: bytes) -> bytes:
-    """Return the numbers that digits (their values, not their characters) form, a byte each: all in one sum."""
+def _two_digits(joined: bytes, place: int, width: int) -> bytes:
+    """Return the number in two digits at `place` of each `width` bytes, a byte each: all in one sum."""
+    tens, ones = (joined[place + n :: width].translate(_AS_NUMBER) for n in (0, 1))
     both = int.from_bytes(tens, "little") * 10 + int.from_bytes(ones, "little")
     return both.to_bytes(len(tens), "little")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
@@ -93,7 +94,12 @@ def answered_at(headers: Mapping[str, str]) -> int:
     Raises:
         KeyError or ValueError: there is none.
     """
-    return int(parsedate_to_datetime(headers["Date"]).timestamp() * 1000)
+    return _date(headers["Date"])
+
+
+@lru_cache(16)  # many answers share a second
+def _date(text: str) -> int:
+    return int(parsedate_to_datetime(text).timestamp() * 1000)
 
 
 def milliseconds(text: str) -> int:

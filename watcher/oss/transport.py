@@ -61,7 +61,7 @@ class Transport:
         """
         call = oss2.http.Request("GET", self._url, params=dict(parameters), region=self._client.region, product="oss")
         self._client.auth._sign_request(call, self._bucket, "")  # noqa: SLF001 (oss2 signs headers only by this)
-        query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items())
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
         headers = {name: value for name, value in call.headers.items() if value is not None}
         try:
             answer = (self._pool or self._open()).urlopen(
