@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from watcher.oss.listing import MOST_DIGITS, milliseconds
@@ -32,13 +32,11 @@ _DIGITS: Final = b"0123456789"
 _AS_ZERO: Final = bytes(ord("0") if each in _DIGITS else each for each in range(256))
 _INSTANT: Final = b"0000-00-00T00:00:00.000Z"
 _AS_NUMBER: Final = bytes(each - ord("0") if each in _DIGITS else each for each in range(256))
-_DAY, _HOUR, _SECOND = (len(_INSTANT[: _INSTANT.index(mark)]) for mark in (b"T", b":", b"."))
-_MONTH, _DAY_OF_MONTH = 5, 8
-_LIMITS: Final = {_MONTH: range(1, 13), _DAY_OF_MONTH: range(1, 32), _DAY + 1: range(24)} | {
-    place: range(60) for place in (_HOUR + 1, _HOUR + 4)
-}
-_LATE_DAYS: Final = re.compile(rb"[\x1d-\x1f]")
-_MS: Final = {b"%02d:%02d" % (m, s): (m * 60 + s) * 1000 for m in range(60) for s in range(60)}  # by MM:SS
+_MONTH, _DAY, _TIME, _HOUR, _MINUTE, _SECOND = 5, 8, 10, 11, 14, 17  # where they begin in an instant
+_LIMITS: Final = {_MONTH: range(1, 13), _DAY: range(1, 32), _HOUR: range(24)} | dict.fromkeys(
+    (_MINUTE, _SECOND), range(60)
+)
+_LATE_DAYS: Final = re.compile(rb"[\x1d-\x1f]")  # which not every month has
 
 _WHITE: Final = rb"[ \t\r\n]*"
 _GAP: Final = re.compile(_WHITE)
@@ -251,17 +249,17 @@ def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
     numbers = {place: _two_digits(joined, begin + place, len(unit)) for place in _LIMITS}
     if any(numbers[place].translate(None, bytes(limits)) for place, limits in _LIMITS.items()):
         return None
-    is_late = _LATE_DAYS.search(numbers[_DAY_OF_MONTH])  # there are such days in every month
-    if is_late and not all(map(_exists, set(map(itemgetter(slice(begin, begin + _DAY)), pieces)))):
+    is_late = _LATE_DAYS.search(numbers[_DAY])
+    if is_late and not all(map(_exists, set(map(itemgetter(slice(begin, begin + _TIME)), pieces)))):
         return None
 
-    def milliseconds_each() -> list[int]:
-        hours = list(map(itemgetter(slice(begin, begin + _HOUR)), pieces))
-        began = {hour: _began(hour) for hour in set(hours)}
-        rest = map(itemgetter(slice(begin + _HOUR + 1, begin + _SECOND)), pieces)
-        return list(map(add, map(began.__getitem__, hours), map(_MS.__getitem__, rest)))
+    def read() -> list[int]:
+        days = list(map(itemgetter(slice(begin, begin + _TIME)), pieces))
+        began = {day: milliseconds(day.decode()) for day in set(days)}
+        times = zip(days, numbers[_HOUR], numbers[_MINUTE], numbers[_SECOND], strict=True)
+        return [began[day] + ((hour * 60 + minute) * 60 + second) * 1000 for day, hour, minute, second in times]
 
-    return milliseconds_each
+    return read
 
 
 def _two_digits(joined: bytes, place: int, width: int) -> bytes:
@@ -269,11 +267,6 @@ def _two_digits(joined: bytes, place: int, width: int) -> bytes:
     tens, ones = (joined[place + n :: width].translate(_AS_NUMBER) for n in (0, 1))
     both = int.from_bytes(tens, "little") * 10 + int.from_bytes(ones, "little")
     return both.to_bytes(len(tens), "little")
-
-
-@lru_cache(10_000)
-def _began(hour: bytes) -> int:
-    return milliseconds(hour.decode())
 
 
 @lru_cache(1_000)
