@@ -1,106 +1,115 @@
-"""`make bench`: what an object costs.  Figures are of this machine; the ratios are what to compare.
+"""`make bench`: what we cost beside what others cost, in one run on this machine; the ratios are what to compare.
 
-Prints one line a figure: the ledger's bytes an object (media ID included), memory of scan and audit at ten times the
-objects, calls a second against the quota, and how long `--help` takes against a bare interpreter.
+A stub server of our own stands for OSS, S3 and VOD; it verifies no signature, while everyone signs.  CPU time is that
+of whole processes unless said otherwise.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-import subprocess
+import argparse
+import json
 import sys
 import tempfile
-import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.workspace import BUCKET, Workspace
-from watcher.sandbox import Sandbox
+from tests.bench import plot, rows_listing, rows_program, rows_registering, rows_scanning
+from tests.bench.growing import AUDITED, Size, grown
+from tests.bench.measuring import NotMeasured
+from tests.bench.report import Row, as_json, attempted, machine, table
+from tests.bench.station import Station, Stub
+from tests.bench.stub.shapes import SHAPES
 
-FEW, MANY = 10_000, 100_000
-QUOTA = 1_000  # calls a second; far above the real one, so that the run ends
-KEY_BYTES = 60
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
-def seed(sandbox: Sandbox, first: int, last: int) -> None:
-    """Put objects with keys of 60 bytes."""
-    for n in range(first, last):
-        name = f"uploads/2026/11/25/camera-{n % 40:02}/{n:012}"
-        sandbox.oss.put(BUCKET, f"{name}{'x' * (KEY_BYTES - 4 - len(name))}.mp4")
-
-
-# A process of its own, since a child's peak memory counts what its parent had at the fork.
-LAUNCHER = """
-import os, subprocess, sys, time
-began = time.perf_counter()
-child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(child.pid, 0)
-print(time.perf_counter() - began, usage.ru_maxrss / 1024)
-os._exit(os.waitstatus_to_exitcode(status))
-"""
+_BIG = 10_000_000
+_FEWEST = 1000
 
 
-def forget_everything(workspace: Workspace) -> None:
-    """Delete every row of the ledger, and that there ever was a scan."""
-    with contextlib.closing(sqlite3.connect(workspace.ledger)) as db, db:
-        db.execute("DELETE FROM entry")
-        db.execute("UPDATE watch SET complete_started_at = NULL")
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line may hold."""
+    found = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
+    found.add_argument("--objects", type=int, metavar="N", help="objects of the largest bucket (default 1,000,000)")
+    found.add_argument("--quick", action="store_true", help="about two minutes: 100,000 objects, shorter samples")
+    found.add_argument("--big", action="store_true", help="10,000,000 objects too; 6 GB of disk")
+    found.add_argument("--shape", choices=SHAPES, default="dated", help="how keys look (default %(default)s)")
+    found.add_argument("--json", type=Path, metavar="PATH", help="write the table for machines too")
+    found.add_argument("--plot", type=Path, metavar="PATH", help="draw how cost grows, a PNG")
+    found.add_argument("--strict", action="store_true", help="exit 1 if a figure misses its bound")
+    return found
 
 
-def timed(workspace: Workspace, *arguments: str, status: int = 0) -> tuple[float, float]:
-    """Run one command; return seconds and its peak memory in MB."""
-    command = [sys.executable, "-m", "watcher", "-q", "-c", str(workspace.config), *arguments]
-    launched = [sys.executable, "-u", "-c", LAUNCHER, *command]
-    done = subprocess.run(launched, env=workspace.env, capture_output=True, text=True, check=False)
-    if done.returncode != status:
-        raise RuntimeError(f"exit {done.returncode} of {arguments}: {done.stderr}")
-    seconds, megabytes = map(float, done.stdout.split())
-    return seconds, megabytes
+class Bench:
+    """One run: rows, and figures by size."""
+
+    def __init__(self, folder: Path, given: argparse.Namespace) -> None:
+        self._folder = folder
+        self._shape = given.shape
+        self._n: int = given.objects or (100_000 if given.quick else 1_000_000)
+        self._big: bool = given.big
+        self._pages_n = min(self._n, 50_000 if given.quick else 200_000)
+        self._quota_n = min(self._n, 4_000 if given.quick else 20_000)
+        self._ledger_n = min(self._n, 20_000 if given.quick else 100_000)
+        self.sizes: list[Size] = []
+
+    def rows(self) -> Iterator[Row]:
+        """Measure, and yield what was found."""
+        yield from attempted(self._pages, what="list and parse a page")
+        yield from attempted(self._growth, what="scans")
+        for part, n in ((rows_registering.quota, self._quota_n), (rows_registering.ledger, self._ledger_n)):
+            yield from attempted(
+                lambda part=part, n=n: part(self._folder, n, shape=self._shape), what=f"registering: {part.__name__}"
+            )
+
+    def _pages(self) -> Iterator[Row]:
+        with Stub(self._folder, self._pages_n, shape=self._shape) as stub:
+            station = Station(self._folder / "pages", stub)
+            yield from rows_listing.rows(station)
+            yield from rows_program.start(station)
+
+    def _growth(self) -> Iterator[Row]:
+        smaller = sorted({max(_FEWEST, self._n // 100), max(_FEWEST, self._n // 10)} - {self._n})
+        for n in smaller:
+            with grown(self._folder, n, shape=self._shape) as (station, size):
+                self.sizes.append(size)
+                if len(self.sizes) > 1 and n <= AUDITED:
+                    yield from rows_program.audits(station, self.sizes[0], size)
+        with grown(self._folder, self._n, shape=self._shape) as (station, size):
+            self.sizes.append(size)
+            yield from rows_scanning.rows(station, size)
+        if self._big:
+            with grown(self._folder, _BIG, shape=self._shape) as (_, big):
+                self.sizes.append(big)
+                yield from rows_scanning.requests(big)
+                yield rows_scanning.memory_growth(size, big, at_most=16)
+        elif smaller:
+            yield rows_scanning.memory_growth(self.sizes[0], size, at_most=None)
 
 
-def main() -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder, Sandbox(calls_per_second=QUOTA * 2) as sandbox:
-        sandbox.oss.create_bucket(BUCKET)
-        workspace = Workspace(Path(folder), sandbox)
-        workspace.env["PYTHONPATH"] = os.getcwd()  # noqa: PTH109
-        workspace.configure(workspace.watch(), vod=f"calls_per_second = {QUOTA}\nconcurrent_calls = 8")
-        workspace.init()
-        seed(sandbox, 0, FEW)
-        few_s, few_mb = timed(workspace, "scan")
-        _, few_audit_mb = timed(workspace, "audit")
-        seed(sandbox, FEW, MANY)
-        many_s, many_mb = timed(workspace, "scan")
-        again_s, again_mb = timed(workspace, "scan")
-        size = workspace.ledger.stat().st_size
-        print(
-            f"ledger: {size / MANY:.0f} bytes an object at {MANY:,} objects, keys of {KEY_BYTES} bytes (promised: 300)"
-        )
-        print(f"first scans: {few_s:.1f} s for {FEW:,}, {many_s:.1f} s for {MANY - FEW:,} more")
-        print(f"scan of {MANY:,} known objects: {again_s:.1f} s")
-        print(f"peak memory: {few_mb:.0f} MB, {many_mb:.0f} MB, {again_mb:.0f} MB; ratio {many_mb / few_mb:.2f}")
-        audit_s, audit_mb = timed(workspace, "audit")
-        forget_everything(workspace)
-        lost_s, lost_mb = timed(workspace, "audit", status=6)
-        print(
-            f"audit of {MANY:,} objects: {audit_s:.1f} s, {lost_s:.1f} s if none has a row; peak memory: "
-            f"{few_audit_mb:.0f} MB for {FEW:,}, {audit_mb:.0f} MB, {lost_mb:.0f} MB; "
-            f"ratios {audit_mb / few_audit_mb:.2f}, {lost_mb / few_audit_mb:.2f}"
-        )
-        help_s = min(timed(workspace, "--help")[0] for _ in range(5))
-        bare = [sys.executable, "-c", "pass"]
-        bare_s = min(_seconds(bare) for _ in range(5))
-        print(
-            f"--help: {help_s * 1000:.0f} ms; a bare interpreter: {bare_s * 1000:.0f} ms; ratio {help_s / bare_s:.1f}"
-        )
-
-
-def _seconds(command: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(command, check=True)
-    return time.perf_counter() - began
+def main() -> int:
+    """Measure, print, write; return the exit status."""
+    given = parser().parse_args()
+    with ExitStack() as stack:
+        bench = Bench(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))), given)
+        rows = list(bench.rows())
+    facts = machine()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n")
+    print(table(rows))
+    if given.json:
+        told = {"machine": facts, "rows": as_json(rows), "sizes": [size.as_json() for size in bench.sizes]}
+        given.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    if given.plot:
+        try:
+            plot.draw(bench.sizes, given.plot)
+        except NotMeasured as why:
+            print(f"bench: {why}", file=sys.stderr)
+    missed = [row.what for row in rows if row.met is False]
+    if missed:
+        print(f"\nmissed: {'; '.join(missed)}")
+    return 1 if given.strict and missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

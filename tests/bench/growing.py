@@ -1,0 +1,81 @@
+"""One bucket size: a first scan to a durable ledger, and scans that find nothing new."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from tests.bench.measuring import NotMeasured
+from tests.bench.station import Station, Stub
+from watcher.ledger.lock import ProcessLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.bench.measuring import Cost
+
+AUDITED = 200_000  # objects; larger buckets are not audited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What n objects cost."""
+
+    n: int
+    first: Cost
+    first_calls: float  # list requests
+    again: Cost  # every remembered range as it was
+    again_calls: float
+    ledger_bytes: int
+    audit: Cost | None
+
+    @property
+    def rss_mb(self) -> float:
+        """The most memory that a scan took."""
+        return max(self.first.rss_mb, self.again.rss_mb)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the figures for machines."""
+        return asdict(self)
+
+
+def say(text: str) -> None:
+    """Tell on stderr what is being measured."""
+    print(f"bench: {text} ...", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def nobody_registers(station: Station) -> Iterator[None]:
+    """Hold the lock of the process that registers, so that a scan beside it lists and records only."""
+    with ProcessLock(station.ledger) as lock:
+        if not lock.try_acquire():
+            raise NotMeasured("the ledger's lock is not free")
+        yield
+
+
+@contextlib.contextmanager
+def grown(folder: Path, n: int, *, shape: str) -> Iterator[tuple[Station, Size]]:
+    """Measure one size; yield the place where it was done, with every object registered, and the figures."""
+    say(f"{n:,} objects: rendering the bucket")
+    with Stub(folder, n, shape=shape) as stub:
+        station = Station(folder / f"size-{n}", stub)
+        say(f"{n:,} objects: first scan")
+        with nobody_registers(station):
+            first = station.scan()
+        first_calls = stub.counted()["list_calls"]
+        station.call_all_registered()
+        say(f"{n:,} objects: scans that find nothing new")
+        station.scan()
+        stub.counted()
+        again = station.scan()
+        again_calls = stub.counted()["list_calls"]
+        listed = (first.json["scans"][0]["new"], again.json["scans"][0]["listed"], again.json["pending"])
+        if listed != (n, n, 0):
+            raise NotMeasured(f"new in the first scan, listed again, pending: {listed} in place of {(n, n, 0)}")
+        yield station, Size(
+            n=n, first=first, first_calls=first_calls, again=again, again_calls=again_calls,
+            ledger_bytes=station.ledger_bytes(), audit=station.run("audit") if n <= AUDITED else None,
+        )  # fmt: skip

@@ -1,0 +1,71 @@
+"""What a process costs: wall clock, CPU and peak memory, from the kernel's own account."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CHECKOUT = Path(__file__).parents[2]
+
+# A process of its own, since a child's peak memory counts what its parent had at the fork.
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
+    began = time.perf_counter()
+    child = subprocess.Popen(sys.argv[3:], stdout=out, stderr=err)
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - began
+print(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
+"""
+
+
+class NotMeasured(Exception):
+    """A figure could not be had; the sentence stands in its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one process, with the children that it waited for, took."""
+
+    wall_s: float
+    cpu_s: float
+    rss_mb: float  # at its peak
+    out: str = ""
+
+    @property
+    def json(self) -> Any:
+        """Return what it printed as one JSON value."""
+        return json.loads(self.out)
+
+
+def measure(command: Sequence[str], *, env: Mapping[str, str], keep: bool = True, status: int = 0) -> Cost:
+    """Run a command to its end; return its cost, and with `keep` its stdout.
+
+    Raises:
+        NotMeasured: it is not there, or ended with another status.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = (str(Path(folder) / "out") if keep else "/dev/null"), Path(folder) / "err"
+        launched = [sys.executable, "-S", "-c", _LAUNCHER, out, str(err), *command]
+        done = subprocess.run(launched, env=dict(env), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NotMeasured(f"{command[0]} could not be started")
+        wall_s, cpu_s, rss_mb, ended = json.loads(done.stdout)
+        if ended != status:
+            said = err.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise NotMeasured(f"exit {ended}: {said[-1] if said else 'it said nothing'}")
+        text = Path(out).read_text(encoding="utf-8") if keep else ""
+    return Cost(wall_s=wall_s, cpu_s=cpu_s, rss_mb=rss_mb, out=text)
+
+
+def cheapest(costs: Sequence[Cost]) -> Cost:
+    """Return the run that was disturbed least: the one with the least CPU time."""
+    return min(costs, key=lambda cost: cost.cpu_s)

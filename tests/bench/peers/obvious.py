@@ -1,0 +1,8 @@
+"""The obvious script: every default as it is, so 100 keys a page and a commit to disk for each object."""
+
+import sqlite3
+
+from tests.bench.peers.script import run
+
+if __name__ == "__main__":
+    run(sqlite3.connect)

@@ -1,0 +1,75 @@
+"""Rows: a page listed and parsed, beside oss2, rclone, s5cmd and obstore."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from tests.bench.growing import say
+from tests.bench.measuring import NotMeasured, cheapest, measure
+from tests.bench.report import Row, attempted
+from tests.bench.station import BUCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.station import Station
+
+_TURNS = 3
+
+
+def rows(station: Station) -> Iterator[Row]:
+    """Yield them, in CPU time a page of 1000 objects, the least of three runs; everyone lists all of the bucket."""
+    n, url = station.stub.n, station.stub.url
+
+    def run(module: str, *arguments: str) -> float:
+        """Return milliseconds of CPU a page, imports not counted."""
+        command = [sys.executable, "-m", f"tests.bench.{module}", *arguments]
+        return _a_page(min(measure(command, env=station.env).json["cpu_s"] for _ in range(_TURNS)), n)
+
+    def program(name: str, *arguments: str) -> float:
+        """Return milliseconds of CPU a page of a whole process."""
+        found = shutil.which(name, path=station.env["PATH"])
+        if not found:
+            raise NotMeasured(f"{name} is not installed")
+        costs = [measure([found, *arguments], env=station.env, keep=False) for _ in range(_TURNS)]
+        return _a_page(cheapest(costs).cpu_s, n)
+
+    say(f"{n:,} objects: pages, ours and oss2's")
+    keys, fields = (run("listers", what, url, BUCKET) for what in ("keys", "fields"))
+    oss2 = run("peers.oss2_pages", url, BUCKET)
+    yield _row("keys", keys, "oss2 at 1000 keys a page", oss2, 14)
+    yield _row("all fields", fields, "oss2 at 1000 keys a page", oss2, 10)
+
+    def with_rclone() -> Iterator[Row]:
+        store = f":s3,provider=Other,env_auth,list_version=2,endpoint='{url}':{BUCKET}"
+        yield _row("keys", keys, "rclone", program("rclone", "lsf", "-R", "--fast-list", "--config", "", store), 12)
+
+    def with_s5cmd() -> Iterator[Row]:
+        peer = program("s5cmd", "--endpoint-url", url, "ls", f"s3://{BUCKET}/*")
+        yield _row("all fields", fields, "s5cmd", peer, 12)
+
+    def with_obstore() -> Iterator[Row]:
+        yield _row("all fields", fields, "obstore", run("peers.obstore_pages", url, BUCKET), 2.5)
+
+    say(f"{n:,} objects: pages of rclone, s5cmd and obstore")
+    yield from attempted(with_rclone, what="list and parse, vs rclone")
+    yield from attempted(with_s5cmd, what="list and parse, vs s5cmd")
+    yield from attempted(with_obstore, what="list and parse, vs obstore")
+
+
+def _a_page(cpu_s: float, n: int) -> float:
+    return cpu_s / n * 1e6
+
+
+def _row(what: str, ours: float, peer_name: str, peer: float, at_least: float) -> Row:
+    return Row(
+        what=f"list and parse a page, {what}, vs {peer_name.split(' at ', maxsplit=1)[0]}",
+        ours=f"{ours:.2f} ms CPU",
+        peer=f"{peer_name}: {peer:.2f} ms CPU",
+        figure=peer / ours,
+        at_least=at_least,
+    )
+
+

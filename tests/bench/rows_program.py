@@ -1,0 +1,45 @@
+"""Rows: audits, and how soon the program answers at all."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tests.bench.growing import say
+from tests.bench.measuring import measure
+from tests.bench.report import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.growing import Size
+    from tests.bench.station import Station
+
+_TURNS = 5
+
+
+def audits(station: Station, smaller: Size, larger: Size) -> Iterator[Row]:
+    """Yield what an audit of the larger size, whose place is given, costs, and empty its ledger for the last one."""
+    assert smaller.audit
+    assert larger.audit
+    say(f"{larger.n:,} objects: an audit that finds no row")
+    station.forget_all()
+    lost = station.run("audit", status=6)
+    for what, cost in (("audit", larger.audit), ("audit if no object has a row", lost)):
+        yield Row(
+            what=f"{what}: {larger.n:,} objects, memory vs {smaller.n:,}",
+            ours=f"{cost.wall_s:.1f} s, {cost.rss_mb:.0f} MB",
+            peer=f"{smaller.audit.rss_mb:.0f} MB",
+            figure=cost.rss_mb / smaller.audit.rss_mb,
+        )
+
+
+def start(station: Station) -> Iterator[Row]:
+    """Yield how long `--help` takes beside a bare interpreter."""
+    say("--help")
+    ours = min(station.run("--help").wall_s for _ in range(_TURNS))
+    bare = min(measure([sys.executable, "-c", "pass"], env=station.env).wall_s for _ in range(_TURNS))
+    yield Row(
+        what="`--help` vs a bare interpreter, wall", ours=f"{ours * 1000:.0f} ms", peer=f"{bare * 1000:.0f} ms",
+        figure=ours / bare,
+    )  # fmt: skip

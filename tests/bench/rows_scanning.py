@@ -1,0 +1,171 @@
+"""Rows: scans end to end, as a process with its start, beside the script at 1000 keys a page.
+
+The script is measured on its first objects, without its imports, and stretched to the size of the bucket.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tests.bench.growing import nobody_registers, say
+from tests.bench.measuring import NotMeasured, measure
+from tests.bench.report import Row, attempted
+from tests.bench.station import BUCKET, NO_LIMIT, Station
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.growing import Size
+
+CONNECTIONS = 16  # the default of list_concurrency
+_SAMPLE, _SLOW_SAMPLE, _OBVIOUS_SAMPLE = 50_000, 20_000, 3_000
+_LATENCY_S = 0.08
+_FULL_MINUTE_S = 60.0
+_MILLION = 1_000_000
+_TERMINATED = 128 + signal.SIGTERM
+
+
+class _Script:
+    """The script, stretched: seconds that its first and its next pass over n objects take."""
+
+    def __init__(self, station: Station, module: str, sample: int) -> None:
+        self._station, self._module, self._n = station, module, station.stub.n
+        self.first = self.seconds("cpu_s", sample)
+        self.again = self.seconds("cpu_s", sample)
+
+    def seconds(self, which: str, sample: int) -> float:
+        database = self._station.ledger.with_name(f"{self._module}.db")
+        arguments = [self._station.stub.url, BUCKET, str(database), str(sample), "list"]
+        command = [sys.executable, "-m", f"tests.bench.peers.{self._module}", *arguments]
+        told = measure(command, env=self._station.env).json
+        return float(told[which]) / told["objects"] * self._n
+
+
+def rows(station: Station, size: Size) -> Iterator[Row]:
+    """Yield them, for one size with every object registered."""
+    say(f"{size.n:,} objects: the script")
+    script = _Script(station, "tuned", _SAMPLE)
+    told = f"script at 1000 keys, WAL ({min(size.n, _SAMPLE):,} of the keys, stretched)"
+    yield Row(
+        what=f"first scan of {size.n:,}, listed to durable ledger, CPU", ours=f"{size.first.cpu_s:.2f} s",
+        peer=f"{told}: {script.first:.1f} s", figure=script.first / size.first.cpu_s, at_least=6,
+    )  # fmt: skip
+    obvious = _Script(station, "obvious", _OBVIOUS_SAMPLE)
+    yield Row(
+        what=f"the same beside the obvious script, CPU", ours=f"{size.first.cpu_s:.2f} s",
+        peer=f"obvious script ({_OBVIOUS_SAMPLE:,} of the keys, stretched): {obvious.first:.0f} s",
+        figure=obvious.first / size.first.cpu_s,
+    )  # fmt: skip
+    yield from attempted(lambda: _plain(station, size, script.again, told), what="rescan, `--full`")
+    yield Row(
+        what=f"rescan of {size.n:,}, unchanged ranges, CPU", ours=f"{size.again.cpu_s:.2f} s",
+        peer=f"{told}: {script.again:.1f} s", figure=script.again / size.again.cpu_s, at_least=25,
+    )  # fmt: skip
+    yield from attempted(lambda: _limit(station, size), what="share of the fetch-only limit")
+    yield from attempted(lambda: _far_away(station, script, told), what="rescan at 80 ms a page")
+    yield from requests(size)
+    yield from _idle(size)
+    yield from attempted(lambda: _stopped(station), what="SIGTERM during a scan")
+
+
+def requests(size: Size) -> Iterator[Row]:
+    """Yield what a size costs in list requests and memory."""
+    most = 1.05 if size.n > _MILLION else 1.4
+    for what, calls, bound in (("first scan", size.first_calls, most), ("rescan", size.again_calls, 1.05)):
+        yield Row(
+            what=f"list requests per 1000 objects, {what} of {size.n:,}", ours=f"{calls:,.0f} requests",
+            figure=calls / size.n * 1000, unit="", at_most=bound if size.n >= _MILLION else None,
+        )  # fmt: skip
+    yield Row(
+        what=f"peak memory of a scan of {size.n:,}",
+        ours=f"first {size.first.rss_mb:.0f} MB, again {size.again.rss_mb:.0f} MB",
+        figure=size.rss_mb,
+        unit="MB",
+        at_most=160,
+    )
+
+
+def memory_growth(smaller: Size, larger: Size, *, at_most: float | None) -> Row:
+    """Return how much more memory the larger bucket takes."""
+    return Row(
+        what=f"peak memory of a scan: {larger.n:,} objects minus {smaller.n:,}",
+        ours=f"{larger.rss_mb:.1f} MB - {smaller.rss_mb:.1f} MB",
+        figure=larger.rss_mb - smaller.rss_mb,
+        unit="MB",
+        at_most=at_most,
+    )
+
+
+def _plain(station: Station, size: Size, script_s: float, told: str) -> Iterator[Row]:
+    say(f"{size.n:,} objects: a scan that trusts no remembered range")
+    ours = station.scan("--full")
+    yield Row(
+        what=f"rescan of {size.n:,}, `--full`, CPU", ours=f"{ours.cpu_s:.2f} s",
+        peer=f"{told}: {script_s:.1f} s", figure=script_s / ours.cpu_s, at_least=10,
+    )  # fmt: skip
+
+
+def _limit(station: Station, size: Size) -> Iterator[Row]:
+    say(f"{size.n:,} objects: fetching the pages and throwing them away")
+    fetch = [sys.executable, "-m", "tests.bench.listers", "fetch", station.stub.url, BUCKET, str(CONNECTIONS)]
+    limit = measure(fetch, env=station.env)
+    yield Row(
+        what="rescan, unchanged ranges, as a share of the fetch-only limit, CPU", ours=f"{size.again.cpu_s:.2f} s",
+        peer=f"the same pages thrown away: {limit.cpu_s:.2f} s", figure=limit.cpu_s / size.again.cpu_s, unit="",
+        at_least=0.5,
+    )  # fmt: skip
+
+
+def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
+    say("rescan at 80 ms a page")
+    station.configure(watch=f"list_concurrency = 64\n{NO_LIMIT}")
+    station.stub.slow_down(list_s=_LATENCY_S)
+    try:
+        ours = station.scan().wall_s
+        theirs = script.seconds("wall_s", _SLOW_SAMPLE)
+    finally:
+        station.stub.slow_down()
+        station.configure()
+    yield Row(
+        what=f"rescan of {station.stub.n:,} at 80 ms a page, 64 in flight, wall", ours=f"{ours:.2f} s",
+        peer=f"{told.replace(f'{_SAMPLE:,}', f'{_SLOW_SAMPLE:,}')}: {theirs:.0f} s", figure=theirs / ours, at_least=20,
+    )  # fmt: skip
+
+
+def _idle(size: Size) -> Iterator[Row]:
+    yield Row(
+        what=f"idle with {size.n:,} unchanged objects, a scan each minute: share of a core",
+        ours=f"{size.again.cpu_s:.2f} s CPU and {size.again_calls:,.0f} requests a minute, the start of the process too",
+        figure=size.again.cpu_s / _FULL_MINUTE_S * 100,
+        unit="%",
+    )
+
+
+def _stopped(station: Station) -> Iterator[Row]:
+    """Stop the first scan of a new ledger when a tenth of it is listed."""
+    say("SIGTERM during a scan")
+    stub = station.stub
+    fresh = Station(station.ledger.parent / "stopped", stub)
+    latency_s = 0.02 if stub.n >= 100 * 1000 else 0.5
+    stub.slow_down(list_s=latency_s)
+    stub.counted()
+    with nobody_registers(fresh):
+        process = subprocess.Popen(fresh.command("scan"), env=fresh.env, stdout=-3, stderr=-3)
+        while process.poll() is None and stub.steer("counts")["list_calls"] <= stub.n // 10_000:
+            pass
+        asked = time.perf_counter()
+        process.terminate()
+        status = process.wait()
+        seconds = time.perf_counter() - asked
+    stub.slow_down()
+    stub.counted()
+    if status != _TERMINATED:
+        raise NotMeasured(f"the scan ended before it could be stopped (exit {status})")
+    yield Row(
+        what=f"SIGTERM during a first scan of {stub.n:,}: stopped after", ours=f"{latency_s} s a request",
+        figure=seconds, unit="s", at_most=5 + latency_s,
+    )  # fmt: skip
