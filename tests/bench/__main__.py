@@ -58,10 +58,12 @@ class Bench:
         """Measure, and yield what was found."""
         yield from attempted(self._pages, what="list and parse a page")
         yield from attempted(self._growth, what="scans")
-        for part, n in ((rows_registering.quota, self._quota_n), (rows_registering.ledger, self._ledger_n)):
-            yield from attempted(
-                lambda part=part, n=n: part(self._folder, n, shape=self._shape), what=f"registering: {part.__name__}"
-            )
+        yield from attempted(
+            lambda: rows_registering.quota(self._folder, self._quota_n, shape=self._shape), what="filling the quota"
+        )
+        yield from attempted(
+            lambda: rows_registering.ledger(self._folder, self._ledger_n, shape=self._shape), what="the ledger's size"
+        )
 
     def _pages(self) -> Iterator[Row]:
         with Stub(self._folder, self._pages_n, shape=self._shape) as stub:

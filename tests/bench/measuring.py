@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,15 @@ with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
     wall = time.perf_counter() - began
 print(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
 """
+
+
+# Beside the interpreter first: packages bring programs too.
+PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+
+def program(name: str) -> str | None:
+    """Return where a program is, or None if it is not installed."""
+    return shutil.which(name, path=PATH)
 
 
 class NotMeasured(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tests.bench.measuring import NotMeasured
@@ -30,18 +31,25 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
 
     colours = ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "text.color", "legend.labelcolor")
     with mpl.rc_context({**dict.fromkeys(colours, _INK), "font.size": 9, "axes.titlesize": 10}):
-        figure, panels = plt.subplots(1, 5, figsize=(15, 3.4), layout="constrained")
+        figure, grid = plt.subplots(2, 3, figsize=(9.6, 5.6), layout="constrained")
+        *panels, legend = grid.flat
+        n = [size.n for size in sizes]
         for panel, (title, unit, first, again) in zip(panels, _series(sizes), strict=True):
-            n = [size.n for size in sizes]
             panel.loglog(n, first, "o-", color=_FIRST, label="first scan")
             if again:
                 panel.loglog(n, again, "s--", color=_AGAIN, label="rescan, nothing new")
-            panel.set(title=title, xlabel="objects", ylabel=unit)
+            panel.set(title=title, xlabel="objects", ylabel=unit, ylim=_decades(*first, *again))
             panel.grid(visible=True, which="major", color=_GRID, alpha=0.35, linewidth=0.6)
             panel.patch.set_alpha(0)
-        panels[0].legend(frameon=False)
+        legend.set_axis_off()
+        legend.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="center")
         figure.savefig(path, dpi=110, transparent=True, metadata={"Software": None})
         plt.close(figure)
+
+
+def _decades(*values: float) -> tuple[float, float]:
+    """Return the powers of ten that hold all values between them, so that a few per cent do not look like a cliff."""
+    return 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
 
 
 def _series(sizes: Sequence[Size]) -> list[tuple[str, str, list[float], list[float]]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sqlite3
+import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from tests.bench.measuring import NotMeasured
+from tests.bench.measuring import NotMeasured, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +50,7 @@ class Row:
 
 
 def _rounded(figure: float) -> str:
-    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"  # noqa: PLR2004 (three digits tell enough)
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
 
 
 def attempted(rows: Callable[[], Iterator[Row]], *, what: str) -> Iterator[Row]:
@@ -80,8 +82,19 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{name: _version(name) for name in ("oss2", "urllib3", "aliyun-python-sdk-vod", "obstore", "s5cmd")},
+        **{name: _version(name) for name in ("oss2", "urllib3", "aliyun-python-sdk-vod", "obstore")},
+        **{name: _program(name) for name in ("s5cmd", "rclone")},
     }
+
+
+def _program(name: str) -> str:
+    """Return the version that a program tells in its first line."""
+    found = program(name)
+    if not found:
+        return "not installed"
+    said = subprocess.run([found, "version"], capture_output=True, text=True, check=False).stdout
+    version_number = re.search(r"\d+(?:\.\d+)+", said)
+    return version_number[0] if version_number else "of unknown version"
 
 
 def _version(package: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from tests.bench.growing import say
-from tests.bench.measuring import NotMeasured, cheapest, measure
+from tests.bench.measuring import NotMeasured, cheapest, measure, program
 from tests.bench.report import Row, attempted
 from tests.bench.station import BUCKET
 
@@ -28,9 +27,9 @@ def rows(station: Station) -> Iterator[Row]:
         command = [sys.executable, "-m", f"tests.bench.{module}", *arguments]
         return _a_page(min(measure(command, env=station.env).json["cpu_s"] for _ in range(_TURNS)), n)
 
-    def program(name: str, *arguments: str) -> float:
+    def other(name: str, *arguments: str) -> float:
         """Return milliseconds of CPU a page of a whole process."""
-        found = shutil.which(name, path=station.env["PATH"])
+        found = program(name)
         if not found:
             raise NotMeasured(f"{name} is not installed")
         costs = [measure([found, *arguments], env=station.env, keep=False) for _ in range(_TURNS)]
@@ -44,10 +43,10 @@ def rows(station: Station) -> Iterator[Row]:
 
     def with_rclone() -> Iterator[Row]:
         store = f":s3,provider=Other,env_auth,list_version=2,endpoint='{url}':{BUCKET}"
-        yield _row("keys", keys, "rclone", program("rclone", "lsf", "-R", "--fast-list", "--config", "", store), 12)
+        yield _row("keys", keys, "rclone", other("rclone", "lsf", "-R", "--fast-list", "--config", "", store), 12)
 
     def with_s5cmd() -> Iterator[Row]:
-        peer = program("s5cmd", "--endpoint-url", url, "ls", f"s3://{BUCKET}/*")
+        peer = other("s5cmd", "--endpoint-url", url, "ls", f"s3://{BUCKET}/*")
         yield _row("all fields", fields, "s5cmd", peer, 12)
 
     def with_obstore() -> Iterator[Row]:
@@ -71,5 +70,3 @@ def _row(what: str, ours: float, peer_name: str, peer: float, at_least: float) -
         figure=peer / ours,
         at_least=at_least,
     )
-
-

@@ -41,8 +41,8 @@ class _Script:
         database = self._station.ledger.with_name(f"{self._module}.db")
         arguments = [self._station.stub.url, BUCKET, str(database), str(sample), "list"]
         command = [sys.executable, "-m", f"tests.bench.peers.{self._module}", *arguments]
-        told = measure(command, env=self._station.env).json
-        return float(told[which]) / told["objects"] * self._n
+        told: dict[str, float] = measure(command, env=self._station.env).json
+        return told[which] / told["objects"] * self._n
 
 
 def rows(station: Station, size: Size) -> Iterator[Row]:
@@ -56,7 +56,7 @@ def rows(station: Station, size: Size) -> Iterator[Row]:
     )  # fmt: skip
     obvious = _Script(station, "obvious", _OBVIOUS_SAMPLE)
     yield Row(
-        what=f"the same beside the obvious script, CPU", ours=f"{size.first.cpu_s:.2f} s",
+        what="the same beside the obvious script, CPU", ours=f"{size.first.cpu_s:.2f} s",
         peer=f"obvious script ({_OBVIOUS_SAMPLE:,} of the keys, stretched): {obvious.first:.0f} s",
         figure=obvious.first / size.first.cpu_s,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
 def _idle(size: Size) -> Iterator[Row]:
     yield Row(
         what=f"idle with {size.n:,} unchanged objects, a scan each minute: share of a core",
-        ours=f"{size.again.cpu_s:.2f} s CPU and {size.again_calls:,.0f} requests a minute, the start of the process too",
+        ours=f"{size.again.cpu_s:.2f} s CPU and {size.again_calls:,.0f} requests a minute, with the process's start",
         figure=size.again.cpu_s / _FULL_MINUTE_S * 100,
         unit="%",
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import subprocess
 import sys
 import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.bench.measuring import CHECKOUT, Cost, measure
+from tests.bench.measuring import CHECKOUT, PATH, Cost, measure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 BUCKET = "media-bucket"
 NO_LIMIT = "list_calls_per_second = 10000"
 _ENV = {
-    "PATH": os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"])),  # noqa: PTH120
+    "PATH": PATH,
     "PYTHONPATH": str(CHECKOUT),
     "ALIBABA_CLOUD_ACCESS_KEY_ID": "key",
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret",
@@ -85,7 +84,8 @@ class Station:
         """Write the configuration of one watch over the whole bucket."""
         self._config.write_text(
             f'[ledger]\npath = "{self.ledger}"\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
-            f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/"\nendpoint = "{self.stub.url}"\nstart = "all"\n{watch}\n',
+            f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/"\nendpoint = "{self.stub.url}"\nstart = "all"\n'
+            f"{watch}\n",
             encoding="utf-8",
         )
 

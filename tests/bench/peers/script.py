@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 import time
 from itertools import islice
@@ -19,6 +18,7 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkvod.request.v20170321.RegisterMediaRequest import RegisterMediaRequest
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
 

@@ -112,7 +112,9 @@ class Bucket:
             found[self[place]] = bytes(self._file[place * self._width : (place + 1) * self._width])
         keys = sorted(found)
         taken = keys[:limit]
-        return Page(memoryview(b"".join(map(found.__getitem__, taken))), len(taken), taken[-1], more or len(keys) > limit)
+        return Page(
+            memoryview(b"".join(map(found.__getitem__, taken))), len(taken), taken[-1], more or len(keys) > limit
+        )
 
 
 def _behind(prefix: bytes) -> bytes:

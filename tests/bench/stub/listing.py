@@ -16,7 +16,9 @@ DEFAULT_KEYS: Final = 100  # of OSS; S3's is the most there is
 MOST_KEYS: Final = 1000
 
 
-def listing(bucket: Bucket, name: str, given: Mapping[str, str], *, default_keys: int = DEFAULT_KEYS) -> tuple[bytes | memoryview, ...]:
+def listing(
+    bucket: Bucket, name: str, given: Mapping[str, str], *, default_keys: int = DEFAULT_KEYS
+) -> tuple[bytes | memoryview, ...]:
     """Return the document for one call, in parts: the objects are not copied.
 
     Raises:

@@ -1,0 +1,37 @@
+"""`make bench` as a whole, on a bucket that is too small for its ratios to mean anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.mark.long
+def test_the_bench_measures_every_row_and_says_which_it_cannot(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--objects", "11000", "--json", str(tmp_path / "b.json")]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
+    rows = {row["what"]: row for row in told["rows"]}
+    assert all(what in done.stdout for what in rows)
+    unmeasured = {what for what, row in rows.items() if row["figure"] is None}
+    absent = {f"list and parse, vs {peer}" for peer in ("rclone", "s5cmd", "obstore")} | {"rescan, `--full`"}
+    assert unmeasured <= absent
+    assert [size["n"] for size in told["sizes"]] == [1000, 1100, 11_000]
+    kept = (
+        "share of the quota",
+        "most calls that arrived",
+        "ledger, registered",
+        "SIGTERM",
+        "peak memory of a scan of",
+    )
+    for start in kept:
+        assert [row["met"] for what, row in rows.items() if what.startswith(start)] in ([True], [None]), start
