@@ -174,7 +174,7 @@ def assert_registered(workspace: Crashing) -> None:
     known = workspace.sandbox.vod.media
     with reading(workspace.ledger) as db:
         assert db.execute("SELECT * FROM breaker").fetchall() == []
-        assert db.execute("SELECT * FROM unfinished_scan").fetchall() == []
+        assert db.execute("SELECT * FROM listing WHERE is_open = 1").fetchall() == []
         rows = db.execute("SELECT key, state, media_id, attempts, doubts FROM entry").fetchall()
     registered = {key: media_id for key, state, media_id, *_ in rows if state == "registered"}
     assert Counter(state for _, state, *_ in rows) == Counter(registered=len(workspace.keys))

@@ -36,7 +36,7 @@ KINDS: Final = {
     "migrate": "ALTER TABLE",
     "forget streak": "DELETE FROM breaker WHERE kind = 'streak'",
     "give out": "INSERT INTO tally",  # alone: entries to other watches
-    "find mark": "DELETE FROM unfinished_scan WHERE watch_id = ? AND selection <> ?",
+    "begin scan": "INSERT INTO listing",
 }
 _counted: Counter[str] = Counter()
 _counting = threading.Lock()

@@ -134,6 +134,7 @@ class FakeAnswer:
         self._page = page
         self._rows = [repr(each).encode() for each in (*page.objects, *page.not_utf8)]
         self.at, self.n_bytes, self.asked_rest_s = page.at, sum(map(len, self._rows)), 0.0
+        self.requests = 1
 
     def page(self) -> Page:
         """See `ports.Answer.page`."""

@@ -11,9 +11,15 @@ from watcher.model import (
     BucketSpec,
     Claim,
     Failure,
+    Found,
+    ListingCost,
     ObjectInfo,
+    Objects,
     Outcome,
+    Range,
     Refused,
+    ScanBegun,
+    ScanKind,
     Settlement,
     WatchSpec,
 )
@@ -46,9 +52,33 @@ def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> N
     )
 
 
-def record(ledger: Ledger, *objects: ObjectInfo, watch: str = "w", now: int = NOW) -> tuple[int, tuple[str, ...]]:
-    recorded = ledger.intake.record(watch, objects, oss_now_ms=now, now_ms=now, began_ms=now)
+def record(
+    ledger: Ledger, *objects: ObjectInfo, watch: str = "w", now: int = NOW, kind: ScanKind = "scan"
+) -> tuple[int, tuple[str, ...]]:
+    listed = Objects.of(sorted(objects, key=lambda each: each.key))
+    found = Found(range=Range(lo="", hi=None, listed=len(listed), matched=len(listed)), objects=listed, at=now)
+    begun = begin(ledger, watch=watch, now=now, kind=kind)
+    recorded = ledger.intake.record(watch, [found], begun=begun, started_at=now, now_ms=now, began_ms=now)
     return recorded.new, recorded.changed
+
+
+def begin(ledger: Ledger, *, watch: str = "w", now: int = NOW, kind: ScanKind = "scan") -> ScanBegun:
+    return ledger.intake.begin_scan(watch, kind, source="oss://b/", basis="", now_ms=now, full_every_ms=0)
+
+
+def finish(ledger: Ledger, *, watch: str = "w", now: int = NOW, listed: int = 2) -> None:
+    """Let a scan that lists so many objects be complete."""
+    begun = begin(ledger, watch=watch, now=now)
+    found = Found(range=Range(lo="", hi=None, listed=listed), objects=Objects.of(()), at=now)
+    ledger.intake.record(watch, [found], begun=begun, started_at=now, now_ms=now, began_ms=now)
+    ledger.intake.finish_scan(
+        watch,
+        begun=begun,
+        cost=ListingCost(calls=1, n_bytes=1, took_ms=1),
+        started_at=now,
+        now_ms=now,
+        mostly_changed=False,
+    )
 
 
 def claim(ledger: Ledger, *, watches: Sequence[str] = ("w",), now: int = NOW, most: int = 10) -> Claim | None:

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes import FakeClock
-from tests.ledgers import NOW, adopt, obj, record, sleep, states
+from tests.ledgers import HOUR, NOW, adopt, obj, record, sleep, states
 from tests.test_calling import World
 from tests.test_limits import SteppedClock, Stopping
 from watcher.calling import Group
 from watcher.clock import SystemClock
 from watcher.errors import Throttled
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
-from watcher.model import CallOptions, Media
+from watcher.model import CallOptions, Found, ListingCost, Media, Objects, Range, ScanTotals
 from watcher.rehearse import Rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from watcher.model import ObjectInfo, ScanBegun
     from watcher.ports import Clock
     from watcher.scan import Records
     from watcher.sieve import Starts
@@ -100,16 +101,33 @@ def records(request: pytest.FixtureRequest, path: Path) -> Iterator[Records]:
 
 
 def test_what_has_no_row_is_new_and_nothing_else(records: Records) -> None:
-    listed = [obj("known.mp4"), obj("new.mp4"), obj("other.mp4")]
-    recorded = records.record("w", listed, oss_now_ms=NOW, now_ms=NOW, began_ms=NOW, mark=None)
+    begun = begin(records)
+    found = all_of(obj("known.mp4"), obj("new.mp4"), obj("other.mp4"))
+    recorded = records.record("w", [found], begun=begun, started_at=NOW, now_ms=NOW, began_ms=NOW)
     assert (recorded.new, recorded.changed) == (2, ())
+    assert finish(records, begun) == ScanTotals(listed=3, matched=3, excluded={})
 
 
-def test_a_watch_that_was_never_scanned_has_no_mark_and_may_be_empty(records: Records) -> None:
-    assert records.unfinished("w", "any selection") is None
-    assert records.doubt_empty("w") == 0
-    records.finish_scan("w", started_at=NOW, now_ms=NOW, listed=0)
-    assert records.unfinished("w", "any selection") is None
+def test_a_watch_that_was_never_scanned_is_listed_from_the_front_and_may_be_empty(records: Records) -> None:
+    begun = begin(records)
+    assert (begun.trusts, begun.started_at, begun.listed) == (False, 0, 0)
+    assert all(not confirmed for _, confirmed in records.ahead(begun, ""))
+    assert records.doubt_empty("w", begun) == 0
+
+
+def begin(records: Records) -> ScanBegun:
+    return records.begin_scan("w", "scan", source="oss://b/", basis="x", now_ms=NOW, full_every_ms=HOUR)
+
+
+def all_of(*objects: ObjectInfo) -> Found:
+    """Return what a scan finds in a bucket of these objects."""
+    whole = Range(lo="", hi=None, listed=len(objects), matched=len(objects))
+    return Found(range=whole, objects=Objects.of(objects), at=NOW)
+
+
+def finish(records: Records, begun: ScanBegun) -> ScanTotals | None:
+    cost = ListingCost(calls=1, n_bytes=1, took_ms=1)
+    return records.finish_scan("w", begun=begun, cost=cost, started_at=NOW, now_ms=NOW, mostly_changed=False)
 
 
 def test_the_meaning_of_now_is_the_first_one_told_for_whoever_reads_it(path: Path) -> None:
@@ -137,8 +155,9 @@ def test_a_rehearsal_leaves_the_ledger_as_it_is(path: Path) -> None:
             max_bytes=None,
             show=lambda *_: None,
         )
-        rehearsal.record("w", [obj("a.mp4")])
+        begun = begin(rehearsal)
+        rehearsal.record("w", [all_of(obj("a.mp4"))])
         rehearsal.remember_start("oss://b/", NOW)
-        rehearsal.finish_scan("w", started_at=NOW, now_ms=NOW, listed=1)
+        finish(rehearsal, begun)
         assert reader.start_of("oss://b/") is None
     assert (path.read_bytes(), states(path)) == (before, {})

@@ -15,6 +15,7 @@ from tests.ledgers import (
     adopt,
     claim,
     counts,
+    finish,
     keys,
     obj,
     record,
@@ -100,7 +101,7 @@ def test_nothing_is_claimed_before_it_is_due_unless_a_clock_ran_ahead(ledger: Le
 def test_fresh_entries_overtake_a_backfill(ledger: Ledger) -> None:
     record(ledger, obj("a-old", at=NOW - 2 * HOUR), obj("b-young", at=NOW - HOUR))
     assert keys(claim(ledger, most=1)) == ["b-young"]
-    ledger.intake.finish_scan("w", started_at=NOW, now_ms=NOW, listed=2)
+    finish(ledger)
     record(ledger, obj("c-late", at=NOW - 9 * HOUR))
     assert keys(claim(ledger, most=1)) == ["c-late"]
     assert keys(claim(ledger, most=1)) == ["a-old"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes import FakeAnswer
 from watcher.errors import AccountRefused, CloudError, NotSent, Throttled, Unavailable
-from watcher.listing import Listing
+from watcher.listing import Asking, pages_in_order
 from watcher.model import ObjectInfo, Objects, Page
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class World:
             self.waits.append(seconds)
         return self.stop_after_waits is not None and len(self.waits) >= self.stop_after_waits
 
-    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 3) -> FakeAnswer:
-        assert (token, max_keys) == ("", 3)
+    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> FakeAnswer:
+        assert (token, max_keys) == ("", 1000)
         self.asked.append(start_after)
         if self.script and (error := self.script.pop(0)):
             raise error
@@ -58,16 +58,15 @@ class World:
         pytest.fail(f"a listing asks for no single object, not for {key}")
 
 
-def listed(world: World, start_after: str = "") -> tuple[list[str], int]:
+def listed(world: World) -> tuple[list[str], int]:
     """Return all keys, and how many calls they took."""
-    listing = Listing(world, clock=world, jitter=lambda: 0.5)
-    keys = [found.key for page in listing.pages(start_after=start_after) for found in page.objects]
-    return keys, listing.calls
+    asking = Asking(world, pace=lambda _: True, clock=world, jitter=lambda: 0.5)
+    keys = [found.key for page in pages_in_order(asking) for found in page.objects]
+    return keys, asking.calls
 
 
 def test_a_listing_without_faults_asks_once_a_page() -> None:
     assert listed(World()) == (KEYS, 4)
-    assert listed(World(), start_after="04") == (KEYS[5:], 2)
 
 
 @pytest.mark.parametrize("error", [NotSent("x"), Throttled("x"), Unavailable("x")])
@@ -109,7 +108,7 @@ def test_what_does_not_pass_is_told_at_once(error: CloudError) -> None:
 def test_a_stop_request_ends_the_waiting_and_the_listing() -> None:
     with pytest.raises(Unavailable):
         listed(World([Unavailable("x")] * 2, stop_after_waits=1))
-    assert listed(World(stop_after_waits=0)) == (KEYS[:3], 1)
+    assert listed(World([None, Unavailable("x")], stop_after_waits=2)) == (KEYS, 5)
 
 
 def test_each_call_keeps_the_pace_and_the_rest_that_the_last_answer_asked_for() -> None:
@@ -120,6 +119,6 @@ def test_each_call_keeps_the_pace_and_the_rest_that_the_last_answer_asked_for() 
         rests.append(rest_s)
         return len(rests) < 3
 
-    listing = Listing(world, clock=world, jitter=lambda: 0.5, pace=pace)
-    assert [page.objects.keys for page in listing.pages()] == [KEYS[:3], KEYS[3:6]]
-    assert (rests, listing.calls) == ([0.0, 1.5, 1.5], 2)
+    asking = Asking(world, pace=pace, clock=world, jitter=lambda: 0.5)
+    assert [page.objects.keys for page in pages_in_order(asking)] == [KEYS[:3], KEYS[3:6]]
+    assert (rests, asking.calls) == ([0.0, 1.5, 1.5], 2)

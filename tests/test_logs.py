@@ -25,6 +25,8 @@ AK = "LTAI5tExampleKeyId01"
 DESIGNED = {
     "scan.started",
     "scan.progress",
+    "backfill.progress",
+    "listing.costly",
     "scan.finished",
     "scan.incomplete",
     "object.changed",

@@ -63,7 +63,7 @@ def test_a_resumed_scan_keeps_its_first_start_as_its_start(workspace: Workspace,
     sandbox.oss.fill(BUCKET, OBJECTS)
     cut_at_page(sandbox, workspace, 2)
     with closing(sqlite3.connect(workspace.ledger)) as db:
-        (first_start,) = db.execute("SELECT started_at FROM unfinished_scan").fetchone()
+        (first_start,) = db.execute("SELECT started_at FROM listing WHERE is_open = 1").fetchone()
     sandbox.clock_offset_s = 100
     sandbox.oss.put(BUCKET, "00000-late.mp4")
     sandbox.oss.put(BUCKET, "zz.mp4")
@@ -74,7 +74,7 @@ def test_a_resumed_scan_keeps_its_first_start_as_its_start(workspace: Workspace,
     assert "00000-late.mp4" not in {key for _, key in sandbox.vod.media}
     with closing(sqlite3.connect(workspace.ledger)) as db:
         assert db.execute("SELECT complete_started_at FROM watch").fetchone() == (first_start,)
-        assert db.execute("SELECT count(*) FROM unfinished_scan").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM listing WHERE is_open = 1").fetchone() == (0,)
     (watch,) = workspace.run("audit", "--output-format", "json").json["watches"]
     assert (watch["new"], watch["unaccounted"]) == (1, 0)
     assert workspace.scan().json["registered"] == 1

@@ -216,7 +216,7 @@ def test_overwriting_that_is_meant_is_not_told(workspace: Workspace, sandbox: Sa
 
 def test_a_long_listing_is_not_mute_and_holds_one_page(workspace: Workspace, sandbox: Sandbox) -> None:
     """A line every hundred pages."""
-    workspace.configure(workspace.watch(more='include = ["*.mov"]'))
+    workspace.configure(workspace.watch(more='include = ["*.mov"]\nlist_concurrency = 1'))
     sandbox.oss.fill(BUCKET, [f"{i:06}.mp4" for i in range(100_500)])
 
     done = workspace.scan()

@@ -83,6 +83,17 @@ class Workspace:
         assert "Traceback" not in err, err
         return Ran(status=done.returncode, out=done.stdout.decode(errors="replace"), err=err, raw=done.stdout)
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin one command in a process of its own, its output in pipes."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "watcher", "-c", str(self.config), "--log-format", "json", *arguments],
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def init(self) -> None:
         """Create the ledger."""
         assert self.run("ledger", "init").status == 0
@@ -90,6 +101,10 @@ class Workspace:
     def scan(self, *arguments: str) -> Ran:
         """Take one turn and return it, its report as JSON."""
         return self.run("scan", "--output-format", "json", *arguments)
+
+    def backfill(self, *arguments: str) -> Ran:
+        """Run a backfill to its end and return it, its report as JSON."""
+        return self.run("backfill", "--output-format", "json", *arguments)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the ledger as exported."""

@@ -27,6 +27,7 @@ from watcher.wiring.terms import Terms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from watcher.backfill import Backfill
     from watcher.config import Config
     from watcher.reports import ScanReport
 
@@ -70,7 +71,9 @@ def _new_ledger() -> bytes:
 class World:
     """A bucket, VOD, a ledger and the process that stands between them."""
 
-    def __init__(self, watches: Sequence[WatchAs], *, concurrent_calls: int = 1) -> None:
+    def __init__(
+        self, watches: Sequence[WatchAs], *, concurrent_calls: int = 1, backfill: Backfill | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.path = self.folder / "ledger.db"
         self.path.write_bytes(_new_ledger())
@@ -80,6 +83,7 @@ class World:
         self.vod = FakeVod(self.bucket)
         self.open_breakers: set[str] = set()  # as the last run of registering left them
         self._concurrent_calls = concurrent_calls
+        self._backfill = backfill  # then the patience is a backfill's
         self._configure(watches)
         self._start()
 
@@ -97,7 +101,7 @@ class World:
 
     def _configure(self, watches: Sequence[WatchAs]) -> None:
         config = _config(tuple(watches))
-        self.terms = Terms(config, [watch.name for watch in config.watches])
+        self.terms = Terms(config, [watch.name for watch in config.watches], backfill=self._backfill)
 
     def _start(self) -> None:
         self._lock = ProcessLock(self.path)
@@ -172,6 +176,8 @@ class World:
             sieve=Sieve(watched, self.terms.earlier(name), intake),
             source=self.bucket.below(watched.rules.prefix),
             records=intake,
+            concurrency=1,
+            pace=lambda _: True,
             clock=self.clock,
             jitter=_half,
             emit=_mute,
@@ -190,12 +196,14 @@ class World:
 
     @property
     def _patience(self) -> Patience:
-        return replace(self.terms.patience, silence_s=PATIENCE_S)
+        patience = self.terms.patience
+        return patience if self._backfill else replace(patience, silence_s=PATIENCE_S)
 
     @contextlib.contextmanager
     def _registering(self, breakers: Breakers) -> Iterator[Registering]:
         memory, terms = self._ledger.breakers, self.terms
-        policy = replace(terms.policy, concurrent_calls=self._concurrent_calls, patience_s=PATIENCE_S)
+        patience_s = terms.policy.patience_s if self._backfill else PATIENCE_S
+        policy = replace(terms.policy, concurrent_calls=self._concurrent_calls, patience_s=patience_s)
         gate = Gate(self.vod, check=breakers.check)
         limit = RateLimit(
             gate,

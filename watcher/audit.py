@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from watcher.errors import CloudError
-from watcher.listing import Listing
+from watcher.listing import Asking, pages_in_order
 from watcher.model import Excluded, State
 from watcher.observe import logs
 from watcher.reports import ScanReport
@@ -112,7 +112,7 @@ class Audit:
         self._emit = emit
         self._progress = progress
         self._unaccounted = unaccounted  # told (bucket, key) of each, in key order
-        self._listing = Listing(source, clock=clock, jitter=jitter, pace=pace)
+        self._asking = Asking(source, pace=pace, clock=clock, jitter=jitter)
         self._met = False
         self._last_scan: LastScan | None = None
         self._began_ms = 0
@@ -125,7 +125,7 @@ class Audit:
         # Read before listing: what a scan records meanwhile must not make older what we listed before it.
         self._last_scan = self._ledger.last_scan(self._watched.name, self._source.bucket, self._source.prefix)
         try:
-            for page in self._listing.pages():
+            for page in pages_in_order(self._asking):
                 self._take(page)
         except CloudError as error:
             self.found.error = error
@@ -200,7 +200,7 @@ class Audit:
             self._unaccounted(self._source.bucket, listed.key)
 
     def _tell(self) -> None:
-        found, calls = self.found, self._listing.calls
+        found, calls = self.found, self._asking.calls
         self._progress(ScanReport(watch=found.watch, listed=found.listed, new=found.new, list_calls=calls))
         if calls % _PAGES_BETWEEN_LINES == 0:
             self._emit(logs.SCAN_PROGRESS, watch=found.watch, listed=found.listed, new=found.new, list_calls=calls)

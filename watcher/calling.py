@@ -54,7 +54,7 @@ class Policy:
     max_delay_ms: int
     max_bytes: int | None  # of RegisterMetadatas on the wire; None = no limit
     concurrent_calls: int
-    patience_s: float  # waits this long for the next attempt, and for one trustworthy answer
+    patience_s: float  # waits this long for the next attempt; infinity = for all of them
 
 
 class Settles(Protocol):

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
-    from watcher.reports import ScanReport
+    from watcher.reports import RegisterReport, ScanReport
 
 
 class Answer(Protocol):
@@ -17,6 +17,7 @@ class Answer(Protocol):
 
     at: int  # milliseconds since the epoch: the answer's `Date`
     n_bytes: int  # of the body
+    requests: int  # that it took
     asked_rest_s: float  # how long the service asks to be left alone before the next request, 30 s at most
 
     def page(self) -> Page:
@@ -103,12 +104,20 @@ class Clock(Protocol):
 class Progress(Protocol):
     """Somebody who watches the work go on."""
 
+    def begin(self, *, in_line: int, to_list: int | None) -> None:
+        """Learn how many entries wait, and how many objects are likely to be listed, if that is known."""
+        ...
+
     def listed(self, scan: ScanReport) -> None:
         """Learn how far a scan is, after each page."""
         ...
 
-    def registered(self, n: int) -> None:
-        """Learn how many entries were registered so far, after each call."""
+    def listing_ended(self) -> None:
+        """Learn that no more will be listed."""
+        ...
+
+    def registered(self, report: RegisterReport) -> None:
+        """Learn how far registering is, after each call."""
         ...
 
 

@@ -56,7 +56,7 @@ class Registering:
         describe: Callable[[Entry], Media],
         clock: Clock,
         policy: Policy,
-        progress: Callable[[int], None],  # told how many were registered so far
+        progress: Callable[[RegisterReport], None],  # told how far it is, after each call
         calls: Callable[[], int],  # RegisterMedia calls made so far
     ) -> None:
         self._queue = queue
@@ -104,7 +104,7 @@ class Registering:
     def _wait_for_more(self) -> bool:
         """Wait for the next attempt if it is near; return False if it makes no sense to."""
         until_s = min((self._until_s(group) for group in self._groups), default=math.inf)
-        if until_s > self._policy.patience_s:
+        if math.isinf(until_s) or until_s > self._policy.patience_s:
             return False
         if until_s <= 0:  # due, and yet not claimed: not as a probe of what stands still
             for group in self._groups:
@@ -169,4 +169,5 @@ class Registering:
         report.failed += len(settled.failed) - len(failed.intersection(settled.restored))
         failed.difference_update(failed.copy() if settled.registered else settled.restored)
         failed |= {key for key, reason, _ in settled.failed if reason in {Failure.REFUSED, Failure.BAD_REQUEST}}
-        self._progress(report.registered)
+        report.register_calls = self._calls()
+        self._progress(report)

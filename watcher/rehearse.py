@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.model import Entry, ObjectInfo, Recorded
+from watcher.model import Entry, Recorded, ScanBegun, ScanTotals
 from watcher.rules.batching import MAX_ITEMS, take
 from watcher.rules.file_url import MAX_FILE_URL_BYTES
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from watcher.calling import Group
-    from watcher.model import Media
+    from watcher.model import Found, Media, ObjectInfo, Range, ScanKind
 
 
 class Reader(Protocol):
@@ -49,7 +50,10 @@ class Rehearsal:
         self._show = show  # told (bucket, key) of all that would be registered
         self._open: dict[Group, list[Media]] = {}
         self._calls = 0
+        self._listed = self._matched = 0  # of the scan that is under way
+        self._excluded: Counter[str] = Counter()
         self.would_register = 0
+        self.would_register_bytes = 0  # of those objects
         self.too_long = 0  # objects that would become failed without a call
 
     @property
@@ -67,15 +71,28 @@ class Rehearsal:
     def remember_start(self, source: str, start_at: int) -> None:
         """Remember nothing."""
 
-    def unfinished(self, watch: str, selection: str) -> None:
+    def begin_scan(self, watch: str, kind: ScanKind, **_how: object) -> ScanBegun:  # noqa: ARG002 (as `scan.Records` has it)
         """List from the front: what an earlier scan saw is to be shown too."""
+        self._listed, self._matched, self._excluded = 0, 0, Counter()
+        return ScanBegun(id=0, kind=kind, number=1, trusts=False, digests=False)
 
-    def doubt_empty(self, watch: str) -> int:  # noqa: ARG002 (as `scan.Records` has it)
+    def ahead(self, begun: ScanBegun, after: str) -> Sequence[tuple[Range, bool]]:  # noqa: ARG002
+        """Trust nothing that was remembered."""
+        return ()
+
+    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:  # noqa: ARG002
         """Believe what is listed: nothing depends on it."""
         return 0
 
-    def record(self, watch: str, objects: Sequence[ObjectInfo], **_when: object) -> Recorded:
+    def record(self, watch: str, found: Sequence[Found], **_when: object) -> Recorded:
         """Count what a scan would put in line."""
+        for each in found:
+            self._listed += each.range.listed
+            self._matched += each.range.matched
+            self._excluded.update(each.range.excluded)
+        return Recorded(new=sum(self._record(watch, each.objects) for each in found))
+
+    def _record(self, watch: str, objects: Sequence[ObjectInfo]) -> int:
         bucket = self._group_of[watch].bucket
         new = self._reader.would_be_new(bucket, objects)
         for listed in objects:
@@ -91,10 +108,11 @@ class Rehearsal:
                         attempts=0,
                     )
                 )
-        return Recorded(new=len(new))
+        return len(new)
 
-    def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
-        """Remember nothing."""
+    def finish_scan(self, watch: str, **_how: object) -> ScanTotals:  # noqa: ARG002
+        """Remember nothing; return the sum of what was listed."""
+        return ScanTotals(listed=self._listed, matched=self._matched, excluded=dict(self._excluded))
 
     def _add(self, entry: Entry) -> None:
         media = self._describe(entry)
@@ -102,6 +120,7 @@ class Rehearsal:
             self.too_long += 1
             return
         self.would_register += 1
+        self.would_register_bytes += entry.size_bytes
         self._show(entry.bucket, entry.key)
         batch = self._open.setdefault(self._group_of[entry.watch], [])
         batch.append(media)

@@ -21,6 +21,7 @@ class ScanReport:
     changed: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
     list_calls: int = 0
+    list_bytes: int = 0  # of the answers
     duration_s: float = 0.0
     error: Exception | None = None  # why it is incomplete
 
@@ -71,3 +72,7 @@ class WatchStatus:
     changed: int = 0
     oldest_pending_at: int | None = None  # first_seen_at, milliseconds since the epoch
     last_complete_scan_at: int | None = None  # milliseconds since the epoch
+    listed: int = 0  # objects, by the last complete scan
+    list_calls: int = 0  # that it took, ...
+    list_bytes: int = 0  # ... bytes of the answers, ...
+    list_took_s: float = 0.0  # ... and time

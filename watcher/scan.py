@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import CloudError
-from watcher.listing import Listing
-from watcher.model import Excluded, ObjectInfo, Page, Recorded, ScanMark
+from watcher.errors import CloudError, StartAfterIgnored
+from watcher.listing import PAGE_SIZE, Asking, RangeListing, Trust, intervals, pieces_in_order, within
+from watcher.model import Excluded, Found, ListingCost, Objects, Range
 from watcher.observe import logs
 from watcher.reports import ScanReport
+from watcher.rules.listing_bill import bill, costly_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.listing import Piece
+    from watcher.model import Recorded, ScanBegun, ScanKind, ScanTotals
     from watcher.ports import Clock, Source
     from watcher.sieve import Sieve, Watched
 
 BELIEVED_EMPTY = 3  # empty answers in a row that it takes to believe that a bucket which had objects has none
-_PAGES_BETWEEN_LINES = 100  # a listing of millions must not be mute
+_CALLS_BETWEEN_LINES = 100  # a listing of millions must not be mute
+_PIECES_A_COMMIT = 10  # more at once would keep the ledger from those who register
 
 
 class Records(Protocol):
@@ -28,29 +34,37 @@ class Records(Protocol):
         """Remember the meaning of `start = "now"`."""
         ...
 
-    def unfinished(self, watch: str, selection: str) -> ScanMark | None:
-        """Return where the last scan under the same selection was cut short, or None."""
+    def begin_scan(
+        self, watch: str, kind: ScanKind, *, source: str, basis: str, now_ms: int, full_every_ms: int
+    ) -> ScanBegun:
+        """Begin a scan, or go on with one that was cut short under the same `basis`."""
+        ...
+
+    def ahead(self, begun: ScanBegun, after: str) -> Sequence[tuple[Range, bool]]:
+        """Return some remembered ranges from a key on, in order, each with whether this scan confirmed it already."""
         ...
 
     def record(
-        self,
-        watch: str,
-        objects: Sequence[ObjectInfo],
-        *,
-        oss_now_ms: int,
-        now_ms: int,
-        began_ms: int,
-        mark: ScanMark | None,
+        self, watch: str, found: Sequence[Found], *, begun: ScanBegun, started_at: int, now_ms: int, began_ms: int
     ) -> Recorded:
-        """Write down one page of selected objects, and how far the scan is."""
+        """Write down some ranges: their selected objects, and that they were listed."""
         ...
 
-    def doubt_empty(self, watch: str) -> int:
+    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
         """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none."""
         ...
 
-    def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
-        """Remember a complete scan."""
+    def finish_scan(
+        self,
+        watch: str,
+        *,
+        begun: ScanBegun,
+        cost: ListingCost,
+        started_at: int,
+        now_ms: int,
+        mostly_changed: bool,
+    ) -> ScanTotals | None:
+        """Remember a complete scan; return its sum, or None if its ranges leave out keys."""
         ...
 
 
@@ -64,21 +78,29 @@ class Scan:
         sieve: Sieve,
         source: Source,
         records: Records,
+        concurrency: int,
+        pace: Callable[[float], bool],
         clock: Clock,
         jitter: Callable[[], float],
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
-        pace: Callable[[float], bool] = lambda _rest_s: True,
+        full: bool = False,
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self._watched = watched
         self._sieve = sieve
-        self._bucket = source.bucket
-        self._listing = Listing(source, clock=clock, jitter=jitter, pace=pace)
+        self._source = source
+        self._concurrency = concurrency
+        self._asking = Asking(source, pace=pace, clock=clock, jitter=jitter)
         self._records = records
         self._clock = clock
         self._emit = emit
         self._progress = progress
+        self._full = full  # trust no remembered range
+        self._page_size = page_size
         self._excluded: Counter[str] = Counter()
+        self._waiting: list[Found] = []  # not written down yet
+        self._trust = Trust(holds=False)
         self._met = False
         self._began_ms = 0
         self._started_at = 0  # OSS's clock: the first answer, of the scan that this one goes on with
@@ -87,97 +109,157 @@ class Scan:
     def run(self) -> ScanReport:
         """List what is left to list, record what is selected, and say whether the listing is complete."""
         began, self._began_ms = self._clock.monotonic(), self._clock.now_ms()
-        start_after = self._resume()
-        self._emit(logs.SCAN_STARTED, watch=self._watched.name, source=self._watched.source_url, after=start_after)
+        begun = self._begin()
         try:
-            for page in self._listing.pages(start_after=start_after):
-                self.report.list_calls = self._listing.calls
-                self._take(page)
-                self.report.complete = page.is_last
-            self._believe()
+            self.report.complete = self._list(begun)
+            self._believe(begun)
         except CloudError as error:
             self.report.complete = False
             self.report.error = error
-        self.report.list_calls = self._listing.calls
+        self.report.list_calls, self.report.list_bytes = self._asking.calls, self._asking.n_bytes
         self.report.duration_s = round(self._clock.monotonic() - began, 3)
         if self.report.complete:
-            self._records.finish_scan(
-                self._watched.name, started_at=self._started_at, now_ms=self._clock.now_ms(), listed=self.report.listed
-            )
+            self._finish(begun)
         self._tell()
         return self.report
 
-    def _resume(self) -> str:
-        """Take over the counts of a scan that was cut short; return the key behind which to go on."""
-        mark = self._records.unfinished(self._watched.name, self._sieve.digest)
-        if mark is None:
-            return ""
-        self._started_at = mark.started_at
-        self._excluded.update(mark.excluded)
-        self.report.listed, self.report.matched = mark.listed, mark.matched
-        return mark.start_after
+    def _begin(self) -> ScanBegun:
+        """Take over the counts of a scan that was cut short."""
+        watched = self._watched
+        begun = self._records.begin_scan(
+            watched.name,
+            watched.kind,
+            source=watched.source_url,
+            basis=self._sieve.digest,
+            now_ms=self._began_ms,
+            full_every_ms=0 if self._full else watched.full_every_ms,
+        )
+        self._trust.holds = begun.trusts
+        self._started_at = begun.started_at
+        self._excluded.update(begun.excluded)
+        self.report.listed, self.report.matched = begun.listed, begun.matched
+        self._emit(logs.SCAN_STARTED, watch=watched.name, source=watched.source_url, listed=begun.listed)
+        return begun
 
-    def _take(self, page: Page) -> None:
+    def _list(self, begun: ScanBegun) -> bool:
+        """List and record; return whether nothing was left out."""
+        listing = RangeListing(
+            self._source,
+            self._asking,
+            concurrency=self._concurrency,
+            digests=begun.digests,
+            clock=self._clock,
+            lowered=lambda n: self._emit(logs.THROTTLE_LOWERED, watch=self._watched.name, list_concurrency=n),
+            page_size=self._page_size,
+        )
+        self._leave_out(begun)
+        remembered = intervals(partial(self._records.ahead, begun), self._trust, page_size=self._page_size)
+        try:
+            try:
+                for piece in listing.pieces(within(remembered, self._watched.above, self._watched.upto)):
+                    self._take(piece, begun)
+            finally:
+                self._write(begun)
+        except StartAfterIgnored:
+            return self._list_in_order(begun)
+        return listing.is_complete
+
+    def _leave_out(self, begun: ScanBegun) -> None:
+        """Count what lies outside of the watch's bounds as listed."""
+        above, upto = self._watched.above, self._watched.upto
+        outside = [Range(lo="", hi=above)] if above else []
+        outside += [Range(lo=upto, hi=None)] if upto is not None else []
+        self._waiting = [Found(range=each, objects=Objects.of(()), at=0) for each in outside]
+        self._write(begun)
+
+    def _list_in_order(self, begun: ScanBegun) -> bool:
+        """List from the front by continuation tokens, one page after the other."""
+        self._excluded.clear()
+        self.report.listed = self.report.matched = 0
+        is_complete = False
+        try:
+            for piece in pieces_in_order(self._asking):
+                is_complete = piece.hi is None
+                self._take(piece, begun)
+        finally:
+            self._write(begun)
+        return is_complete
+
+    def _take(self, piece: Piece, begun: ScanBegun) -> None:
         if not self._met:
-            self._met, self._started_at = True, self._started_at or page.at
-            if (start_at := self._sieve.meet(page.at)) is not None:
+            self._met, self._started_at = True, self._started_at or piece.at
+            if (start_at := self._sieve.meet(piece.at)) is not None:
                 self._records.remember_start(self._watched.source_url, start_at)
-        selected = self._selected(page)
+        found = self._sifted(piece)
+        self._waiting.append(found)
         report = self.report
-        report.listed += len(page.objects) + len(page.not_utf8)
-        report.matched += len(selected)
-        report.excluded = {str(reason): n for reason, n in sorted(self._excluded.items()) if n}
+        report.listed += found.range.listed
+        report.matched += found.range.matched
+        self._excluded.update(found.range.excluded)
+        report.excluded = dict(sorted(self._excluded.items()))
+        if piece.is_last_waiting or len(self._waiting) >= _PIECES_A_COMMIT:
+            self._write(begun)
+
+    def _sifted(self, piece: Piece) -> Found:
+        """Return what is written down of a piece."""
+        if piece.was_known:
+            self._trust.learn(repeated=piece.known is not None)
+        if piece.known:
+            return Found(range=replace(piece.known, lo=piece.lo, hi=piece.hi), objects=piece.objects, at=piece.at)
+        sifted = self._sieve.sift(piece.objects, now_ms=piece.at)
+        excluded = {str(reason): n for reason, n in sifted.excluded.items()}
+        if piece.not_utf8:
+            excluded[Excluded.KEY_NOT_UTF8] = piece.not_utf8
+        if logs.tells(logs.OBJECT_EXCLUDED):
+            for key, reason in sifted.left_out:
+                self._emit(logs.OBJECT_EXCLUDED, watch=self._watched.name, key=key, reason=str(reason))
+        return Found(
+            range=Range(
+                lo=piece.lo,
+                hi=piece.hi,
+                listed=len(piece.objects) + piece.not_utf8,
+                matched=len(sifted.selected),
+                excluded=excluded,
+                n_bytes=piece.n_bytes,
+                digest=b"" if sifted.is_deferred else piece.digest,
+            ),
+            objects=sifted.selected,
+            at=piece.at,
+        )
+
+    def _write(self, begun: ScanBegun) -> None:
+        """Write down what came since the last time."""
+        if not self._waiting:
+            return
+        report = self.report
         recorded = self._records.record(
             self._watched.name,
-            selected,
-            oss_now_ms=page.at,
+            self._waiting,
+            begun=begun,
+            started_at=self._started_at,
             now_ms=self._clock.now_ms(),
             began_ms=self._began_ms,
-            mark=self._mark(page),
         )
+        self._waiting = []
         report.new += recorded.new
         report.changed += len(recorded.changed)
         for key in recorded.changed if self._watched.report_overwritten else ():
-            self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._bucket, key=key)
+            self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._source.bucket, key=key)
+        before, report.list_calls = report.list_calls, self._asking.calls
         self._progress(report)
-        if report.list_calls % _PAGES_BETWEEN_LINES == 0:
+        if report.list_calls // _CALLS_BETWEEN_LINES > before // _CALLS_BETWEEN_LINES:
             facts = {name: getattr(report, name) for name in ("watch", "listed", "new", "list_calls")}
             self._emit(logs.SCAN_PROGRESS, **facts)
 
-    def _selected(self, page: Page) -> list[ObjectInfo]:
-        selected: list[ObjectInfo] = []
-        for listed in page.objects:
-            reason = self._sieve.reason(listed, now_ms=page.at)
-            if reason is None:
-                selected.append(listed)
-            else:
-                self._excluded[reason] += 1
-                self._emit(logs.OBJECT_EXCLUDED, watch=self._watched.name, key=listed.key, reason=str(reason))
-        self._excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)
-        return selected
-
-    def _mark(self, page: Page) -> ScanMark | None:
-        """Return where a later scan could go on; None where only this one can (behind a key that is not UTF-8)."""
-        if page.next_token or not page.last_key:
-            return None
-        return ScanMark(
-            selection=self._sieve.digest,
-            start_after=page.last_key,
-            started_at=self._started_at,
-            listed=self.report.listed,
-            matched=self.report.matched,
-            excluded=self.report.excluded,
-        )
-
-    def _believe(self) -> None:
+    def _believe(self, begun: ScanBegun) -> None:
         """Doubt an empty answer for a watch that had objects.
 
         Raises:
             CloudError: it is not believed yet.
         """
-        if not self.report.complete or self.report.listed:
+        if not self.report.complete or self.report.listed or not self._watched.lists_all:
             return
-        times = self._records.doubt_empty(self._watched.name)
+        times = self._records.doubt_empty(self._watched.name, begun)
         if 0 < times < BELIEVED_EMPTY:
             where = f'{self._watched.source_url} (watch "{self._watched.name}")'
             raise CloudError(
@@ -185,6 +267,23 @@ class Scan:
                 f"it is believed when answered {BELIEVED_EMPTY} times in a row, now {times}",
                 hint="If the objects were deleted on purpose, scan again; if not, check the bucket and the prefix.",
             )
+
+    def _finish(self, begun: ScanBegun) -> None:
+        report = self.report
+        totals = self._records.finish_scan(
+            self._watched.name,
+            begun=begun,
+            cost=ListingCost(calls=report.list_calls, n_bytes=report.list_bytes, took_ms=int(report.duration_s * 1000)),
+            started_at=self._started_at,
+            now_ms=self._clock.now_ms(),
+            mostly_changed=self._trust.mostly_changed,
+        )
+        if totals is None:
+            report.complete = False
+            report.error = CloudError(f"the listing of {self._watched.source_url} left out keys; scan again")
+            return
+        report.listed, report.matched = totals.listed, totals.matched
+        report.excluded = dict(sorted(totals.excluded.items()))
 
     def _tell(self) -> None:
         report = self.report
@@ -194,10 +293,18 @@ class Scan:
             why = str(report.error) if report.error else "it was asked to stop"
             self._emit(logs.SCAN_INCOMPLETE, reason=why, **facts)
             return
-        ambiguous = self._excluded[Excluded.AMBIGUOUS_EXTENSION]
-        self._emit(
-            logs.SCAN_FINISHED, **facts, **({"note": ambiguous_note(report.watch, ambiguous)} if ambiguous else {})
+        cost = bill(
+            calls=report.list_calls,
+            n_bytes=report.list_bytes,
+            took_s=report.duration_s,
+            starts_per_day=self._watched.starts_per_day,
         )
+        facts |= {"list_calls_per_day": cost.calls_per_day, "list_gb_per_day": cost.gb_per_day}
+        if ambiguous := report.excluded.get(Excluded.AMBIGUOUS_EXTENSION, 0):
+            facts["note"] = ambiguous_note(report.watch, ambiguous)
+        self._emit(logs.SCAN_FINISHED, **facts)
+        if note := costly_note(report.watch, report.listed, cost.gb_per_day, self._watched.cheaper_at):
+            self._emit(logs.LISTING_COSTLY, watch=report.watch, note=note)
 
 
 def ambiguous_note(watch: str, n: int) -> str:

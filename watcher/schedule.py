@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from apscheduler.triggers.combining import OrTrigger
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
 
 _SHORTEST_MS: Final = 1000
+_DAY_MS: Final = 86_400_000
+_FOUR_YEARS: Final = tuple(date(2024, 1, 1) + timedelta(days=n) for n in range(1461))  # a cycle of leap years
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _STEP: Final = re.compile(r"[1-9][0-9]?")
 
@@ -65,10 +68,56 @@ def parse(text: str, timezone: ZoneInfo) -> BaseTrigger:
     Raises:
         ValueError: a sentence with the cure.
     """
+    schedule = _read(text)
+    if isinstance(schedule, int):
+        return IntervalTrigger(seconds=schedule / 1000, timezone="UTC")
+    time = {
+        "minute": _list(schedule.minutes),
+        "hour": _list(schedule.hours),
+        "month": _list(schedule.months),
+        "timezone": timezone,
+    }
+    on_day, on_weekday = _list(schedule.days), _list(schedule.weekdays)
+    if not schedule.either:
+        return CronTrigger(day=on_day, day_of_week=on_weekday, **time)
+    return OrTrigger([CronTrigger(day=on_day, **time), CronTrigger(day_of_week=on_weekday, **time)])
+
+
+def starts_per_day(text: str) -> float:
+    """Return how often a schedule starts a scan on an average day, if none takes longer than it leaves time for.
+
+    Raises:
+        ValueError: as `parse`.
+    """
+    schedule = _read(text)
+    if isinstance(schedule, int):
+        return _DAY_MS / schedule
+    days = sum(map(schedule.is_on, _FOUR_YEARS))
+    return len(schedule.minutes) * len(schedule.hours) * days / len(_FOUR_YEARS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cron:
+    """A line as in crontab(5), as numbers."""
+
+    minutes: set[int]
+    hours: set[int]
+    days: set[int]
+    months: set[int]
+    weekdays: set[int]  # from Monday, 0
+    either: bool  # whether a day matches by day of month or by weekday; else by both
+
+    def is_on(self, day: date) -> bool:
+        matches = (day.day in self.days, day.weekday() in self.weekdays)
+        return day.month in self.months and (any(matches) if self.either else all(matches))
+
+
+def _read(text: str) -> int | _Cron:
+    """Return milliseconds, or a crontab(5) line."""
     text = _NICKNAMES.get(text.strip().lower(), text.strip())
     words = text.split()
     if len(words) > 1:
-        return _cron(words, timezone)
+        return _cron(words)
     if text.startswith("@"):
         raise ValueError(f"not one of {', '.join(_NICKNAMES)}. {_EXAMPLES}")
     if not text:
@@ -76,22 +125,24 @@ def parse(text: str, timezone: ZoneInfo) -> BaseTrigger:
     every_ms = parse_duration_ms(text)
     if every_ms < _SHORTEST_MS:
         raise ValueError('less than a second. Write "1s" or more.')
-    return IntervalTrigger(seconds=every_ms / 1000, timezone="UTC")
+    return every_ms
 
 
-def _cron(words: list[str], timezone: ZoneInfo) -> BaseTrigger:
+def _cron(words: list[str]) -> _Cron:
     if len(words) != len(_FIELDS):
         raise ValueError(f"{len(words)} fields, and crontab(5) has five: {', '.join(f.title for f in _FIELDS)}.")
     minutes, hours, days, months, weekdays = (_numbers(word, field) for word, field in zip(words, _FIELDS, strict=True))
-    time = {"minute": _list(minutes), "hour": _list(hours), "month": _list(months), "timezone": timezone}
-    on_day = _list(days)
-    on_weekday = _list({(number - 1) % 7 for number in weekdays})  # APScheduler's Monday is 0
     either = not words[2].startswith("*") and not words[4].startswith("*")
     if not either and min(days) > max(_LONGEST_MONTH.get(month, 31) for month in months):
         raise ValueError("no such day in any year. Correct day of month or month.")
-    if not either:
-        return CronTrigger(day=on_day, day_of_week=on_weekday, **time)
-    return OrTrigger([CronTrigger(day=on_day, **time), CronTrigger(day_of_week=on_weekday, **time)])
+    return _Cron(
+        minutes=minutes,
+        hours=hours,
+        days=days,
+        months=months,
+        weekdays={(number - 1) % 7 for number in weekdays},
+        either=either,
+    )
 
 
 def _list(numbers: set[int]) -> str:

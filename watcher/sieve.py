@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.abc
+import importlib.util
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from watcher import __version__
-from watcher.model import Excluded
+from watcher.model import Excluded, Objects, ScanKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watcher.model import ObjectInfo
+    from watcher.rules.filters import Filters
     from watcher.rules.selection import Rules
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sifted:
+    """What a watch takes of some listed objects."""
+
+    selected: Objects
+    excluded: Counter[Excluded]
+    is_deferred: bool  # whether one of them may be taken later without a change of what is listed
+    left_out: Sequence[tuple[str, Excluded]]  # (key, reason)
+
+
 _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred
+
+_DECIDING = (
+    *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.rules.selection", "watcher.rules.globs"),
+    "watcher.rules.filters",
+    *("watcher.oss.listing", "watcher.oss.pages", "watcher.ledger.seen", "watcher.ledger.intake"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +49,38 @@ class Watched:
     rules: Rules
     start: Literal["all", "now"] | int  # or an instant, milliseconds since the epoch
     report_overwritten: bool = True
+    kind: ScanKind = "scan"
+    filters: Filters | None = None  # of a backfill
+    starts_per_day: float = 0.0  # scans, as scheduled
+    cheaper_at: str | None = None  # the endpoint that costs no traffic, if another is used
+
+    @property
+    def above(self) -> str:
+        """The key above which it is listed; "" = from the front."""
+        return self.filters.start_after if self.filters else ""
+
+    @property
+    def upto(self) -> str | None:
+        """The key up to which, and with it, it is listed; None = to the end."""
+        return (self.filters.end_with or None) if self.filters else None
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether the whole of the source is listed."""
+        return self.filters is None or self.filters.lists_all
+
+    full_every_ms: int = 0  # how long ranges that answer the same are trusted; 0 = not at all
+
+
+@cache
+def code_that_decides() -> str:
+    """Return a digest of all code between what a service lists and what is written down of it."""
+    code = hashlib.sha256(__version__.encode())
+    for name in _DECIDING:
+        module = importlib.util.find_spec(name)
+        if module and module.loader and isinstance(module.loader, importlib.abc.InspectLoader):
+            code.update((module.loader.get_source(name) or "").encode())
+    return code.hexdigest()
 
 
 class Starts(Protocol):
@@ -50,7 +104,9 @@ class Sieve:
     def digest(self) -> str:
         """Changes with whatever the decisions depend on, but the objects themselves."""
         parts = [(each.rules, each.start) for each in (*self._earlier, self._watched)]
-        return hashlib.sha256(repr((__version__, self._watched.source_url, parts)).encode()).hexdigest()[:16]
+        watched = self._watched
+        facts = (code_that_decides(), watched.source_url, watched.kind, watched.filters, parts)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def meet(self, now_ms: int) -> int | None:
         """Learn the first answer's Date; return it if `start = "now"` gets its meaning by it, to be remembered."""
@@ -59,6 +115,30 @@ class Sieve:
         is_new = self._watched.start == "now" and self._starts.start_of(self._watched.source_url) is None
         return now_ms if is_new else None
 
+    def sift(self, objects: Objects, *, now_ms: int) -> Sifted:
+        """Return which of the objects are taken; `now_ms` is the answer's Date."""
+        if self._takes_all(objects, now_ms):
+            return Sifted(selected=objects, excluded=Counter(), is_deferred=False, left_out=())
+        selected: list[ObjectInfo] = []
+        left_out: list[tuple[str, Excluded]] = []
+        is_deferred = False
+        for listed in objects:
+            reason = self.reason(listed, now_ms=now_ms)
+            if reason is None:
+                selected.append(listed)
+            else:
+                left_out.append((listed.key, reason))
+                is_deferred = is_deferred or reason is Excluded.TOO_YOUNG or listed.restoring
+        excluded = Counter(reason for _, reason in left_out)
+        return Sifted(selected=Objects.of(selected), excluded=excluded, is_deferred=is_deferred, left_out=left_out)
+
+    def _takes_all(self, objects: Objects, now_ms: int) -> bool:
+        watched = self._watched
+        filtered = watched.filters is not None and not watched.filters.leave_all
+        if not objects or filtered or any(_may_meet(each.rules.prefix, watched.rules.prefix) for each in self._earlier):
+            return False
+        return watched.rules.takes_all(objects, now_ms=now_ms, start_ms=self._start_ms[watched.name])
+
     def reason(self, listed: ObjectInfo, *, now_ms: int) -> Excluded | None:
         """Return why an object below the prefix is left out, or None if it is taken; `now_ms` is the answer's Date."""
         reason = self._select(self._watched, listed, now_ms)
@@ -66,6 +146,10 @@ class Sieve:
             each.rules.covers(listed.key) and self._select(each, listed, now_ms) in _OWNED for each in self._earlier
         ):
             return Excluded.OTHER_WATCH
+        filters = self._watched.filters
+        if reason is None and filters is not None:
+            below = listed.key[len(self._watched.rules.prefix) :]
+            return filters.reason(listed, below=below, now_ms=now_ms)
         return reason
 
     def _select(self, watched: Watched, listed: ObjectInfo, now_ms: int) -> Excluded | None:
@@ -81,3 +165,8 @@ class Sieve:
                 return now_ms if known is None else known
             case instant:
                 return instant
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """Whether a key can begin with both prefixes."""
+    return one.startswith(other) or other.startswith(one)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from watcher.register import Registering
     from watcher.scan import Scan
 
+DECLINED = 1
 CLOUD_FAILED = 5
 SOMETHING_FAILED = 6
 
@@ -32,13 +33,22 @@ class TurnReport:
     duration_s: float = 0.0
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
+    declined: bool = False  # a person was asked, and wants nothing registered
 
     @property
     def exit_status(self) -> int:
         """The documented exit status (design 4.1)."""
+        if self.declined:
+            return DECLINED
         if self.error or self.undecided or any(not scan.complete for scan in self.scans):
             return CLOUD_FAILED
         return SOMETHING_FAILED if self.registered.failed else 0
+
+    def add(self, later: TurnReport) -> None:
+        """Add what a later turn without scans did; what was left undone before is now as that one left it."""
+        for name in ("registered", "already_registered", "failed", "register_calls"):
+            setattr(self.registered, name, getattr(self.registered, name) + getattr(later.registered, name))
+        self.undecided, self.error, self.declined = later.undecided, later.error, later.declined
 
     @property
     def errors(self) -> list[WatcherError]:
@@ -61,16 +71,20 @@ def take_turn(
     clock: Clock,
     pending: Callable[[], int],
     undecided: Callable[[], int],
+    listed: Callable[[], None] = lambda: None,
+    consent: Callable[[], bool] | None = None,
 ) -> TurnReport:
     """Scan one watch after the other while what they find is being registered.
 
-    Without `registering`, another process does that; then nothing here waits for it.
+    Without `registering`, another process does that; then nothing here waits for it.  `listed` is told when the
+    listing has ended.  With `consent` nothing is registered before that, and unless it says yes.
     """
     began = clock.monotonic()
     report = TurnReport()
     listing_ended = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="registering") as pool:
-        work = pool.submit(registering.run, listing_ended.is_set) if registering else None
+        at_once = registering if consent is None else None
+        work = pool.submit(at_once.run, listing_ended.is_set) if at_once else None
         try:
             for scan in scans:
                 if clock.wait(0) or (work and work.done()):
@@ -82,6 +96,10 @@ def take_turn(
             raise
         finally:
             listing_ended.set()
+            listed()
+        if registering and consent and not clock.wait(0):
+            report.declined = not consent()
+            work = None if report.declined else pool.submit(registering.run, listing_ended.is_set)
         if registering and work:
             report.registered = work.result()
             report.undecided = undecided()

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from watcher import __version__
-from watcher.cli import auditing, ledger, reports, retrying, sandbox, scanning
+from watcher.cli import auditing, backfilling, ledger, reports, retrying, sandbox, scanning
 from watcher.cli.invocation import Invocation
 from watcher.errors import ConfigError, WatcherError
 
@@ -36,16 +36,17 @@ def cli(
     """Register every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
 
     \b
-    Exit status: 0 done; 1 unforeseen, or the machine failed us; 2 usage, configuration or credentials,
-    nothing was touched; 3 another process holds the lock; 4 the ledger is missing or cannot be trusted;
-    5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete; 6 something became
-    failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
+    Exit status: 0 done; 1 unforeseen, the machine failed us, or a person said no to registering; 2 usage,
+    configuration or credentials, nothing was touched; 3 another process holds the lock; 4 the ledger is missing
+    or cannot be trusted; 5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete;
+    6 something became failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
     """  # noqa: D301 (click's \b keeps the lines)
     context.obj = Invocation(config_file=config_file, quiet=quiet, log_format=log_format, log_level=log_level)
 
 
 for _command in (
     scanning.scan,
+    backfilling.backfill,
     reports.status,
     auditing.audit,
     reports.export,

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from watcher.errors import ConfigError
-from watcher.ledger import marks
-from watcher.ledger.seen import Scene, known_among, see_again
+from watcher.ledger import ranges
+from watcher.ledger.adopting import adopt_bucket, adopt_watches
+from watcher.ledger.seen import Scene, known_among, see_again, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
-from watcher.model import ObjectInfo, Recorded, ScanMark
+from watcher.model import Recorded, ScanKind
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
     from watcher.ledger.transactions import Transactions
-    from watcher.model import BucketSpec, WatchSpec
+    from watcher.model import (
+        BucketSpec,
+        Found,
+        ListingCost,
+        ObjectInfo,
+        Objects,
+        Range,
+        ScanBegun,
+        ScanTotals,
+        WatchSpec,
+    )
 
 FRESH_MS = 3_600_000  # an object younger than this is fresh whenever it is found
 
@@ -37,28 +47,8 @@ class Intake:
         """
         with self._transactions.begin(durable=True) as db:
             for bucket in buckets:
-                _adopt_bucket(db, bucket, config_path)
-            db.execute("UPDATE watch SET position = NULL")
-            for position, watch in enumerate(watches):
-                db.execute(
-                    _FORGET_SCANS_ELSEWHERE, {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix}
-                )
-                db.execute(
-                    """
-                    INSERT INTO watch (name, bucket_id, prefix, rules, position)
-                    VALUES (:name, (SELECT id FROM bucket WHERE name = :bucket), :prefix, :rules, :position)
-                        ON CONFLICT (name) DO UPDATE
-                       SET bucket_id = excluded.bucket_id, prefix = excluded.prefix,
-                           rules = excluded.rules, position = excluded.position
-                    """,
-                    {
-                        "name": watch.name,
-                        "bucket": watch.bucket,
-                        "prefix": watch.prefix,
-                        "rules": watch.rules,
-                        "position": position,
-                    },
-                )
+                adopt_bucket(db, bucket, config_path)
+            adopt_watches(db, watches)
 
     @patient()
     def reassign(self, owner: Callable[[str, str, int], str | None], *, now_ms: int) -> None:
@@ -130,27 +120,34 @@ class Intake:
             db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
 
     @patient()
-    def unfinished(self, watch: str, selection: str) -> ScanMark | None:
-        """Return where the last scan under the same selection was cut short; one under another is forgotten."""
+    def begin_scan(
+        self, watch: str, kind: ScanKind, *, source: str, basis: str, now_ms: int, full_every_ms: int
+    ) -> ScanBegun:
+        """Begin a scan, or go on with one that was cut short; see `ranges.begin`."""
         with self._transactions.begin(durable=False) as db:
-            return marks.find(db, _watch_id(db, watch), selection)
+            return ranges.begin(
+                db,
+                _watch_id(db, watch),
+                kind,
+                source=source,
+                basis=basis,
+                now_ms=now_ms,
+                full_every_ms=full_every_ms,
+            )
+
+    def ahead(self, begun: ScanBegun, after: str) -> list[tuple[Range, bool]]:
+        """Return some remembered ranges from `after` on, in order, each with whether this scan confirmed it already."""
+        with self._transactions.look() as db:
+            return ranges.ahead(db, begun, after)
 
     @patient()
     def record(
-        self,
-        watch: str,
-        objects: Sequence[ObjectInfo],
-        *,
-        oss_now_ms: int,
-        now_ms: int,
-        began_ms: int,
-        mark: ScanMark | None = None,
+        self, watch: str, found: Sequence[Found], *, begun: ScanBegun, started_at: int, now_ms: int, began_ms: int
     ) -> Recorded:
-        """Write down one page of selected objects: new ones become pending, overwritten ones are marked.
+        """Write down some ranges as listed: new objects become pending, overwritten ones are marked.
 
-        `oss_now_ms` (the answer's Date) tells what is fresh; `now_ms` is when they were first seen; `began_ms`
-        (our clock) is when the listing began: what failed after that as gone is not back because of it.
-        `mark` is how far the scan is once they are written.
+        The Date of each answer tells what is fresh; `now_ms` is when they were first seen; `began_ms` (our clock)
+        is when the listing began: what failed after that as gone is not back because of it.
         """
         with self._transactions.begin(durable=False) as db:
             watch_id, bucket_id, in_steady_state, empty_scans = db.execute(
@@ -160,59 +157,83 @@ class Intake:
                 """,
                 (watch,),
             ).fetchone()
-            if mark:
-                marks.put(db, watch_id, mark)
-            if mark and empty_scans:
+            if empty_scans and any(each.range.listed for each in found):
                 db.execute("UPDATE watch SET empty_scans = 0 WHERE id = ?", (watch_id,))
             scene = Scene(watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms)
-            known = known_among(db, bucket_id, [listed.key for listed in objects])
-            new = [listed for listed in objects if listed.key not in known]
-            _insert(db, scene, new, fresh_since=0 if in_steady_state else oss_now_ms - FRESH_MS)
-            tally: Counter[tuple[int, str]] = Counter({(watch_id, "pending"): len(new)})
-            changed = [
-                listed.key
-                for listed in objects
-                if listed.key in known and see_again(db, scene, listed, known[listed.key], tally=tally)
-            ]
+            tally: Counter[tuple[int, str]] = Counter()
+            changed: list[str] = []
+            new = 0
+            for each in found:
+                fresh_since = 0 if in_steady_state and begun.kind == "scan" else each.at - FRESH_MS
+                new += _take(db, scene, each.objects, fresh_since=fresh_since, tally=tally, changed=changed)
             add_to_tally(db, tally)
-        return Recorded(new=len(new), changed=tuple(changed))
+            ranges.confirm(db, begun, [each.range for each in found], started_at=started_at)
+        return Recorded(new=new, changed=tuple(changed))
 
     @patient()
-    def doubt_empty(self, watch: str) -> int:
-        """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none."""
+    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
+        """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none.
+
+        One that is doubted is not gone on with.
+        """
         with self._transactions.begin(durable=True) as db:
             db.execute(
                 "UPDATE watch SET empty_scans = empty_scans + 1 WHERE name = ? AND complete_listed > 0", (watch,)
             )
             (times,) = db.execute("SELECT empty_scans FROM watch WHERE name = ?", (watch,)).fetchone()
+            if times:
+                ranges.forget(db, begun)
         return int(times)
 
     @patient()
-    def finish_scan(self, watch: str, *, started_at: int, now_ms: int, listed: int) -> None:
-        """Remember a complete scan: `started_at` by OSS's clock, `now_ms` by ours."""
+    def finish_scan(
+        self, watch: str, *, begun: ScanBegun, cost: ListingCost, started_at: int, now_ms: int, mostly_changed: bool
+    ) -> ScanTotals | None:
+        """Remember a complete scan, `started_at` by OSS's clock, `now_ms` by ours; None if keys were left out."""
         with self._transactions.begin(durable=True) as db:
-            db.execute(
-                """
-                UPDATE watch
-                   SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?,
-                       empty_scans = 0
-                 WHERE name = ?
-                """,
-                (started_at, now_ms, listed, watch),
-            )
-            marks.forget(db, _watch_id(db, watch))
-
-
-_FORGET_SCANS_ELSEWHERE = """
-UPDATE watch
-   SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL, empty_scans = 0
- WHERE name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))
-"""
+            totals = ranges.totals(db, begun)
+            if totals is None:
+                return None
+            ranges.close(db, begun, mostly_changed=mostly_changed)
+            if begun.kind == "scan":
+                db.execute(
+                    """
+                    UPDATE watch
+                       SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?,
+                           complete_list_calls = ?, complete_list_bytes = ?, complete_took_ms = ?, empty_scans = 0
+                     WHERE name = ?
+                    """,
+                    (started_at, now_ms, totals.listed, cost.calls, cost.n_bytes, cost.took_ms, watch),
+                )
+        return totals
 
 
 def _watch_id(db: sqlite3.Connection, watch: str) -> int:
     (watch_id,) = db.execute("SELECT id FROM watch WHERE name = ?", (watch,)).fetchone()
     return int(watch_id)
+
+
+def _take(
+    db: sqlite3.Connection,
+    scene: Scene,
+    objects: Objects,
+    *,
+    fresh_since: int,
+    tally: Counter[tuple[int, str]],
+    changed: list[str],
+) -> int:
+    """Bring the rows of listed objects up to date; return how many are new."""
+    worth = to_look_at(db, scene, objects)
+    known = known_among(db, scene.bucket_id, [listed.key for listed in worth])
+    new = [listed for listed in worth if listed.key not in known]
+    _insert(db, scene, new, fresh_since=fresh_since)
+    tally[scene.watch_id, "pending"] += len(new)
+    changed += [
+        listed.key
+        for listed in worth
+        if listed.key in known and see_again(db, scene, listed, known[listed.key], tally=tally)
+    ]
+    return len(new)
 
 
 def _insert(db: sqlite3.Connection, scene: Scene, new: Sequence[ObjectInfo], *, fresh_since: int) -> None:
@@ -236,46 +257,4 @@ def _insert(db: sqlite3.Connection, scene: Scene, new: Sequence[ObjectInfo], *, 
             )
             for listed in new
         ],
-    )
-
-
-def refuse_other_form(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:
-    """Refuse another form of file URL once a call may have carried the present one.
-
-    Raises:
-        ConfigError: every file would become a second media.
-    """
-    row = db.execute("SELECT id, region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
-    if row is None or row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
-        return
-    sent = db.execute(
-        """
-        SELECT 1 FROM entry
-         WHERE bucket_id = ? AND (state IN ('registered', 'claimed') OR (state = 'pending' AND doubts > 0)) LIMIT 1
-        """,
-        (row[0],),
-    ).fetchone()
-    if sent:
-        problem = (
-            f"watch: file_url of bucket {bucket.name}: the form of file URLs cannot change once files were "
-            "registered, or every file would become a second media "
-            f"(was {row[2]!r}, {row[3]}, region {row[1]}). Set it back, or start a new ledger."
-        )
-        raise ConfigError(config_path, (problem,))
-
-
-def _adopt_bucket(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:
-    row = db.execute("SELECT id, region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
-    if row is None:
-        db.execute(
-            "INSERT INTO bucket (name, region, file_url, encoding) VALUES (?, ?, ?, ?)",
-            (bucket.name, bucket.region, bucket.file_url, bucket.encoding),
-        )
-        return
-    if row[1:] == (bucket.region, bucket.file_url, bucket.encoding):
-        return
-    refuse_other_form(db, bucket, config_path)
-    db.execute(
-        "UPDATE bucket SET region = ?, file_url = ?, encoding = ? WHERE id = ?",
-        (bucket.region, bucket.file_url, bucket.encoding, row[0]),
     )

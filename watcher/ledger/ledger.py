@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Self
 
 from watcher.errors import LedgerUntrusted
+from watcher.ledger.backlog import Backlog
 from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
@@ -31,6 +32,7 @@ class Ledger:
         self._transactions = Transactions(path, connection, wait=wait)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
+        self.backlog = Backlog(self._transactions)
         self.breakers = BreakerMemory(self._transactions)
         self.retrying = Retrying(self._transactions)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 from sqlite_utils import Database
 
 from watcher.ledger import breakers
+from watcher.ledger.adopting import refuse_other_form
 from watcher.ledger.auditing import AuditReads
-from watcher.ledger.intake import refuse_other_form
 from watcher.ledger.opening import open_read_only, translated
 from watcher.model import Entry, Failure, ObjectInfo
 from watcher.reports import ExportedEntry, WatchStatus
@@ -44,7 +44,8 @@ class LedgerReader:
             rows = list(
                 self._database.query(
                     """
-                    SELECT w.name, b.name AS bucket, w.complete_at, w.position, w.id,
+                    SELECT w.name, b.name AS bucket, w.complete_at, w.position, w.id, w.complete_listed,
+                           w.complete_list_calls, w.complete_list_bytes, w.complete_took_ms,
                            (SELECT min(seen) FROM (
                               SELECT min(first_seen_at) AS seen FROM entry
                                WHERE state = 'pending' AND attempts = 0 AND watch_id = w.id
@@ -70,6 +71,10 @@ class LedgerReader:
                 changed=counts.get((row["id"], "changed"), 0),
                 oldest_pending_at=row["oldest_pending_at"],
                 last_complete_scan_at=row["complete_at"],
+                listed=row["complete_listed"] or 0,
+                list_calls=row["complete_list_calls"] or 0,
+                list_bytes=row["complete_list_bytes"] or 0,
+                list_took_s=(row["complete_took_ms"] or 0) / 1000,
             )
             for row in shown
         )

@@ -144,6 +144,57 @@ CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
 END;
 """
 
+_THIRD = """
+DROP TABLE unfinished_scan;
+
+ALTER TABLE watch ADD COLUMN complete_list_calls INTEGER;      -- of its last complete scan: requests, ...
+ALTER TABLE watch ADD COLUMN complete_list_bytes INTEGER;      -- ... bytes of the answers, ...
+ALTER TABLE watch ADD COLUMN complete_took_ms INTEGER;         -- ... and how long it took
+
+CREATE TABLE listing (                   -- what listing a watch came to, for scans and for backfills
+    id         INTEGER PRIMARY KEY,
+    watch_id   INTEGER NOT NULL REFERENCES watch (id),
+    kind       TEXT NOT NULL CHECK (kind IN ('scan', 'backfill')),
+    source     TEXT NOT NULL,            -- oss://BUCKET/PREFIX
+    scan       INTEGER NOT NULL,         -- number of the last one begun
+    basis      TEXT NOT NULL,            -- digest of all that decided in it
+    began_at   INTEGER NOT NULL,         -- our clock
+    started_at INTEGER,                  -- OSS's clock, first answer
+    is_open    INTEGER NOT NULL CHECK (is_open IN (0, 1)),     -- under way or cut short: to be gone on with
+    is_full    INTEGER NOT NULL CHECK (is_full IN (0, 1)),     -- it trusts no range
+    is_plain   INTEGER NOT NULL CHECK (is_plain IN (0, 1)),    -- most ranges changed: none is trusted till a full one
+    full_at    INTEGER,                  -- our clock, when the last complete full one under this basis began
+    UNIQUE (watch_id, kind)
+) STRICT;
+
+CREATE TABLE listed_range (              -- part of a listing: what lies above `lo`, up to `hi` and with it
+    listing_id INTEGER NOT NULL REFERENCES listing (id),
+    lo         TEXT NOT NULL,
+    hi         TEXT,                     -- NULL: to the end
+    scan       INTEGER NOT NULL,         -- which listed it last
+    listed     INTEGER NOT NULL,
+    matched    INTEGER NOT NULL,
+    excluded   TEXT NOT NULL,            -- JSON, by reason; '' = none
+    n_bytes    INTEGER NOT NULL,         -- of the listed objects in the answer, ...
+    digest     BLOB NOT NULL,            -- ... and their SHA-256; empty: look at the objects
+    PRIMARY KEY (listing_id, lo)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deletions (                 -- of rows by hand: what was remembered before one is worth nothing after it
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    n  INTEGER NOT NULL
+) STRICT;
+INSERT INTO deletions VALUES (1, 0);
+
+DROP TRIGGER entry_deleted;
+CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
+    UPDATE tally SET n = n - 1 WHERE watch_id = old.watch_id AND state = old.state;
+    UPDATE tally SET n = n - old.changed WHERE watch_id = old.watch_id AND state = 'changed';
+    UPDATE deletions SET n = n + 1;
+    DELETE FROM refusal_streak WHERE bucket_id = old.bucket_id AND key = old.key;
+END;
+"""
+
 
 def run_statements(db: Database, text: str) -> None:
     """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
@@ -163,3 +214,8 @@ def _first(db: Database) -> None:
 @MIGRATIONS(name="0002_breakers_and_marks")
 def _second(db: Database) -> None:
     run_statements(db, _SECOND)
+
+
+@MIGRATIONS(name="0003_ranges")
+def _third(db: Database) -> None:
+    run_statements(db, _THIRD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from watcher.model import Failure
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
 
-    from watcher.model import ObjectInfo
+    from watcher.model import ObjectInfo, Objects
 
 _CHUNK = 500  # keys in one SELECT
 
@@ -40,6 +41,27 @@ class _Row:
     changed: int
     reason: str | None
     settled_at: int | None
+
+
+def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> list[ObjectInfo]:
+    """Return those of the listed objects whose rows are not there, differ, or wait for being listed.
+
+    Compares all of them at once with the rows between the first key and the last; keys must ascend.
+    """
+    if not objects:
+        return []
+    listed = list(zip(objects.keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1)))
+    most = 2 * len(listed) + _CHUNK  # of rows; more where many were deleted since
+    rows = db.execute(
+        f"{_AS_LISTED} AND key BETWEEN :first AND :last ORDER BY key LIMIT {most}",
+        {"watch_id": scene.watch_id, "bucket_id": scene.bucket_id, "first": listed[0][0], "last": listed[-1][0]},
+    ).fetchall()
+    if rows == listed:
+        return []
+    if len(rows) == most:
+        return list(objects)
+    known = set(rows)
+    return [objects[at] for at, each in enumerate(listed) if each not in known]
 
 
 def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:
@@ -108,6 +130,13 @@ def _is_back(row: _Row, scene: Scene) -> bool:
     return row.reason in {Failure.GONE, Failure.ARCHIVED} and not while_listing
 
 
+_AS_LISTED = """
+SELECT key, etag, size_bytes, modified_at,
+       CASE state WHEN 'pending' THEN watch_id = :watch_id AND due_at IS NOT NULL
+                  WHEN 'failed' THEN reason NOT IN ('gone', 'archived') ELSE 1 END
+  FROM entry
+ WHERE bucket_id = :bucket_id
+"""
 _LATEST = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
 _AFRESH = (
     f"{_LATEST}, watch_id = :watch_id, state = 'pending', reason = NULL, message = NULL, attempts = 0, "

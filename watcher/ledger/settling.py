@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watcher.ledger import streaks
+from watcher.ledger import ranges, streaks
 from watcher.ledger.transactions import add_to_tally
 from watcher.model import LONG_STREAK, Accepted, Failure, Refused, Settled, Unknown
 
@@ -123,6 +123,8 @@ def _refuse(work: _Settling, entry: Entry, refusal: Refused, row: dict[str, obje
     if counts and (refusal.final or attempts >= work.max_attempts):
         row |= {"state": "failed"}
         work.failed.append((entry.key, refusal.reason, refusal.message))
+        if refusal.reason in {Failure.GONE, Failure.ARCHIVED}:
+            ranges.doubt(work.db, work.bucket_id, entry.key)  # being listed at all brings it back
         return "reason = :reason, message = :message, attempts = :attempts, doubts = 0"
     return "due_at = :due_at, message = :message, attempts = :attempts, doubts = 0"
 

@@ -9,6 +9,13 @@ from watcher.model.listed import ObjectInfo as ObjectInfo
 from watcher.model.listed import Objects as Objects
 from watcher.model.listed import ObjectType as ObjectType
 from watcher.model.listed import Page as Page
+from watcher.model.ranges import Found as Found
+from watcher.model.ranges import ListingCost as ListingCost
+from watcher.model.ranges import Range as Range
+from watcher.model.ranges import Recorded as Recorded
+from watcher.model.ranges import ScanBegun as ScanBegun
+from watcher.model.ranges import ScanKind as ScanKind
+from watcher.model.ranges import ScanTotals as ScanTotals
 
 
 class Lane(StrEnum):
@@ -182,23 +189,21 @@ class BucketSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScanMark:
-    """How far a scan is: where a later one can go on if it is cut short."""
+class Waiting:
+    """What is in line of one watch."""
 
-    selection: str  # a digest of what decides: under another one, what lies before was decided otherwise
-    start_after: str  # the last key seen
-    started_at: int  # milliseconds since the epoch, OSS's clock: the first answer of the first try
-    listed: int
-    matched: int
-    excluded: dict[str, int]
+    entries: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """What recording one page changed."""
+class Standing:
+    """Entries by state."""
 
-    new: int = 0
-    changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten since
+    pending: int
+    claimed: int
+    registered: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,5 +149,6 @@ class Page:
     at: int  # milliseconds since the epoch: the answer's `Date`
     last_key: str  # the next page starts after it; "" if there is none
     next_token: str = ""  # ... or here, where no key was listed, or the last one is not UTF-8: no `start-after`
+    token: str = ""  # ... or here in any case
     is_last: bool
     not_utf8: tuple[bytes, ...] = ()  # raw keys that are not UTF-8, in listing order; not among `objects`

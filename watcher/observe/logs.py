@@ -31,6 +31,8 @@ SCAN_STARTED: Final = "scan.started"
 SCAN_PROGRESS: Final = "scan.progress"
 SCAN_FINISHED: Final = "scan.finished"
 SCAN_INCOMPLETE: Final = "scan.incomplete"
+LISTING_COSTLY: Final = "listing.costly"
+BACKFILL_PROGRESS: Final = "backfill.progress"
 OBJECT_CHANGED: Final = "object.changed"
 OBJECT_EXCLUDED: Final = "object.excluded"
 BATCH_SETTLED: Final = "batch.settled"
@@ -68,8 +70,26 @@ EVENTS: Final = {
         Event(
             SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."
         ),
-        Event(SCAN_FINISHED, _INFO, (*_COUNTS, "note"), "A listing was complete.", "none for three schedules"),
+        Event(
+            SCAN_FINISHED,
+            _INFO,
+            (*_COUNTS, "list_calls_per_day", "list_gb_per_day", "note"),
+            "A listing was complete; the two last figures are what it costs at this schedule.",
+            "none for three schedules",
+        ),
         Event(SCAN_INCOMPLETE, _WARNING, ("reason", *_COUNTS), "A listing was cut short.", "three in a row"),
+        Event(
+            BACKFILL_PROGRESS,
+            _INFO,
+            ("listed", "new", "registered", "failed", "calls_per_second", "eta_s"),
+            "How far a backfill is, every 10 s where no terminal shows it; null: how long it takes is not known yet.",
+        ),
+        Event(
+            LISTING_COSTLY,
+            _WARNING,
+            ("watch", "note"),
+            "Many objects are listed by a public endpoint, which is billed.",
+        ),
         Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
         Event(OBJECT_EXCLUDED, _DEBUG, ("watch", "key", "reason"), "The rules left an object out."),
         Event(
@@ -122,6 +142,11 @@ def emit(event: str, /, **fields: object) -> None:
     level = known.level if known else _WARNING
     if _log.isEnabledFor(level):
         _log.log(level, event, extra={"fields": fields})
+
+
+def tells(event: str) -> bool:
+    """Return whether an event would be written."""
+    return _log.isEnabledFor(EVENTS[event].level)
 
 
 def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None:  # noqa: A002 (the option's public name)

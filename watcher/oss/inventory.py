@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from watcher.errors import CloudError
-from watcher.model import ObjectInfo, Page
+from watcher.model import ObjectInfo, Objects, Page
 from watcher.oss.inventory_rows import Rows, Skipped
 
 if TYPE_CHECKING:
@@ -226,9 +226,9 @@ def _page(batch: _Batch, *, is_last: bool = False) -> Page:
     """Return a batch as a page; of a key that is in it twice, the version modified last."""
     by_key = {found.key: found for found in sorted(batch.objects, key=lambda found: found.modified_at)}
     return Page(
-        objects=tuple(by_key[key] for key in sorted(by_key)),
+        objects=Objects.of(by_key[key] for key in sorted(by_key)),
         at=batch.at,
         last_key="",
         is_last=is_last,
-        not_utf8=len(batch.not_utf8),
+        not_utf8=tuple(batch.not_utf8),
     )

@@ -33,6 +33,11 @@ class Envelope:
     token: str  # of the next page, still encoded; "" if there is none
     key_count: int | None  # objects and common prefixes; None = it does not say
 
+    @property
+    def next_token(self) -> str:
+        """Where the next page begins; "" if there is none."""
+        return unquote_to_bytes(self.token).decode() if self.is_url_encoded else ""
+
 
 def parse(body: bytes, *, at: int) -> Page:
     """Return the page that `body` holds, answered at `at` (milliseconds since the epoch).
@@ -58,11 +63,13 @@ def parse(body: bytes, *, at: int) -> Page:
         except UnicodeDecodeError:
             not_utf8.append(raw_key)
             token_needed = True
+    token = envelope.next_token
     return Page(
         objects=Objects.of(objects),
         at=at,
         last_key=objects[-1].key if objects else "",
-        next_token=unquote_to_bytes(envelope.token).decode() if token_needed and envelope.is_url_encoded else "",
+        next_token=token if token_needed else "",
+        token=token,
         is_last=envelope.is_last,
         not_utf8=tuple(not_utf8),
     )

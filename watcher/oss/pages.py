@@ -64,7 +64,7 @@ def _read_plain(body: bytes, at: int) -> Page | None:
     if found is None or keys is None:
         return None
     objects = Objects(len(keys), _reader(keys, found))
-    return Page(objects=objects, at=at, last_key=keys[-1], is_last=envelope.is_last)
+    return Page(objects=objects, at=at, last_key=keys[-1], token=envelope.next_token, is_last=envelope.is_last)
 
 
 def _keys(found: Cut, n: int) -> list[str] | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 from watcher.model import Excluded, ObjectInfo, ObjectType
 from watcher.rules.globs import compile_globs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from watcher.model import Objects
 
 VIDEO_EXTENSIONS: Final = frozenset(
     {
@@ -33,6 +36,10 @@ ARCHIVE_CLASSES: Final = frozenset(("Archive", "ColdArchive", "DeepColdArchive")
 """Storage classes that cannot be read before they are restored.  Source: OSS GetObject, InvalidObjectState."""
 
 PLAYLIST_EXTENSION: Final = "m3u8"
+
+_DEFAULT_SUFFIXES: Final = frozenset(f".{extension}" for extension in DEFAULT_EXTENSIONS)
+_ORDINARY: Final = frozenset((ObjectType.NORMAL, ObjectType.MULTIPART))
+_IS_FOLDER: Final = methodcaller("endswith", "/")
 
 GROWING_QUIET_MS: Final = 600_000
 """How long an appendable object or a playlist must have been left alone: live ones are rewritten all the time."""
@@ -82,6 +89,33 @@ class Rules:
         if age_ms < self.min_age_ms or (age_ms < GROWING_QUIET_MS and _may_grow(listed)):
             return Excluded.TOO_YOUNG
         return None
+
+    def takes_all(self, objects: Objects, *, now_ms: int, start_ms: int | None) -> bool:
+        """Tell whether all objects are selected, field by field; False: that takes a look at each."""
+        if not objects.kinds <= _ORDINARY or objects.classes & ARCHIVE_CLASSES:
+            return False
+        sizes, modified = objects.sizes_bytes, objects.modified_at
+        if min(sizes) < max(1, self.min_size_bytes):
+            return False
+        if self.max_size_bytes is not None and max(sizes) > self.max_size_bytes:
+            return False
+        youngest_ms = now_ms - max(modified)
+        if youngest_ms < self.min_age_ms or (start_ms is not None and min(modified) < start_ms):
+            return False
+        return self._takes_all_names(objects.keys, growing=youngest_ms < GROWING_QUIET_MS)
+
+    def _takes_all_names(self, keys: Sequence[str], *, growing: bool) -> bool:
+        suffixes = {key[key.rfind(".") :].lower() for key in keys}  # what is none ends otherwise than in an extension
+        if growing and f".{PLAYLIST_EXTENSION}" in suffixes:
+            return False
+        if self._included is None and not suffixes <= _DEFAULT_SUFFIXES:
+            return False
+        if self._included is None and self._excluded is None:
+            return True
+        below = [key[len(self.prefix) :] for key in keys]
+        if any(map(_IS_FOLDER, keys)) or (self._included is not None and not all(map(self._included, below))):
+            return False
+        return self._excluded is None or not any(map(self._excluded, below))
 
     def owns(self, listed: ObjectInfo) -> bool:
         """Tell whether the watch selects the object, now or when it is old enough: `select` without start and ages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from typing import TYPE_CHECKING, Self
 
@@ -19,26 +20,35 @@ from watcher.sieve import Sieve
 from watcher.turn import TurnReport, take_turn
 from watcher.vod import VodRegistrar
 from watcher.wiring.auditing import audit
+from watcher.wiring.backfilling import await_owner, source_of
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from watcher.audit import AuditReport
+    from watcher.backfill import Backfill
     from watcher.config import Config
+    from watcher.model import Standing, Waiting
     from watcher.ports import Progress
     from watcher.scan import Records
     from watcher.sieve import Starts
+
+    Consent = Callable[[Mapping[str, Waiting]], bool]  # told by watch what is in line
 
 
 class App:
     """One command's parts, put together as it asks for them."""
 
-    def __init__(self, config: Config, *, watches: Sequence[str]) -> None:
+    def __init__(
+        self, config: Config, *, watches: Sequence[str], backfill: Backfill | None = None, full: bool = False
+    ) -> None:
         self.config = config
+        self._full = full  # trust no remembered range
         self.clock = SystemClock()
-        self._terms = Terms(config, watches)
+        self.gone: list[tuple[str, str]] = []  # (bucket, key) that a list of keys names and OSS does not have
+        self._terms = Terms(config, watches, backfill=backfill)
         self._cloud = Cloud(self._terms, self.clock)
 
     def __enter__(self) -> Self:
@@ -51,35 +61,104 @@ class App:
         self._cloud.close()
         self.clock.close()
 
-    def turn(self, progress: Progress) -> TurnReport:
+    def turn(
+        self,
+        progress: Progress,
+        *,
+        consent: Consent | None = None,
+        beside: Callable[[int | None], None] = lambda _: None,
+    ) -> TurnReport:
         """Take one turn; register only if no other process does.
+
+        With `consent` nothing is registered unless it says yes to what is in line once all is listed.  A backfill
+        tells `beside` the process that registers in its place, and waits for it.
 
         Raises:
             WatcherError: nothing, or not all, could be done; what was done is in the ledger.
         """
-        path, terms = self.config.ledger_path, self._terms
+        path, terms, began = self.config.ledger_path, self._terms, self.clock.monotonic()
         self._cloud.credentials.get()  # absent credentials are told before anything is touched
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(ProcessLock(path))
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
             owner = lock.try_acquire()
             ledger.check_after_unclean_stop()
-            recovered = ledger.queue.recover(now_ms=self.clock.now_ms()) if owner else 0
-            if recovered:
-                logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
+            recovered = self._recover(ledger) if owner else 0
             ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
-            if owner and (recovered or not ledger.intake.is_assigned):
-                ledger.intake.reassign(terms.owner, now_ms=self.clock.now_ms())
-            registering = stack.enter_context(self._registering(ledger, progress)) if owner else None
-            report = take_turn(
-                self._scans(ledger.intake, ledger.intake, progress),
-                registering,
+            if owner:
+                self._give_out(ledger, recovered)
+            before = self._begin(ledger, progress)
+            if not owner and terms.backfill is not None:
+                beside(lock.owner_pid())
+            take = functools.partial(self._take, ledger=ledger, stack=stack, progress=progress, consent=consent)
+            report = take(self._scans(ledger.intake, ledger.intake, progress), owner=owner)
+            if owner:
+                return report
+            if terms.backfill is None:
+                report.registering_pid = lock.owner_pid()
+                return report
+            if await_owner(
+                report,
+                ledger=ledger,
+                lock=lock,
+                terms=terms,
                 clock=self.clock,
-                pending=ledger.queue.pending,
-                undecided=lambda: ledger.queue.undecided(terms.chosen),
-            )
-            report.registering_pid = None if owner else lock.owner_pid()
+                progress=progress,
+                before=before,
+            ):
+                ledger.check_after_unclean_stop()
+                self._give_out(ledger, self._recover(ledger))
+                report.add(take([], owner=True))
+            report.pending = ledger.queue.pending()
+            report.duration_s = round(self.clock.monotonic() - began, 3)
         return report
+
+    def _recover(self, ledger: Ledger) -> int:
+        """Put the claims of a dead process back in line; return how many."""
+        recovered = ledger.queue.recover(now_ms=self.clock.now_ms())
+        if recovered:
+            logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
+        return recovered
+
+    def _give_out(self, ledger: Ledger, recovered: int) -> None:
+        """See that each pending entry belongs to the watch whose present rules select it."""
+        if recovered or not ledger.intake.is_assigned:
+            ledger.intake.reassign(self._terms.owner, now_ms=self.clock.now_ms())
+
+    def _begin(self, ledger: Ledger, progress: Progress) -> Standing:
+        terms = self._terms
+        before = ledger.backlog.standing(terms.chosen)
+        lists_all = all(terms.watched(name).lists_all for name in terms.chosen)
+        progress.begin(
+            in_line=before.pending + before.claimed,
+            to_list=ledger.backlog.last_listed(terms.chosen) if lists_all else None,
+        )
+        return before
+
+    def _take(
+        self,
+        scans: Sequence[Scan],
+        *,
+        owner: bool,
+        ledger: Ledger,
+        stack: contextlib.ExitStack,
+        progress: Progress,
+        consent: Consent | None,
+    ) -> TurnReport:
+        terms = self._terms
+
+        def agreed() -> bool:
+            return consent is None or consent({name: ledger.backlog.waiting(name) for name in terms.chosen})
+
+        return take_turn(
+            scans,
+            stack.enter_context(self._registering(ledger, progress)) if owner else None,
+            clock=self.clock,
+            pending=ledger.queue.pending,
+            undecided=lambda: ledger.queue.undecided(terms.chosen),
+            listed=progress.listing_ended,
+            consent=agreed if consent else None,
+        )
 
     def rehearse(self, progress: Progress, show: Callable[[str, str], None]) -> tuple[TurnReport, Rehearsal]:
         """List and decide for real, write nothing; return what was listed and what would be done."""
@@ -110,17 +189,22 @@ class App:
         return audit(self._terms, self._cloud, self.clock, progress=progress, unaccounted=unaccounted)
 
     def _scans(self, records: Records, starts: Starts, progress: Progress) -> list[Scan]:
+        listing = self._terms.backfill is None or self._terms.backfill.keys is None
         return [
             Scan(
                 self._terms.watched(name),
                 sieve=Sieve(self._terms.watched(name), self._terms.earlier(name), starts),
-                source=self._cloud.sources[name],
+                source=source_of(
+                    name, self._terms, self._cloud, self.clock, gone=lambda *named: self.gone.append(named)
+                ),
                 records=records,
+                concurrency=self._terms.watches[name].list_concurrency if listing else 1,
+                pace=self._cloud.paces[name].wait if listing else lambda _: True,  # a list of keys keeps its own
                 clock=self.clock,
                 jitter=random.random,
                 emit=logs.emit,
                 progress=progress.listed,
-                pace=self._cloud.paces[name].wait,
+                full=self._full,
             )
             for name in self._terms.chosen
         ]

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 from watcher.breaker import Patience
 from watcher.calling import Group, Policy
 from watcher.model import BucketSpec, CallOptions, Entry, Media, WatchSpec
 from watcher.rules.file_url import FileUrlForm
+from watcher.rules.listing_bill import internal_endpoint
 from watcher.rules.metadata import Templates
 from watcher.rules.selection import Rules
+from watcher.schedule import starts_per_day
 from watcher.sieve import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from watcher.backfill import Backfill
     from watcher.config import Config, Watch
 
 MAX_QUERY_BYTES = 8_000  # of encoded RegisterMetadatas, when they travel in the URL
 PATIENCE_S = 30.0
+BACKFILL_SILENCE_S = 600.0  # and it waits for all next attempts
 
 
 class Terms:
     """All watches of one configuration, and those that a command was told to work on."""
 
-    def __init__(self, config: Config, chosen: Sequence[str]) -> None:
+    def __init__(self, config: Config, chosen: Sequence[str], *, backfill: Backfill | None = None) -> None:
         self.config = config
+        self.backfill = backfill  # None: a scan
         self.watches = {watch.name: watch for watch in config.watches}
         self.chosen = tuple(name for name in self.watches if name in chosen)
         self._rules = {watch.name: _rules(watch) for watch in config.watches}
@@ -43,14 +49,15 @@ class Terms:
             max_delay_ms=retry.max_delay_ms,
             max_bytes=self.max_bytes,
             concurrent_calls=self.config.vod.concurrent_calls,
-            patience_s=PATIENCE_S,
+            patience_s=PATIENCE_S if self.backfill is None else math.inf,
         )
 
     @property
     def patience(self) -> Patience:
         """How long a one-shot waits for a service that refuses or does not answer."""
         retry = self.config.retry
-        return Patience(first_delay_ms=retry.first_delay_ms, max_delay_ms=retry.max_delay_ms, silence_s=PATIENCE_S)
+        silence_s = PATIENCE_S if self.backfill is None else BACKFILL_SILENCE_S
+        return Patience(first_delay_ms=retry.first_delay_ms, max_delay_ms=retry.max_delay_ms, silence_s=silence_s)
 
     @property
     def max_bytes(self) -> int | None:
@@ -95,8 +102,13 @@ class Terms:
             name=name,
             source_url=f"oss://{watch.bucket}/{watch.prefix}",
             rules=self._rules[name],
-            start=watch.start,
+            start=watch.start if self.backfill is None else "all",
             report_overwritten=watch.on_overwrite == "report",
+            kind="scan" if self.backfill is None else "backfill",
+            filters=None if self.backfill is None else self.backfill.filters,
+            full_every_ms=watch.full_scan_every_ms if self.backfill is None else 0,
+            starts_per_day=starts_per_day(watch.schedule),
+            cheaper_at=internal_endpoint(watch.endpoint, self.config.vod.region),
         )
 
     def earlier(self, name: str) -> list[Watched]:

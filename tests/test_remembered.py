@@ -1,0 +1,294 @@
+"""Ranges that answer the same are not looked at again, and yet nothing is hidden and everything adds up."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import tempfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import FakeClock
+from tests.listed import ListedAnswer, ListedBucket
+from watcher.ledger import Ledger, ProcessLock, create
+from watcher.model import BucketSpec, WatchSpec
+from watcher.rules.filters import Filters
+from watcher.rules.selection import Rules
+from watcher.scan import Scan
+from watcher.sieve import Sieve, Watched
+
+if TYPE_CHECKING:
+    from watcher.reports import ScanReport
+
+PAGE = 4
+MEMORY = Path("/dev/shm")  # noqa: S108 (each has a folder of its own there)
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Remembering:
+    """A bucket, a ledger, and scans of the one into the other."""
+
+    path: Path
+    bucket: ListedBucket
+    clock: FakeClock = field(default_factory=FakeClock)
+    rules: Rules = field(default_factory=lambda: Rules(bucket=ListedBucket.bucket))
+    full_every_ms: int = DAY_MS
+    above: str = ""
+    upto: str | None = None
+
+    def scan(self, *, full: bool = False, concurrency: int = 1) -> ScanReport:
+        """Scan once, in a process of its own as it were."""
+        watched = Watched(
+            name="w",
+            source_url=f"oss://{self.bucket.bucket}/",
+            rules=self.rules,
+            start="all",
+            full_every_ms=self.full_every_ms,
+            filters=Filters(start_after=self.above, end_with=self.upto or ""),
+        )
+        with ProcessLock(self.path) as lock, Ledger(self.path, lock, wait=self.clock.wait) as ledger:
+            ledger.intake.adopt(
+                [BucketSpec(name=self.bucket.bucket, region="r", file_url="u", encoding="percent")],
+                [WatchSpec(name="w", bucket=self.bucket.bucket, prefix="", rules=repr(self.rules))],
+                config_path="c",
+            )
+            self.bucket.requests.clear()
+            return Scan(
+                watched,
+                sieve=Sieve(watched, [], ledger.intake),
+                source=self.bucket,
+                records=ledger.intake,
+                concurrency=concurrency,
+                pace=lambda _: True,
+                clock=self.clock,
+                jitter=lambda: 0.5,
+                emit=lambda *_, **__: None,
+                progress=lambda _: None,
+                full=full,
+                page_size=PAGE,
+            ).run()
+
+    def rows(self) -> dict[str, str]:
+        """Return the ETag that the ledger has of each key."""
+        with closing(sqlite3.connect(self.path)) as db:
+            return dict(db.execute("SELECT key, etag FROM entry").fetchall())
+
+    def execute(self, sql: str, *parameters: object) -> None:
+        """Change the ledger by hand."""
+        with closing(sqlite3.connect(self.path)) as db, db:
+            db.execute(sql, parameters)
+
+    def assert_right(self, report: ScanReport) -> None:
+        """Check a complete scan against the bucket itself."""
+        assert report.complete
+        selected = {
+            key: found
+            for key, found in self.bucket.objects.items()
+            if self.rules.select(found, now_ms=1, start_ms=None) is None
+        }
+        left_out = Counter(
+            str(reason)
+            for found in self.bucket.objects.values()
+            if (reason := self.rules.select(found, now_ms=1, start_ms=None)) is not None
+        )
+        assert report.listed == len(self.bucket.objects)
+        assert report.matched == len(selected)
+        assert report.excluded == dict(sorted(left_out.items()))
+        rows = self.rows()
+        assert {key: rows.get(key) for key in selected} == {key: found.etag for key, found in selected.items()}
+
+
+KEYS = [f"{folder}/{n:02}.{kind}" for folder in ("a", "b", "视频") for n in range(12) for kind in ("mp4", "txt")]
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.sampled_from(KEYS)),
+        st.tuples(st.just("delete"), st.sampled_from(KEYS)),
+        st.tuples(st.just("overwrite"), st.sampled_from(KEYS)),
+        st.tuples(st.just("lose"), st.sampled_from(KEYS)),
+        st.tuples(st.just("rules"), st.sampled_from(("", "*.mp4", "a/*"))),
+        st.tuples(st.sampled_from(("scan", "scan", "scan", "cut", "full", "together")), st.just("")),
+    ),
+    max_size=40,
+)
+
+
+def change(world: Remembering, what: str, key: str, n: int) -> None:
+    """Let one thing happen."""
+    bucket = world.bucket
+    match what:
+        case "put" | "overwrite":
+            bucket.put(
+                key, etag=f"E{n}" if what == "overwrite" or key not in bucket.objects else bucket.objects[key].etag
+            )
+        case "delete" if key in bucket.objects:
+            bucket.delete(key)
+        case "lose":
+            world.execute("DELETE FROM entry WHERE key = ?", key)
+        case "rules":
+            world.rules = Rules(bucket=bucket.bucket, include=(key,) if key else ())
+        case "cut":
+            left = [n % 5 + 1]
+
+            def meanwhile() -> None:
+                left[0] -= 1
+                world.clock.stopping = left[0] <= 0
+
+            bucket.meanwhile = meanwhile
+            world.scan()
+            bucket.meanwhile = lambda: None
+            world.clock.stopping = False
+        case "scan" | "full" | "together":
+            world.assert_right(world.scan(full=what == "full", concurrency=4 if what == "together" else 1))
+        case _:
+            pass
+
+
+@given(first=st.sets(st.sampled_from(KEYS)), changes=CHANGES)
+@settings(max_examples=150, deadline=None)
+def test_nothing_that_happens_is_hidden_by_what_is_remembered(first: set[str], changes: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        world = Remembering(new_ledger(Path(folder)), ListedBucket(first, page_size=PAGE))
+        for n, (what, key) in enumerate(changes):
+            change(world, what, key, n)
+        for _ in range(3):  # an empty listing is believed at the third time
+            report = world.scan()
+        world.assert_right(report)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Remembering:
+    """A bucket of a hundred objects, four a page, that was scanned once."""
+    world = Remembering(new_ledger(tmp_path), ListedBucket([f"{n:03}.mp4" for n in range(100)], page_size=PAGE))
+    world.assert_right(world.scan())
+    return world
+
+
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        create(path)
+        return path.read_bytes()
+
+
+def new_ledger(folder: Path) -> Path:
+    """Return a new ledger file."""
+    path = folder / "ledger.db"
+    path.write_bytes(_empty())
+    return path
+
+
+def test_what_is_the_same_is_neither_read_nor_looked_up(world: Remembering) -> None:
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read == read
+    assert len(world.bucket.requests) == 25
+
+
+def test_a_change_is_seen_and_only_its_range_is_read(world: Remembering) -> None:
+    world.bucket.put("042.mp4", etag="E2")
+    read = ListedAnswer.pages_read
+    report = world.scan()
+    world.assert_right(report)
+    assert ListedAnswer.pages_read - read == 1
+
+
+@pytest.mark.parametrize("key", ["", "000.mp4", "041x.mp4", "043x.mp4", "099x.mp4"], ids=str)
+def test_a_new_object_is_found_wherever_it_lies(world: Remembering, key: str) -> None:
+    world.bucket.put(key or "!.mp4")
+    world.assert_right(world.scan())
+
+
+def test_a_full_scan_reads_all_and_so_does_every_scan_after_so_long(world: Remembering) -> None:
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan(full=True))
+    assert ListedAnswer.pages_read - read == 25
+    world.clock.wait(DAY_MS / 1000 + 1)
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read - read == 50
+
+
+def test_a_clock_that_was_set_back_trusts_nothing(world: Remembering) -> None:
+    world.clock.wrong_ms = -3_600_000
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read - read == 25
+
+
+def test_a_row_that_was_deleted_by_hand_is_found_again(world: Remembering) -> None:
+    world.execute("DELETE FROM entry WHERE key = '050.mp4'")
+    assert "050.mp4" not in world.rows()
+    world.assert_right(world.scan())
+
+
+def test_other_rules_decide_anew(world: Remembering) -> None:
+    world.rules = Rules(bucket=ListedBucket.bucket, exclude=("05?.mp4",))
+    report = world.scan()
+    world.assert_right(report)
+    assert report.excluded == {"exclude": 10}
+
+
+def test_a_scan_that_was_cut_short_asks_only_for_the_rest(world: Remembering) -> None:
+    world.rules = Rules(bucket=ListedBucket.bucket, min_size_bytes=1, max_size_bytes=9)
+    change(world, "cut", "", 3)
+    done = len(world.bucket.requests)
+    report = world.scan()
+    world.assert_right(report)
+    assert done == 4
+    assert len(world.bucket.requests) == 25 - done
+
+
+def test_ranges_that_shrink_are_listed_together_later(world: Remembering) -> None:
+    for n in range(100):
+        if n % 4:
+            world.bucket.delete(f"{n:03}.mp4")
+    world.assert_right(world.scan())
+    world.assert_right(world.scan())
+    world.assert_right(world.scan())
+    assert len(world.bucket.requests) <= 11
+
+
+def test_where_most_ranges_change_none_is_trusted_until_the_next_full_scan(tmp_path: Path) -> None:
+    keys = [f"{n:03}.mp4" for n in range(400)]
+    world = Remembering(new_ledger(tmp_path), ListedBucket(keys, page_size=PAGE))
+    world.assert_right(world.scan())
+    for n in range(0, 400, 4):
+        world.bucket.put(f"{n:03}.mp4", etag="E2")
+    world.assert_right(world.scan())
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read - read == 100
+    world.assert_right(world.scan(full=True))
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read == read
+
+
+def test_many_new_objects_in_one_range_cost_about_as_many_requests_as_pages(world: Remembering) -> None:
+    for n in range(40):
+        world.bucket.put(f"042-{n:02}.mp4")
+    world.assert_right(world.scan())
+    assert len(world.bucket.requests) <= 25 + 11 + 1
+    world.assert_right(world.scan())
+    world.assert_right(world.scan())
+    assert len(world.bucket.requests) <= 25 + 11 + 1
+
+
+@pytest.mark.parametrize(("above", "upto"), [("", "049.mp4"), ("020.mp4", None), ("0205", "0401"), ("099.mp4", None)])
+def test_only_what_lies_within_bounds_is_listed(tmp_path: Path, above: str, upto: str | None) -> None:
+    keys = [f"{n:03}.mp4" for n in range(100)]
+    world = Remembering(new_ledger(tmp_path), ListedBucket(keys, page_size=PAGE), above=above, upto=upto)
+    report = world.scan()
+    inside = [key for key in keys if key > above and (upto is None or key <= upto)]
+    assert report.complete
+    assert report.listed == len(inside)
+    assert sorted(world.rows()) == inside
+    assert len(world.bucket.requests) <= len(inside) / PAGE + 1

@@ -1,0 +1,145 @@
+"""`backfill`: everything that the watches select, whatever their `start` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watcher.cli import turns
+from watcher.cli.output import output_format_option, printable
+from watcher.cli.progress import LiveLine, in_words
+from watcher.errors import UsageError
+from watcher.rules import globs
+from watcher.rules.units import parse_duration_ms, parse_size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.backfill import Backfill
+    from watcher.cli.invocation import Invocation
+    from watcher.config import Config
+
+
+class _Parsed(click.ParamType[Any]):
+    """A value that one of our own parsers reads."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(f'"{value}": {error}', param, ctx)
+
+
+def _glob(text: str) -> str:
+    if problem := globs.check(text):
+        raise ValueError(problem)
+    return text
+
+
+_GLOB = _Parsed("glob", _glob)
+_DURATION = _Parsed("duration", parse_duration_ms)
+_SIZE = _Parsed("size", parse_size_bytes)
+
+
+@click.command()
+@click.option("-n", "--dry-run", is_flag=True, help="List and decide for real, write nothing, call nothing else.")
+@click.option("--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated.")
+@click.option("--include", multiple=True, type=_GLOB, metavar="GLOB", help="Only what matches; may be repeated.")
+@click.option("--exclude", multiple=True, type=_GLOB, metavar="GLOB", help="Not what matches; may be repeated.")
+@click.option(
+    "--min-age", "min_age_ms", type=_DURATION, default="0s", metavar="AGE", help="Not modified since: 90s 24h 7d."
+)
+@click.option("--max-age", "max_age_ms", type=_DURATION, metavar="AGE", help="Modified since.")
+@click.option("--min-size", "min_size_bytes", type=_SIZE, default="0B", metavar="SIZE", help="At least: 1B 10M 1.5G.")
+@click.option("--max-size", "max_size_bytes", type=_SIZE, metavar="SIZE", help="At most.")
+@click.option("--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole.")
+@click.option("--end-with", default="", metavar="KEY", help="Only keys up to this one, and it.")
+@click.option("--files-from", metavar="FILE", help="Look at these instead of listing; - is stdin.")
+@click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
+@turns.yes_option
+@output_format_option(formats=("table", "json", "jsonl"))
+@click.pass_obj
+def backfill(
+    invocation: Invocation,
+    /,
+    *,
+    dry_run: bool,
+    watches: tuple[str, ...],
+    files_from: str | None,
+    encoding_type: str | None,
+    yes: bool,
+    output_format: str,
+    **filters: Any,
+) -> int:
+    """Register everything that the watches select, whatever `start` says, and exit.
+
+    Filters narrow what is put in line; what is in line already is registered too. Interrupted at any time, the same
+    command goes on. Fresh uploads that a scan finds meanwhile overtake it. It waits for all next attempts, and gives
+    up after 10 min without one trustworthy answer. Beside a process that registers, it waits for that one.
+    On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
+    """
+    from watcher.backfill import Ticking, Tracker
+    from watcher.observe import logs
+    from watcher.wiring import App
+
+    config = invocation.load()
+    names = turns.chosen(config, watches)
+    asked, outside = _asked(config, names, files_from, encoded=encoding_type == "url", filters=filters)
+
+    def also() -> dict[str, object]:
+        return {} if files_from is None else {"gone": len(app.gone), "outside": len(outside)}
+
+    with (
+        App(config, watches=names, backfill=asked) as app,
+        LiveLine(wanted=not invocation.quiet and not dry_run) as line,
+    ):
+        for bucket, key in outside:
+            click.echo(f"outside every watch: oss://{bucket}/{printable(key)}", err=True)
+        tracker = Tracker(
+            app.clock,
+            emit=_mute if line.is_shown else logs.emit,
+            show=lambda facts: line.show(in_words(facts)),
+        )
+        if dry_run:
+            return turns.rehearse(app, tracker, output_format, also=also)
+        with Ticking(tracker, app.clock):
+            report = turns.take(app, tracker, yes=yes, paused=line.paused())
+    if isinstance(report, int):
+        return report
+    turns.show(report, output_format, **also())
+    return turns.conclude(app, report)
+
+
+def _asked(
+    config: Config, names: tuple[str, ...], files_from: str | None, *, encoded: bool, filters: dict[str, Any]
+) -> tuple[Backfill, list[tuple[str, str]]]:
+    """Return what is asked for, and the keys of a list that no chosen watch covers.
+
+    Raises:
+        UsageError: filters contradict each other, or a line of the list is no key.
+    """
+    from watcher.backfill import Backfill
+    from watcher.cli import keys
+    from watcher.keylist import share_out
+    from watcher.rules.filters import Filters
+
+    watches = {watch.name: (watch.bucket, watch.prefix) for watch in config.watches if watch.name in names}
+    buckets = tuple(dict.fromkeys(bucket for bucket, _ in watches.values()))
+    digest, shares = "", None
+    outside: list[tuple[str, str]] = []
+    if files_from is not None:
+        named, digest = keys.read(files_from, buckets=buckets, encoded=encoded)
+        shares, outside = share_out(named, watches)
+    found = Filters(**filters, key_list=digest)
+    if problem := found.contradiction():
+        raise UsageError(f"{problem}: nothing is left", hint="Correct one of them, or leave it out.")
+    return Backfill(filters=found, keys=shares), outside
+
+
+def _mute(*_: object, **__: object) -> None:
+    """Tell nobody: a terminal shows it."""

@@ -1,0 +1,65 @@
+"""A file of keys, one a line."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from watcher.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_KEY_BYTES = 1023
+_CURE = "Write one key or oss://BUCKET/KEY a line, in UTF-8; odd ones percent-encoded, with --encoding-type url."
+
+
+def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tuple[str, str]], str]:
+    """Return (bucket, key) of each line of a file ("-" = stdin), and a digest of it.
+
+    Empty lines and those that begin with "#" are passed over, as ossutil does.  A bare key is one of the only
+    bucket of `buckets`.  `encoded`: keys are percent-encoded.
+
+    Raises:
+        UsageError: the file cannot be read, or a line is no key; the first such line is named.
+    """
+    try:
+        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{name} cannot be read: {error.strerror}", hint="Name a file of keys, or - for stdin."
+        ) from None
+    found = []
+    for number, line in enumerate(text.split(b"\n"), start=1):
+        line = line.removesuffix(b"\r")  # noqa: PLW2901 (as Windows ends lines)
+        if line and not line.startswith(b"#"):
+            try:
+                found.append(_parsed(line, buckets, encoded=encoded))
+            except ValueError as error:
+                raise UsageError(f"line {number} of {name} {error}", hint=_CURE) from None
+    return found, hashlib.sha256(text).hexdigest()[:16]
+
+
+def _parsed(line: bytes, buckets: Sequence[str], *, encoded: bool) -> tuple[str, str]:
+    if line.startswith(b"oss://"):
+        bucket, _, raw = line.removeprefix(b"oss://").partition(b"/")
+        if not bucket:
+            raise ValueError("names no bucket")
+    elif len(buckets) > 1:
+        raise ValueError(f"is a bare key, and watched are several buckets: {', '.join(buckets)}")
+    else:
+        bucket, raw = buckets[0].encode(), line
+    raw = unquote_to_bytes(raw) if encoded else raw
+    if not raw:
+        raise ValueError("names a bucket and no key")
+    if raw.startswith((b"/", b"\\")):
+        raise ValueError(f"is no key of OSS: none begins with {raw[:1].decode()}")
+    if len(raw) > _MOST_KEY_BYTES:
+        raise ValueError(f"is longer than any key of OSS ({_MOST_KEY_BYTES} bytes)")
+    try:
+        return bucket.decode(), raw.decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None

@@ -1,0 +1,190 @@
+"""What `scan` and `backfill` share: take a turn, or rehearse it, and tell what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watcher.cli.output import for_machines, printable, table, to_json
+from watcher.errors import MachineFailed, UsageError
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Callable, Sequence
+
+    from watcher.config import Config
+    from watcher.ports import Progress
+    from watcher.rehearse import Rehearsal
+    from watcher.reports import ScanReport
+    from watcher.turn import TurnReport
+    from watcher.wiring import App
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Register without asking, however many there are.")
+
+
+def chosen(config: Config, watches: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the watches to work on: those named, or all.
+
+    Raises:
+        UsageError: one of them is not configured.
+    """
+    known = [watch.name for watch in config.watches]
+    for name in watches:
+        if name not in known:
+            raise UsageError(f'there is no watch "{name}"', hint=f"Configured are: {', '.join(known)}.")
+    return tuple(watches) or tuple(known)
+
+
+def take(
+    app: App, progress: Progress, *, yes: bool, paused: contextlib.AbstractContextManager[None]
+) -> TurnReport | int:
+    """Take one turn, asking before a large one; return its report, or the exit status if it was interrupted.
+
+    `paused` takes what shows the progress off the terminal while a person is asked.
+    """
+    from watcher.cli import tell
+    from watcher.cli.asking import Question, can_ask
+
+    question = Question(app.config, app.clock, paused=paused) if can_ask() and not yes else None
+    try:
+        return app.turn(progress, consent=question, beside=_say_who)
+    except MachineFailed as error:
+        if not app.clock.stopped_by:
+            raise
+        tell(error)
+        click.echo("interrupted: run the command again to go on", err=True)
+        return 128 + app.clock.stopped_by
+
+
+def _say_who(pid: int | None) -> None:
+    click.echo(f"registering: pid {pid}", err=True)
+
+
+def conclude(app: App, report: TurnReport) -> int:
+    """Say on stderr what a person must know; return the exit status."""
+    from watcher.cli import tell
+
+    for error in report.errors:
+        tell(error)
+    if report.registering_pid is not None:
+        _say_who(report.registering_pid)
+    for bucket, key in app.gone:
+        click.echo(f"gone: oss://{bucket}/{printable(key)}", err=True)
+    signal_number = app.clock.stopped_by
+    if signal_number:
+        click.echo(f"interrupted: {report.pending} entries are in line; run the command again to go on", err=True)
+        return 128 + signal_number
+    if report.declined:
+        click.echo(
+            f"nothing was registered; {report.pending} entries are in line. The same command with --yes registers "
+            "them, and so does any `scan` without a terminal. To keep them from it, narrow the watch's `include`, "
+            "`exclude`, `min_size` or `max_size` first: entries that no watch selects stay as they are.",
+            err=True,
+        )
+    return report.exit_status
+
+
+def show(report: TurnReport, output_format: str, **more: object) -> None:
+    """Print what was done; `more` is added to the JSON."""
+    if output_format != "table":
+        for_machines()
+        click.echo(to_json(as_json(report) | more))
+        return
+    _show_scans(report.scans)
+    done = report.registered
+    click.echo(
+        f"registered {done.registered} (of them already known to VOD: {done.already_registered}), "
+        f"failed {done.failed}, pending {report.pending}; "
+        f"{done.register_calls} RegisterMedia calls, {report.duration_s:.1f} s"
+    )
+
+
+def _show_scans(scans: list[ScanReport]) -> None:
+    from watcher.scan import ambiguous_note
+
+    table(
+        "",
+        ("watch", "complete", "listed", "matched", "new", "changed", "excluded", "list calls"),
+        [
+            (
+                scan.watch,
+                "yes" if scan.complete else "NO",
+                scan.listed,
+                scan.matched,
+                scan.new,
+                scan.changed,
+                ", ".join(f"{reason} {n}" for reason, n in scan.excluded.items()),
+                scan.list_calls,
+            )
+            for scan in scans
+        ],
+    )
+    for scan in scans:
+        if n := scan.excluded.get("ambiguous_extension"):
+            click.echo(f"note: {ambiguous_note(scan.watch, n)}")
+
+
+def as_json(report: TurnReport) -> dict[str, Any]:
+    """Return the report under its public names (design 4.1)."""
+    names = ("watch", "complete", "listed", "matched", "new", "changed", "excluded", "list_calls", "duration_s")
+    return {
+        "scans": [{name: getattr(scan, name) for name in names} for scan in report.scans],
+        "registered": report.registered.registered,
+        "already_registered": report.registered.already_registered,
+        "failed": report.registered.failed,
+        "pending": report.pending,
+        "register_calls": report.registered.register_calls,
+        "duration_s": report.duration_s,
+    }
+
+
+def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable[[], dict[str, object]] = dict) -> int:
+    """List and decide for real, write nothing; tell what would be done, and what `also` returns then."""
+
+    def show_one(bucket: str, key: str) -> None:
+        if output_format == "table":
+            click.echo(f"would register oss://{bucket}/{printable(key)}")
+
+    report, would = app.rehearse(progress, show_one)
+    if output_format == "table":
+        _show_scans(report.scans)
+        _show_prediction(app, report, would)
+    else:
+        prediction = {
+            "dry_run": True,
+            "would_register": would.would_register,
+            "would_register_bytes": would.would_register_bytes,
+            "would_call": would.would_call,
+            "would_take_s": _seconds(app, would),
+            "list_calls": _list_calls(report),
+        }
+        show(report, output_format, **prediction, **also())
+    return conclude(app, report)
+
+
+def _show_prediction(app: App, report: TurnReport, would: Rehearsal) -> None:
+    click.echo(
+        f"dry run: would register {would.would_register} objects ({size_of(would.would_register_bytes)}) in "
+        f"{would.would_call} calls, {_seconds(app, would)} s at {app.config.vod.calls_per_second} calls a second; "
+        f"listing takes {_list_calls(report)} requests; nothing was written"
+    )
+    if would.too_long:
+        click.echo(f"{would.too_long} more would become failed: their file URL is too long (file_url_too_long)")
+
+
+def _seconds(app: App, would: Rehearsal) -> float:
+    return round(would.would_call / app.config.vod.calls_per_second, 3)
+
+
+def _list_calls(report: TurnReport) -> int:
+    return sum(scan.list_calls for scan in report.scans)
+
+
+def size_of(size_bytes: int) -> str:
+    """Return a size for people, in units of 1024 as everywhere here."""
+    size, units = float(size_bytes), ["bytes", "KB", "MB", "GB", "TB"]
+    while size >= 1024 and len(units) > 1:  # noqa: PLR2004 (as ossutil counts)
+        size /= 1024
+        del units[0]
+    return f"{size_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"

@@ -1,0 +1,75 @@
+"""What a listing comes to, range by range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from watcher.model.listed import Objects
+
+ScanKind = Literal["scan", "backfill"]
+"""A backfill looks at all that ever came, and says nothing of whether a watch is up to date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Part of a listing: what was found above the key `lo`, up to `hi` and with it (None = to the end)."""
+
+    lo: str
+    hi: str | None
+    listed: int = 0
+    matched: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)  # by reason
+    n_bytes: int = 0  # of the listed objects in the answer, and their SHA-256: the same bytes, the same objects
+    digest: bytes = b""  # none: look at the objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanBegun:
+    """A scan that begins, or goes on with one that was cut short."""
+
+    id: int  # of its memory
+    kind: ScanKind
+    number: int
+    trusts: bool  # whether ranges that answer with the same bytes need not be looked at
+    digests: bool  # whether ranges are worth remembering by their bytes
+    started_at: int = 0  # milliseconds since the epoch, OSS's clock: the first answer; 0 = none yet
+    listed: int = 0  # so far
+    matched: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a scan writes down of one range: its selected objects, unless they are as remembered."""
+
+    range: Range
+    objects: Objects
+    at: int  # milliseconds since the epoch: the answer's `Date`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What recording changed."""
+
+    new: int = 0
+    changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingCost:
+    """What a listing cost."""
+
+    calls: int
+    n_bytes: int  # of the answers' bodies
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanTotals:
+    """A complete scan, as the sum of its ranges."""
+
+    listed: int
+    matched: int
+    excluded: dict[str, int]

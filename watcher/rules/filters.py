@@ -1,0 +1,84 @@
+"""What a backfill leaves out of what its watches select: one more sieve behind their own rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from watcher.model import Excluded
+from watcher.rules.globs import compile_globs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.model import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Filters of one command; those not given leave nothing out.  Its repr tells all that decides."""
+
+    include: tuple[str, ...] = ()  # globs on the key below a watch's prefix
+    exclude: tuple[str, ...] = ()
+    min_size_bytes: int = 0
+    max_size_bytes: int | None = None
+    min_age_ms: int = 0
+    max_age_ms: int | None = None
+    start_after: str = ""  # whole keys: (start_after, end_with]; they cut the listing itself
+    end_with: str = ""  # "" = up to the last
+    key_list: str = ""  # a digest of the keys that stand in for a listing; "" = none do
+    _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+    _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the globs.
+
+        Raises:
+            ValueError: one of them is malformed.
+        """
+        object.__setattr__(self, "_included", compile_globs(self.include) if self.include else None)
+        object.__setattr__(self, "_excluded", compile_globs(self.exclude) if self.exclude else None)
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether the whole of a source is listed, whatever is left out of it."""
+        return not (self.start_after or self.end_with or self.key_list)
+
+    @property
+    def leave_all(self) -> bool:
+        """Whether no listed object is left out for what it is."""
+        ages_and_sizes = self.min_size_bytes or self.max_size_bytes is not None or self.min_age_ms
+        return not (self.include or self.exclude or ages_and_sizes or self.max_age_ms is not None)
+
+    def contradiction(self) -> str | None:
+        """Return a sentence that says which filters leave nothing, or None."""
+        if self.max_age_ms is not None and self.min_age_ms > self.max_age_ms:
+            return "--min-age is longer than --max-age"
+        if self.max_size_bytes is not None and self.min_size_bytes > self.max_size_bytes:
+            return "--min-size is larger than --max-size"
+        if self.end_with and self.start_after >= self.end_with:
+            return "--start-after is not before --end-with"
+        if self.include and set(self.include) <= set(self.exclude):
+            return "--exclude names every --include"
+        return None
+
+    def reason(self, listed: ObjectInfo, *, below: str, now_ms: int) -> Excluded | None:
+        """Return why an object that a watch selects is left out, or None if it is not.
+
+        Args:
+            listed: the object.
+            below: its key below the watch's prefix.
+            now_ms: OSS's clock, as the listing told it.
+        """
+        if self._included is not None and not self._included(below):
+            return Excluded.INCLUDE
+        if self._excluded is not None and self._excluded(below):
+            return Excluded.EXCLUDE
+        if listed.size_bytes < self.min_size_bytes:
+            return Excluded.TOO_SMALL
+        if self.max_size_bytes is not None and listed.size_bytes > self.max_size_bytes:
+            return Excluded.TOO_LARGE
+        age_ms = max(0, now_ms - listed.modified_at)
+        if self.max_age_ms is not None and age_ms > self.max_age_ms:
+            return Excluded.BEFORE_START
+        return Excluded.TOO_YOUNG if age_ms < self.min_age_ms else None
