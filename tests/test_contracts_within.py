@@ -1,4 +1,4 @@
-"""What `watcher.ports.Clock`, `scan.Records` and `sieve.Starts` promise, asked of all that are one."""
+"""What `watcher.ports.Clock`, `records.Records` and `sieve.Starts` promise, asked of all that are one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from watcher.model import ObjectInfo, ScanBegun
     from watcher.ports import Clock
-    from watcher.scan import Records
+    from watcher.records import Records
     from watcher.sieve import Starts
 
 OPTIONS = CallOptions(template_group_id="VOD_NO_TRANSCODE")

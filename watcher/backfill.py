@@ -31,6 +31,7 @@ class Backfill:
 
     filters: Filters = field(default_factory=Filters)
     keys: Mapping[str, Sequence[str]] | None = None  # by watch: these in the place of a listing
+    manifest: tuple[str, str] | None = None  # (bucket, key): of an inventory in the place of a listing
 
 
 class _Sample(NamedTuple):

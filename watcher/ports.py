@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
     from watcher.reports import RegisterReport, ScanReport
@@ -66,6 +66,35 @@ class Source(Protocol):
 
         Raises:
             CloudError: no trustworthy answer.
+        """
+        ...
+
+
+class Snapshot(Protocol):
+    """What was below one prefix of one bucket at an instant, in place of a listing."""
+
+    @property
+    def as_of(self) -> int:
+        """Milliseconds since the epoch: what was written later may be missing, and what was there may be gone."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Requests so far, of all kinds."""
+        ...
+
+    @property
+    def n_bytes(self) -> int:
+        """Of the answers so far."""
+        ...
+
+    def pages(self) -> Iterator[Page]:
+        """Yield the objects: keys ascend within a page, pages come in no order, and an empty last one ends them.
+
+        Pages that end without a last one were cut short: the process is stopping.
+
+        Raises:
+            CloudError: not all could be had; what was yielded is true of that instant.
         """
         ...
 

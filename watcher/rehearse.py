@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """The ledger, opened read-only."""
 
-    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
-        """Return the keys that a scan would put in line."""
+    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None) -> set[str]:
+        """Return the keys that a scan would put in line, or what is in a snapshot of that instant."""
         ...
 
     def waiting(self) -> Iterator[Entry]:
@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 
 class Rehearsal:
-    """`scan.Records` that writes nothing and counts what registering would do."""
+    """`records.Records` that writes nothing and counts what registering would do."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Rehearsal:
     def remember_start(self, source: str, start_at: int) -> None:
         """Remember nothing."""
 
-    def begin_scan(self, watch: str, kind: ScanKind, **_how: object) -> ScanBegun:  # noqa: ARG002 (as `scan.Records` has it)
+    def begin_scan(self, watch: str, kind: ScanKind, **_how: object) -> ScanBegun:  # noqa: ARG002 (as `records.Records` has it)
         """List from the front: what an earlier scan saw is to be shown too."""
         self._listed, self._matched, self._excluded = 0, 0, Counter()
         return ScanBegun(id=0, kind=kind, number=1, trusts=False, digests=False)
@@ -90,12 +90,12 @@ class Rehearsal:
             self._listed += each.range.listed
             self._matched += each.range.matched
             self._excluded.update(each.range.excluded)
-        return Recorded(new=sum(self._record(watch, each.objects) for each in found))
+        return Recorded(new=sum(self._record(watch, each) for each in found))
 
-    def _record(self, watch: str, objects: Sequence[ObjectInfo]) -> int:
+    def _record(self, watch: str, found: Found) -> int:
         bucket = self._group_of[watch].bucket
-        new = self._reader.would_be_new(bucket, objects)
-        for listed in objects:
+        new = self._reader.would_be_new(bucket, found.objects, as_of=found.as_of)
+        for listed in found.objects:
             if listed.key in new:
                 self._add(
                     Entry(

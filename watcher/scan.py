@@ -5,67 +5,36 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from watcher.errors import CloudError, StartAfterIgnored
-from watcher.listing import PAGE_SIZE, Asking, RangeListing, Trust, intervals, pieces_in_order, within
-from watcher.model import Excluded, Found, ListingCost, Objects, Range
+from watcher.listing import (
+    PAGE_SIZE,
+    Asking,
+    RangeListing,
+    Trust,
+    intervals,
+    pieces_in_order,
+    pieces_of_snapshot,
+    within,
+)
+from watcher.model import Excluded, Found, ListingCost, Objects, Range, ScanTotals
 from watcher.observe import logs
 from watcher.reports import ScanReport
 from watcher.rules.listing_bill import bill, costly_note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
     from watcher.listing import Piece
-    from watcher.model import Recorded, ScanBegun, ScanKind, ScanTotals
-    from watcher.ports import Clock, Source
+    from watcher.model import ScanBegun
+    from watcher.ports import Clock, Snapshot, Source
+    from watcher.records import Records
     from watcher.sieve import Sieve, Watched
 
 BELIEVED_EMPTY = 3  # empty answers in a row that it takes to believe that a bucket which had objects has none
 _CALLS_BETWEEN_LINES = 100  # a listing of millions must not be mute
 _PIECES_A_COMMIT = 10  # more at once would keep the ledger from those who register
-
-
-class Records(Protocol):
-    """Where a scan writes: the ledger's intake, or nowhere for a dry run."""
-
-    def remember_start(self, source: str, start_at: int) -> None:
-        """Remember the meaning of `start = "now"`."""
-        ...
-
-    def begin_scan(
-        self, watch: str, kind: ScanKind, *, source: str, basis: str, now_ms: int, full_every_ms: int
-    ) -> ScanBegun:
-        """Begin a scan, or go on with one that was cut short under the same `basis`."""
-        ...
-
-    def ahead(self, begun: ScanBegun, after: str) -> Sequence[tuple[Range, bool]]:
-        """Return some remembered ranges from a key on, in order, each with whether this scan confirmed it already."""
-        ...
-
-    def record(
-        self, watch: str, found: Sequence[Found], *, begun: ScanBegun, started_at: int, now_ms: int, began_ms: int
-    ) -> Recorded:
-        """Write down some ranges: their selected objects, and that they were listed."""
-        ...
-
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
-        """Count an empty listing of a watch that had objects; return which in a row it is, 0 if it had none."""
-        ...
-
-    def finish_scan(
-        self,
-        watch: str,
-        *,
-        begun: ScanBegun,
-        cost: ListingCost,
-        started_at: int,
-        now_ms: int,
-        mostly_changed: bool,
-    ) -> ScanTotals | None:
-        """Remember a complete scan; return its sum, or None if its ranges leave out keys."""
-        ...
 
 
 class Scan:
@@ -84,6 +53,7 @@ class Scan:
         jitter: Callable[[], float],
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
+        snapshot: Snapshot | None = None,
         full: bool = False,
         page_size: int = PAGE_SIZE,
     ) -> None:
@@ -92,6 +62,8 @@ class Scan:
         self._source = source
         self._concurrency = concurrency
         self._asking = Asking(source, pace=pace, clock=clock, jitter=jitter)
+        self._snapshot = snapshot  # stands in for the listing
+        self._asked: Asking | Snapshot = snapshot or self._asking
         self._records = records
         self._clock = clock
         self._emit = emit
@@ -116,7 +88,7 @@ class Scan:
         except CloudError as error:
             self.report.complete = False
             self.report.error = error
-        self.report.list_calls, self.report.list_bytes = self._asking.calls, self._asking.n_bytes
+        self.report.list_calls, self.report.list_bytes = self._asked.calls, self._asked.n_bytes
         self.report.duration_s = round(self._clock.monotonic() - began, 3)
         if self.report.complete:
             self._finish(begun)
@@ -143,6 +115,9 @@ class Scan:
 
     def _list(self, begun: ScanBegun) -> bool:
         """List and record; return whether nothing was left out."""
+        if self._snapshot:
+            above, upto = self._watched.above, self._watched.upto
+            return self._take_all(pieces_of_snapshot(self._snapshot, above=above, upto=upto), begun)
         listing = RangeListing(
             self._source,
             self._asking,
@@ -161,7 +136,7 @@ class Scan:
             finally:
                 self._write(begun)
         except StartAfterIgnored:
-            return self._list_in_order(begun)
+            return self._take_all(pieces_in_order(self._asking), begun)
         return listing.is_complete
 
     def _leave_out(self, begun: ScanBegun) -> None:
@@ -172,13 +147,13 @@ class Scan:
         self._waiting = [Found(range=each, objects=Objects.of(()), at=0) for each in outside]
         self._write(begun)
 
-    def _list_in_order(self, begun: ScanBegun) -> bool:
-        """List from the front by continuation tokens, one page after the other."""
+    def _take_all(self, pieces: Iterator[Piece], begun: ScanBegun) -> bool:
+        """Record pieces one after the other, from the front; return whether the last one came."""
         self._excluded.clear()
         self.report.listed = self.report.matched = 0
         is_complete = False
         try:
-            for piece in pieces_in_order(self._asking):
+            for piece in pieces:
                 is_complete = piece.hi is None
                 self._take(piece, begun)
         finally:
@@ -225,6 +200,7 @@ class Scan:
             ),
             objects=sifted.selected,
             at=piece.at,
+            as_of=self._snapshot.as_of if self._snapshot else None,
         )
 
     def _write(self, begun: ScanBegun) -> None:
@@ -245,7 +221,7 @@ class Scan:
         report.changed += len(recorded.changed)
         for key in recorded.changed if self._watched.report_overwritten else ():
             self._emit(logs.OBJECT_CHANGED, watch=self._watched.name, bucket=self._source.bucket, key=key)
-        before, report.list_calls = report.list_calls, self._asking.calls
+        before, report.list_calls = report.list_calls, self._asked.calls
         self._progress(report)
         if report.list_calls // _CALLS_BETWEEN_LINES > before // _CALLS_BETWEEN_LINES:
             facts = {name: getattr(report, name) for name in ("watch", "listed", "new", "list_calls")}
@@ -270,6 +246,7 @@ class Scan:
 
     def _finish(self, begun: ScanBegun) -> None:
         report = self.report
+        counted = ScanTotals(listed=report.listed, matched=report.matched, excluded=dict(self._excluded))
         totals = self._records.finish_scan(
             self._watched.name,
             begun=begun,
@@ -277,6 +254,7 @@ class Scan:
             started_at=self._started_at,
             now_ms=self._clock.now_ms(),
             mostly_changed=self._trust.mostly_changed,
+            counted=counted if self._snapshot else None,
         )
         if totals is None:
             report.complete = False
@@ -299,11 +277,13 @@ class Scan:
             took_s=report.duration_s,
             starts_per_day=self._watched.starts_per_day,
         )
-        facts |= {"list_calls_per_day": cost.calls_per_day, "list_gb_per_day": cost.gb_per_day}
+        if not self._snapshot:  # what it cost says nothing of a scan
+            facts |= {"list_calls_per_day": cost.calls_per_day, "list_gb_per_day": cost.gb_per_day}
         if ambiguous := report.excluded.get(Excluded.AMBIGUOUS_EXTENSION, 0):
             facts["note"] = ambiguous_note(report.watch, ambiguous)
         self._emit(logs.SCAN_FINISHED, **facts)
-        if note := costly_note(report.watch, report.listed, cost.gb_per_day, self._watched.cheaper_at):
+        note = costly_note(report.watch, report.listed, cost.gb_per_day, self._watched.cheaper_at)
+        if note and not self._snapshot:
             self._emit(logs.LISTING_COSTLY, watch=report.watch, note=note)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,9 @@ _SIZE = _Parsed("size", parse_size_bytes)
 @click.option("--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole.")
 @click.option("--end-with", default="", metavar="KEY", help="Only keys up to this one, and it.")
 @click.option("--files-from", metavar="FILE", help="Look at these instead of listing; - is stdin.")
+@click.option(
+    "--list-manifest-from", metavar="OSS-URL", help="Read this bucket inventory (manifest.json) instead of listing."
+)
 @click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
@@ -71,6 +75,7 @@ def backfill(
     dry_run: bool,
     watches: tuple[str, ...],
     files_from: str | None,
+    list_manifest_from: str | None,
     encoding_type: str | None,
     yes: bool,
     output_format: str,
@@ -81,6 +86,7 @@ def backfill(
     Filters narrow what is put in line; what is in line already is registered too. Interrupted at any time, the same
     command goes on. Fresh uploads that a scan finds meanwhile overtake it. It waits for all next attempts, and gives
     up after 10 min without one trustworthy answer. Beside a process that registers, it waits for that one.
+    An inventory is a picture of the past: a scan must follow, for what was written since.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
     from watcher.backfill import Ticking, Tracker
@@ -89,7 +95,10 @@ def backfill(
 
     config = invocation.load()
     names = turns.chosen(config, watches)
-    asked, outside = _asked(config, names, files_from, encoded=encoding_type == "url", filters=filters)
+    encoded = encoding_type == "url"
+    asked, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
+    if list_manifest_from is not None:
+        asked = replace(asked, manifest=_manifest(list_manifest_from, files_from, encoded=encoded))
 
     def also() -> dict[str, object]:
         return {} if files_from is None else {"gone": len(app.gone), "outside": len(outside)}
@@ -139,6 +148,27 @@ def _asked(
     if problem := found.contradiction():
         raise UsageError(f"{problem}: nothing is left", hint="Correct one of them, or leave it out.")
     return Backfill(filters=found, keys=shares), outside
+
+
+def _manifest(address: str, files_from: str | None, *, encoded: bool) -> tuple[str, str]:
+    """Return the bucket and key of an inventory's manifest.
+
+    Raises:
+        UsageError: the address is none, or a list of keys is given, too.
+    """
+    from watcher.cli import keys
+
+    if files_from is not None:
+        raise UsageError(
+            "--files-from and --list-manifest-from each stand in for a listing", hint="Leave one of them out."
+        )
+    try:
+        return keys.address(address, encoded=encoded)
+    except ValueError as error:
+        raise UsageError(
+            f'--list-manifest-from "{printable(address)}": {error}',
+            hint="Write oss://BUCKET/KEY, the key being that of the inventory's manifest.json.",
+        ) from None
 
 
 def _mute(*_: object, **__: object) -> None:

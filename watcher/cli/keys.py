@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,21 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
             except ValueError as error:
                 raise UsageError(f"line {number} of {name} {error}", hint=_CURE) from None
     return found, hashlib.sha256(text).hexdigest()[:16]
+
+
+def address(text: str, *, encoded: bool) -> tuple[str, str]:
+    """Return the bucket and key that oss://BUCKET/KEY names.
+
+    Raises:
+        ValueError: it names none; says why, to go on behind the text.
+    """
+    from watcher.config.values import location
+
+    if not text.startswith("oss://"):
+        raise ValueError("does not begin with oss://")
+    bucket, key = _parsed(os.fsencode(text), (), encoded=encoded)
+    location(f"oss://{bucket}/")
+    return bucket, key
 
 
 def _parsed(line: bytes, buckets: Sequence[str], *, encoded: bool) -> tuple[str, str]:

@@ -147,7 +147,8 @@ class Intake:
         """Write down some ranges as listed: new objects become pending, overwritten ones are marked.
 
         The Date of each answer tells what is fresh; `now_ms` is when they were first seen; `began_ms` (our clock)
-        is when the listing began: what failed after that as gone is not back because of it.
+        is when the listing began: what failed after that as gone is not back because of it.  A snapshot is of
+        an instant, tells nothing of what came of its objects later, and covers no range.
         """
         with self._transactions.begin(durable=False) as db:
             watch_id, bucket_id, in_steady_state, empty_scans = db.execute(
@@ -157,17 +158,20 @@ class Intake:
                 """,
                 (watch,),
             ).fetchone()
-            if empty_scans and any(each.range.listed for each in found):
+            listed = [each.range for each in found if each.as_of is None]
+            if empty_scans and any(each.listed for each in listed):
                 db.execute("UPDATE watch SET empty_scans = 0 WHERE id = ?", (watch_id,))
-            scene = Scene(watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms)
             tally: Counter[tuple[int, str]] = Counter()
             changed: list[str] = []
             new = 0
             for each in found:
+                scene = Scene(
+                    watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms, as_of=each.as_of
+                )
                 fresh_since = 0 if in_steady_state and begun.kind == "scan" else each.at - FRESH_MS
                 new += _take(db, scene, each.objects, fresh_since=fresh_since, tally=tally, changed=changed)
             add_to_tally(db, tally)
-            ranges.confirm(db, begun, [each.range for each in found], started_at=started_at)
+            ranges.confirm(db, begun, listed, started_at=started_at)
         return Recorded(new=new, changed=tuple(changed))
 
     @patient()
@@ -187,11 +191,22 @@ class Intake:
 
     @patient()
     def finish_scan(
-        self, watch: str, *, begun: ScanBegun, cost: ListingCost, started_at: int, now_ms: int, mostly_changed: bool
+        self,
+        watch: str,
+        *,
+        begun: ScanBegun,
+        cost: ListingCost,
+        started_at: int,
+        now_ms: int,
+        mostly_changed: bool,
+        counted: ScanTotals | None = None,
     ) -> ScanTotals | None:
-        """Remember a complete scan, `started_at` by OSS's clock, `now_ms` by ours; None if keys were left out."""
+        """Remember a complete scan, `started_at` by OSS's clock, `now_ms` by ours; None if keys were left out.
+
+        Where no ranges were listed, `counted` is what it came to.
+        """
         with self._transactions.begin(durable=True) as db:
-            totals = ranges.totals(db, begun)
+            totals = counted or ranges.totals(db, begun)
             if totals is None:
                 return None
             ranges.close(db, begun, mostly_changed=mostly_changed)

@@ -127,22 +127,25 @@ class LedgerReader:
             row = self._connection.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
         return row[0] if row else None
 
-    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo]) -> set[str]:
-        """Return the keys that a scan would put in line: without a row, or failed and back."""
+    def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None) -> set[str]:
+        """Return the keys that a scan would put in line: without a row, or failed and back.
+
+        `as_of` is the instant of a snapshot in milliseconds since the epoch, None for a listing: what is known of
+        later stands.
+        """
         new: set[str] = set()
         with translated(self._path):
             for listed in objects:
                 row = self._connection.execute(
                     """
-                    SELECT e.state, e.reason, e.etag, e.size_bytes, e.modified_at
+                    SELECT e.state = 'failed', e.reason, e.etag, e.size_bytes, e.modified_at,
+                           CASE WHEN e.state = 'failed' THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
                       FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
                      WHERE b.name = ? AND e.key = ?
                     """,
                     (bucket, listed.key),
                 ).fetchone()
-                seen = (listed.etag, listed.size_bytes, listed.modified_at)
-                back = row and row[0] == "failed" and (row[1] in {Failure.GONE, Failure.ARCHIVED} or row[2:] != seen)
-                if row is None or back:
+                if row is None or (row[0] and _would_be_back(listed, row[1:], as_of=as_of)):
                     new.add(listed.key)
         return new
 
@@ -169,6 +172,14 @@ class LedgerReader:
         with translated(self._path):
             for bucket in buckets:
                 refuse_other_form(self._connection, bucket, config_path)
+
+
+def _would_be_back(listed: ObjectInfo, row: tuple[str, str, int, int, int | None], *, as_of: int | None) -> bool:
+    """Return whether a failed entry would be put in line for what is listed."""
+    reason, *known, settled_at = row
+    if known != [listed.etag, listed.size_bytes, listed.modified_at]:
+        return as_of is None or listed.modified_at > row[3]
+    return reason in {Failure.GONE, Failure.ARCHIVED} and (as_of is None or (settled_at or 0) < as_of)
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -25,6 +25,7 @@ class Scene:
     bucket_id: int
     now_ms: int
     began_ms: int
+    as_of: int | None = None  # of a snapshot: milliseconds since the epoch, OSS's clock; None = a listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,14 @@ def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict
 def see_again(
     db: sqlite3.Connection, scene: Scene, listed: ObjectInfo, row: _Row, *, tally: Counter[tuple[int, str]]
 ) -> bool:
-    """Bring a known row up to date; return whether a registered object was overwritten."""
+    """Bring a known row up to date; return whether a registered object was overwritten.
+
+    What a snapshot shows of another version changes nothing unless that is the later one.
+    """
     overwritten = (listed.etag, listed.size_bytes) != (row.etag, row.size_bytes)
     touched = overwritten or listed.modified_at != row.modified_at
+    if touched and scene.as_of is not None and listed.modified_at <= row.modified_at:
+        return False
     match row.state:
         case "failed" if touched or _is_back(row, scene):
             change = _AFRESH
@@ -126,7 +132,8 @@ def _is_back(row: _Row, scene: Scene) -> bool:
 
     What was settled later than now was so by a clock that was set back since.
     """
-    while_listing = scene.began_ms <= (row.settled_at or 0) <= scene.now_ms
+    began_ms = scene.began_ms if scene.as_of is None else scene.as_of
+    while_listing = began_ms <= (row.settled_at or 0) <= scene.now_ms
     return row.reason in {Failure.GONE, Failure.ARCHIVED} and not while_listing
 
 

@@ -47,6 +47,7 @@ class Found:
     range: Range
     objects: Objects
     at: int  # milliseconds since the epoch: the answer's `Date`
+    as_of: int | None = None  # milliseconds since the epoch: of a snapshot, which covers no range; None = of now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ SCAN_PROGRESS: Final = "scan.progress"
 SCAN_FINISHED: Final = "scan.finished"
 SCAN_INCOMPLETE: Final = "scan.incomplete"
 LISTING_COSTLY: Final = "listing.costly"
+INVENTORY_READ: Final = "inventory.read"
+INVENTORY_LACKING: Final = "inventory.lacking"
 BACKFILL_PROGRESS: Final = "backfill.progress"
 OBJECT_CHANGED: Final = "object.changed"
 OBJECT_EXCLUDED: Final = "object.excluded"
@@ -83,6 +85,19 @@ EVENTS: Final = {
             _INFO,
             ("listed", "new", "registered", "failed", "calls_per_second", "eta_s"),
             "How far a backfill is, every 10 s where no terminal shows it; null: how long it takes is not known yet.",
+        ),
+        Event(
+            INVENTORY_READ,
+            _INFO,
+            ("watch", "inventory", "made_at", "age_s", "listed", "skipped", "note"),
+            "All of a bucket inventory was read: how old it is, the objects below the watch's prefix, and what other "
+            "rows were (`outside` of it, `old_version`, `delete_marker`).",
+        ),
+        Event(
+            INVENTORY_LACKING,
+            _WARNING,
+            ("inventory", "columns", "note"),
+            "A bucket inventory has not all columns that decide what is registered.",
         ),
         Event(
             LISTING_COSTLY,

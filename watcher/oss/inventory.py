@@ -24,7 +24,7 @@ from watcher.model import ObjectInfo, Objects, Page
 from watcher.oss.inventory_rows import Rows, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from watcher.oss.manifest import InventoryFile, Manifest
     from watcher.oss.reading import ObjectBody, ObjectReader
@@ -67,12 +67,20 @@ class _Batch:
 
 
 class Inventory:
-    """The objects of one inventory below a prefix; `tally` adds up while its pages are read."""
+    """`ports.Snapshot`: the objects of one inventory below a prefix; `tally` adds up while its pages are read."""
 
     def __init__(
-        self, reader: ObjectReader, manifest: Manifest, *, prefix: str, clock: Clock, files_at_once: int = 4
+        self,
+        reader: ObjectReader,
+        manifest: Manifest,
+        *,
+        prefix: str,
+        clock: Clock,
+        files_at_once: int = 4,
+        read: Callable[[Tally], None] = lambda _: None,
     ) -> None:
-        self._reader = reader
+        self._reader = reader  # of nobody else: it counts what the files take
+        self._read = read  # told when every file was read and is what the manifest says
         self._manifest = manifest
         self._rows = Rows(manifest, prefix=prefix)
         self._clock = clock
@@ -80,6 +88,21 @@ class Inventory:
         self.bucket = manifest.source_bucket
         self.prefix = prefix
         self.tally = Tally()
+
+    @property
+    def as_of(self) -> int:
+        """When OSS began to make it: milliseconds since the epoch."""
+        return self._manifest.made_at
+
+    @property
+    def calls(self) -> int:
+        """GetObject requests for its files so far."""
+        return self._reader.requests
+
+    @property
+    def n_bytes(self) -> int:
+        """Of its files so far, compressed."""
+        return self._reader.n_bytes
 
     def pages(self) -> Iterator[Page]:
         """Yield the objects, up to 1000 a page; keys ascend within a page, and the pages come in no order.
@@ -110,6 +133,7 @@ class Inventory:
                     case number:
                         readings[number].result()
                         left -= 1
+            self._read(self.tally)
             yield _page(_Batch(at=at), is_last=True)
         finally:
             belt.close()

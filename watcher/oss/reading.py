@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Self
 
 import oss2
@@ -35,6 +36,9 @@ class ObjectReader:
         self._client = client
         self._clock = clock
         self._jitter = jitter
+        self._turn = threading.Lock()
+        self.requests = 0
+        self.n_bytes = 0  # of the objects, as they came
         self.bucket: str = client.bucket_name
 
     def open(self, key: str) -> ObjectBody:
@@ -52,12 +56,23 @@ class ObjectReader:
             CloudError: there is none.
         """
         headers = {"If-Match": f'"{etag}"'} if etag else None
+        self.count(requests=1)
         try:
             return self._client.get_object(key, byte_range=(first, None) if first else None, headers=headers)
         except CredentialsMissing as error:  # they were there when the command began
             raise AccountRefused(str(error), hint=error.hint) from None
         except (oss2.exceptions.OssError, requests.RequestException) as error:
             raise self._fault(key, error) from None
+
+    def count(self, *, requests: int = 0, n_bytes: int = 0) -> None:
+        """Add up what it took, for all who read."""
+        with self._turn:
+            self.requests += requests
+            self.n_bytes += n_bytes
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.session.session.close()
 
     def rest(self, error: CloudError, tries: int) -> None:
         """Wait before the next try.
@@ -149,6 +164,7 @@ class ObjectBody:
         if not got:
             raise CloudError(f"{self.name} ended after {self.position} of {self.size_bytes} bytes")
         self.position += len(got)
+        self._reader.count(n_bytes=len(got))
         self._tries = 0
         return got
 

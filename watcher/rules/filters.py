@@ -27,6 +27,7 @@ class Filters:
     start_after: str = ""  # whole keys: (start_after, end_with]; they cut the listing itself
     end_with: str = ""  # "" = up to the last
     key_list: str = ""  # a digest of the keys that stand in for a listing; "" = none do
+    inventory: str = ""  # which one stands in for a listing, and of when; "" = none does
     _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
     _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
 
@@ -42,7 +43,7 @@ class Filters:
     @property
     def lists_all(self) -> bool:
         """Whether the whole of a source is listed, whatever is left out of it."""
-        return not (self.start_after or self.end_with or self.key_list)
+        return not (self.start_after or self.end_with or self.key_list or self.inventory)
 
     @property
     def leave_all(self) -> bool:

@@ -22,6 +22,7 @@ from watcher.vod import VodRegistrar
 from watcher.wiring.auditing import audit
 from watcher.wiring.backfilling import await_owner, source_of
 from watcher.wiring.cloud import Cloud
+from watcher.wiring.inventories import inventory_of
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from watcher.backfill import Backfill
     from watcher.config import Config
     from watcher.model import Standing, Waiting
-    from watcher.ports import Progress
-    from watcher.scan import Records
+    from watcher.ports import Progress, Snapshot
+    from watcher.records import Records
     from watcher.sieve import Starts
 
     Consent = Callable[[Mapping[str, Waiting]], bool]  # told by watch what is in line
@@ -50,6 +51,7 @@ class App:
         self.gone: list[tuple[str, str]] = []  # (bucket, key) that a list of keys names and OSS does not have
         self._terms = Terms(config, watches, backfill=backfill)
         self._cloud = Cloud(self._terms, self.clock)
+        self._snapshots: Mapping[str, Snapshot] = {}  # by watch: in place of a listing
 
     def __enter__(self) -> Self:
         """Let signals stop the work."""
@@ -77,7 +79,7 @@ class App:
             WatcherError: nothing, or not all, could be done; what was done is in the ledger.
         """
         path, terms, began = self.config.ledger_path, self._terms, self.clock.monotonic()
-        self._cloud.credentials.get()  # absent credentials are told before anything is touched
+        self._prepare()
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(ProcessLock(path))
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
@@ -112,6 +114,12 @@ class App:
             report.pending = ledger.queue.pending()
             report.duration_s = round(self.clock.monotonic() - began, 3)
         return report
+
+    def _prepare(self) -> None:
+        """Learn whether there is all that is asked for, before anything is touched."""
+        self._cloud.credentials.get()
+        if self._terms.backfill and self._terms.backfill.manifest:
+            self._snapshots = inventory_of(self._terms, self._cloud, self.clock)
 
     def _recover(self, ledger: Ledger) -> int:
         """Put the claims of a dead process back in line; return how many."""
@@ -163,7 +171,7 @@ class App:
     def rehearse(self, progress: Progress, show: Callable[[str, str], None]) -> tuple[TurnReport, Rehearsal]:
         """List and decide for real, write nothing; return what was listed and what would be done."""
         terms = self._terms
-        self._cloud.credentials.get()
+        self._prepare()
         with LedgerReader(self.config.ledger_path) as reader:
             reader.refuse_other_forms(terms.bucket_specs(), config_path=str(self.config.path))
             rehearsal = Rehearsal(
@@ -204,6 +212,7 @@ class App:
                 jitter=random.random,
                 emit=logs.emit,
                 progress=progress.listed,
+                snapshot=self._snapshots.get(name),
                 full=self._full,
             )
             for name in self._terms.chosen

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher import credentials
 from watcher.limits import Pace
 from watcher.observe import logs
-from watcher.oss import BucketSource, connect
+from watcher.oss import BucketSource, ObjectReader, connect
 from watcher.redaction import remember
 from watcher.vod import VodClient
 
@@ -25,6 +27,8 @@ class Cloud:
 
     def __init__(self, terms: Terms, clock: Clock) -> None:
         self._config: Config = terms.config
+        self._clock = clock
+        self._readers: list[ObjectReader] = []
         self.credentials = credentials.chain(
             profile=self._config.credentials.profile,
             env=os.environ,
@@ -32,12 +36,26 @@ class Cloud:
             proxies=self._proxies(),
             learnt=lambda found: remember(found.access_key_id, found.access_key_secret, found.security_token),
         )
+        self._connect = functools.partial(
+            connect,
+            region=self._config.vod.region,
+            credentials=self.credentials,
+            proxies=self._proxies(),
+            no_proxy=self._no_proxy(),
+            ca_bundle=self._config.network.ca_bundle,
+        )
         self.sources = {name: self._source(terms.watches[name]) for name in terms.chosen}
         self.paces = {name: Pace(terms.watches[name].list_calls_per_second, clock) for name in terms.chosen}
 
     def head(self, bucket: str, key: str) -> ObjectInfo | None:
         """Return an object as it is now, or None; see `ports.Source.head`."""
         return next(source for source in self.sources.values() if source.bucket == bucket).head(key)
+
+    def reader(self, bucket: str, *, endpoint: str) -> ObjectReader:
+        """Return what reads objects of any bucket at an endpoint."""
+        client = self._connect(bucket=bucket, endpoint=endpoint)
+        self._readers.append(ObjectReader(client, clock=self._clock, jitter=random.random))
+        return self._readers[-1]
 
     def vod(self) -> VodClient:
         """Return a client to be closed by the caller."""
@@ -59,17 +77,11 @@ class Cloud:
         """Close the connections to OSS."""
         for source in self.sources.values():
             source.close()
+        for reader in self._readers:
+            reader.close()
 
     def _source(self, watch: Watch) -> BucketSource:
-        client = connect(
-            bucket=watch.bucket,
-            endpoint=watch.endpoint,
-            region=self._config.vod.region,
-            credentials=self.credentials,
-            proxies=self._proxies(),
-            no_proxy=self._no_proxy(),
-            ca_bundle=self._config.network.ca_bundle,
-        )
+        client = self._connect(bucket=watch.bucket, endpoint=watch.endpoint)
         return BucketSource(client, prefix=watch.prefix, connections=watch.list_concurrency)
 
     def _proxies(self) -> dict[str, str]:
