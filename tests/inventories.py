@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SHELF = "inventory-bucket"
 FOLDER = f"reports/{BUCKET}/daily"
 KEY = f"{FOLDER}/2025-04-14T08-00Z/manifest.json"
+ADDRESS = f"oss://{SHELF}/{KEY}"
 COLUMNS = ("Bucket", "Key", "Size", "StorageClass", "LastModifiedDate", "ETag", "ObjectType")
 VERSIONED = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag")
 MADE_AT = 1_744_617_600  # 2025-04-14T08:00:00Z
@@ -56,6 +58,28 @@ class Shelf:
         self.sandbox = sandbox
         self.clock = FakeClock()
         sandbox.oss.create_bucket(SHELF, add_to_vod=False)
+
+    def picture(self, *, files: int = 3, bucket: str = BUCKET, **manifest: Any) -> None:
+        """Write an inventory of what a bucket of the sandbox holds now, dealt out to files."""
+        keys = self.sandbox.oss.keys(bucket)
+        rows = [self._row(bucket, key) for key in keys]
+        told = {"sourceBucket": bucket, "creationTimestamp": str(self.sandbox.clock.now_ms() // 1000), **manifest}
+        self.put(*(packed(rows[first::files]) for first in range(files)), **told)
+
+    def _row(self, bucket: str, key: bytes) -> dict[str, str]:
+        store = self.sandbox.oss._store
+        stored = store.find(store.bucket(bucket), key)
+        assert stored
+        modified_at = datetime.fromtimestamp(stored.modified_at // 1000, UTC)
+        return row(
+            key,
+            Bucket=bucket,
+            Size=str(stored.size_bytes),
+            StorageClass=stored.storage_class,
+            LastModifiedDate=modified_at.strftime("%Y-%m-%dT%H-%M-%SZ"),
+            ETag=stored.etag,
+            ObjectType=stored.type,
+        )
 
     def put(
         self, *files: bytes, columns: Sequence[str] = COLUMNS, checksum: bytes | None = None, **manifest: Any
