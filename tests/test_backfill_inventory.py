@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.inventories import ADDRESS, FOLDER, KEY, SHELF, VERSIONED, Shelf, packed, row
+from tests.inventories import ADDRESS, FOLDER, SHELF, VERSIONED, Shelf, packed, row
 from tests.test_backfill import FILTERED, QUICK, fill, registered
 from tests.test_main_job import ODD_KEYS
 from tests.test_sandbox_fault_vod import hit
 from tests.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.workspace import Ran
     from watcher.sandbox import Sandbox
 
@@ -51,11 +47,6 @@ def requests(sandbox: Sandbox) -> dict[str, int]:
 
 def state(workspace: Workspace) -> dict[str, str]:
     return {entry["key"]: entry["state"] for entry in workspace.entries()}
-
-
-def rows(ledger: Path, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(ledger)) as db:
-        return db.execute(sql).fetchall()
 
 
 def test_it_registers_what_a_listing_would_and_counts_the_same(
@@ -223,88 +214,6 @@ def test_a_dry_run_predicts_what_the_real_run_then_does(workspace: Workspace, sa
     assert reported(predicted) == reported(done)
 
 
-def test_what_the_ledger_knows_of_later_stands(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
-    """An object overwritten since the inventory, and seen by a scan, is not overwritten again by its past."""
-    fill(sandbox, "a.mp4", "b.mp4", "c.mp4", days_old=3, body=b"old")
-    shelf.picture()
-    fill(sandbox, "a.mp4", days_old=1, body=b"newer")
-    assert workspace.scan().json["registered"] == 3
-    known = workspace.entries()
-
-    again = workspace.backfill("--dry-run", *READ)
-    done = workspace.backfill(*READ)
-
-    assert (done.status, reported(done)["new"], reported(done)["changed"]) == (0, 0, 0)
-    assert again.json["would_register"] == 0
-    assert "object.changed" not in done.err
-    assert workspace.entries() == known
-
-
-def test_what_the_inventory_knows_of_later_is_an_overwrite(
-    workspace: Workspace, sandbox: Sandbox, shelf: Shelf
-) -> None:
-    fill(sandbox, "a.mp4", days_old=3, body=b"old")
-    assert workspace.scan().json["registered"] == 1
-    fill(sandbox, "a.mp4", days_old=1, body=b"newer")
-    shelf.picture()
-    done = workspace.backfill(*READ)
-    assert event(done, "object.changed")["key"] == "a.mp4"
-    assert [entry["size_bytes"] for entry in workspace.entries()] == [5]
-
-
-def test_what_was_deleted_since_becomes_gone_and_stays_so(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
-    """The inventory does not bring back what was found gone after it was made."""
-    fill(sandbox, "a.mp4", "gone.mp4")
-    shelf.picture(creationTimestamp=str(sandbox.clock.now_ms() // 1000 - 60))
-    sandbox.oss.delete(BUCKET, "gone.mp4")
-    assert workspace.backfill(*READ).status == 6
-    assert state(workspace) == {"a.mp4": "registered", "gone.mp4": "failed"}
-
-    assert workspace.backfill("--dry-run", *READ).json["would_register"] == 0
-    again = workspace.backfill(*READ)
-
-    assert (again.status, again.json["register_calls"]) == (0, 0)
-    assert state(workspace)["gone.mp4"] == "failed"
-    fill(sandbox, "gone.mp4")
-    shelf.picture(creationTimestamp=str(sandbox.clock.now_ms() // 1000 + 60))
-    assert workspace.backfill("--dry-run", *READ).json["would_register"] == 1
-    assert workspace.backfill(*READ).json["registered"] == 1
-
-
-def test_what_scans_remember_stays(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
-    """Neither is an inventory a scan, nor do the ranges of scans and of backfills know of it."""
-    fill(sandbox, *(f"{n:05}.mp4" for n in range(100)))
-    workspace.configure(vod=QUICK)
-    assert workspace.scan().status == 0
-    assert workspace.backfill().status == 0
-    ranges = "SELECT * FROM listed_range ORDER BY listing_id, lo"
-    scanned = "SELECT complete_started_at, complete_at, complete_listed FROM watch"
-    before, complete = rows(workspace.ledger, ranges), rows(workspace.ledger, scanned)
-    shelf.picture()
-
-    assert workspace.backfill(*READ).status == 0
-
-    assert rows(workspace.ledger, ranges) == before
-    assert rows(workspace.ledger, scanned) == complete
-    assert rows(workspace.ledger, "SELECT is_open FROM listing") == [(0,), (0,)]
-    done = workspace.backfill()
-    assert (done.status, reported(done)["listed"], reported(done)["complete"]) == (0, 100, True)
-
-
-def test_an_empty_inventory_says_nothing_of_the_bucket(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
-    """It is complete, and neither raises nor settles a doubt about an empty listing."""
-    fill(sandbox, "a.mp4")
-    shelf.picture()
-    assert workspace.scan().status == 0
-    sandbox.oss.delete(BUCKET, "a.mp4")
-    assert workspace.scan().status == 5
-    assert rows(workspace.ledger, "SELECT empty_scans FROM watch") == [(1,)]
-    assert workspace.backfill(*READ).status == 0
-    shelf.put()
-    assert workspace.backfill(*READ).status == 0
-    assert rows(workspace.ledger, "SELECT empty_scans FROM watch") == [(1,)]
-
-
 def test_each_watch_over_the_bucket_takes_its_part(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
     workspace.configure(workspace.watch("a", f"oss://{BUCKET}/a/"), workspace.watch("b", f"oss://{BUCKET}/b/"))
     fill(sandbox, "a/1.mp4", "b/1.mp4", "b/2.mp4", "c/1.mp4")
@@ -315,69 +224,3 @@ def test_each_watch_over_the_bucket_takes_its_part(workspace: Workspace, sandbox
         ("b", 2, 1),
     ]
     assert registered(sandbox) == ["a/1.mp4", "b/1.mp4", "b/2.mp4"]
-
-
-def test_watches_over_several_buckets_must_be_narrowed(workspace: Workspace, sandbox: Sandbox, shelf: Shelf) -> None:
-    sandbox.oss.create_bucket("another-bucket")
-    workspace.configure(workspace.watch(), workspace.watch("other", "oss://another-bucket/"))
-    fill(sandbox, "a.mp4")
-    shelf.picture()
-
-    refused = workspace.backfill(*READ)
-    wrong = workspace.backfill(*READ, "--watch", "other")
-
-    assert (refused.status, wrong.status) == (2, 2)
-    assert "--watch videos" in refused.err
-    assert f"is an inventory of bucket {BUCKET}, not of another-bucket" in wrong.err
-    assert workspace.backfill(*READ, "--watch", "videos").json["registered"] == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (("--list-manifest-from", "manifest.json"), "does not begin with oss://"),
-        (("--list-manifest-from", f"oss://{SHELF}"), "names a bucket and no key"),
-        (("--list-manifest-from", "oss://UPPER/manifest.json"), "not a bucket's name"),
-        ((*READ, "--files-from", "-"), "each stand in for a listing"),
-    ],
-)
-def test_what_names_no_inventory_is_refused_before_anything_is_asked(
-    workspace: Workspace, sandbox: Sandbox, options: tuple[str, ...], why: str
-) -> None:
-    done = workspace.backfill(*options)
-    assert done.status == 2, done.err
-    assert why in done.err
-    assert not sandbox.oss.journal
-
-
-def test_an_inventory_that_is_not_there_or_wrong_touches_nothing(workspace: Workspace, shelf: Shelf) -> None:
-    before = workspace.ledger.read_bytes()
-    missing = workspace.backfill(*READ)
-    assert (missing.status, f"there is no {ADDRESS}" in missing.err) == (2, True)
-    shelf.put(packed([row("a.mp4")]), checksum=b"0" * 32)
-    broken = workspace.backfill(*READ)
-    assert (broken.status, "does not agree with the manifest.checksum" in broken.err) == (5, True)
-    nowhere = workspace.backfill("--list-manifest-from", f"oss://no-such-bucket/{KEY}")
-    assert (nowhere.status, "NoSuchBucket" in nowhere.err) == (5, True)
-    assert workspace.ledger.read_bytes() == before
-
-
-def test_an_odd_key_of_a_manifest_is_given_percent_encoded(
-    workspace: Workspace, sandbox: Sandbox, shelf: Shelf
-) -> None:
-    fill(sandbox, "a.mp4")
-    shelf.picture()
-    sandbox.oss.put(SHELF, "odd key\n.json", sandbox.oss.body(SHELF, KEY))
-    address = f"oss://{SHELF}/odd%20key%0A.json"
-    done = workspace.backfill("--list-manifest-from", address, "--encoding-type", "url")
-    assert (done.status, done.json["registered"]) == (0, 1), done.err
-
-
-def test_a_refused_inventory_names_the_right_that_is_missing(
-    workspace: Workspace, sandbox: Sandbox, shelf: Shelf
-) -> None:
-    shelf.picture()
-    hit(sandbox, "access_denied", operation="GetObject")
-    done = workspace.backfill(*READ)
-    assert done.status == 5
-    assert "AccessDenied" in done.err

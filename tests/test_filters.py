@@ -84,5 +84,6 @@ def test_a_digest_of_filters_tells_each_of_them_apart() -> None:
         Filters(start_after="a"),
         Filters(end_with="a"),
         Filters(key_list="a"),
+        Filters(inventory="a"),
     ]
     assert len({repr(filters) for filters in each}) == len(each)

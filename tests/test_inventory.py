@@ -202,6 +202,8 @@ def test_a_broken_connection_loses_no_object_and_doubles_none(shelf: Shelf, sand
     assert sorted(each.key for page in inventory.pages() for each in page.objects) == keys
     assert faults.hits.total() == 4
     assert (inventory.tally.rows, inventory.tally.listed) == (3000, 3000)
+    assert inventory.calls == 5
+    assert inventory.n_bytes == shelf.manifest().size_bytes
 
 
 def test_several_files_are_read_at_once(shelf: Shelf, sandbox: Sandbox) -> None:
