@@ -1,4 +1,4 @@
-"""What cannot stand in for a listing: no inventory, another bucket's, two at once, no leave to read it."""
+"""What cannot stand in for a listing: no inventory, two sources at once, no leave to read it; and where it is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.test_backfill import fill
 from tests.test_backfill_inventory import READ
 from tests.test_sandbox_fault_vod import hit
 from tests.workspace import BUCKET
+from watcher.wiring.inventories import endpoint_beside
 
 if TYPE_CHECKING:
     from tests.workspace import Workspace
@@ -87,3 +88,15 @@ def test_a_refused_inventory_names_the_right_that_is_missing(
     done = workspace.backfill(*READ)
     assert done.status == 5
     assert "AccessDenied" in done.err
+
+
+@pytest.mark.parametrize(
+    ("watched", "expected"),
+    [
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ("https://oss-cn-beijing-internal.aliyuncs.com", "https://oss-cn-beijing-internal.aliyuncs.com"),
+        ("https://oss-accelerate.aliyuncs.com", "https://oss-cn-beijing.aliyuncs.com"),
+    ],
+)
+def test_it_is_read_where_the_watched_bucket_is_unless_that_is_one_buckets_own(watched: str, expected: str) -> None:
+    assert endpoint_beside(watched, "cn-beijing") == expected

@@ -36,7 +36,7 @@ def inventory_of(terms: Terms, cloud: Cloud, clock: Clock) -> dict[str, Inventor
     bucket, key = backfill.manifest
 
     def reader(watch: Watch) -> ObjectReader:
-        return cloud.reader(bucket, endpoint=_endpoint(watch.endpoint, terms.config.vod.region))
+        return cloud.reader(bucket, endpoint=endpoint_beside(watch.endpoint, terms.config.vod.region))
 
     manifest = read_manifest(reader(watches[0]), key, source_bucket=watches[0].bucket)
     _tell_lacking(manifest)
@@ -60,7 +60,7 @@ def _refuse_several(watches: list[Watch]) -> None:
         )
 
 
-def _endpoint(watched: str, region: str) -> str:
+def endpoint_beside(watched: str, region: str) -> str:
     """Return where the inventory's bucket is reached: as the watched one is; acceleration is one bucket's own."""
     return f"https://oss-{region}.aliyuncs.com" if "//oss-accelerate" in watched else watched
 
