@@ -26,6 +26,8 @@ DESIGNED = {
     "scan.started",
     "scan.progress",
     "backfill.progress",
+    "inventory.read",
+    "inventory.lacking",
     "listing.costly",
     "scan.finished",
     "scan.incomplete",
