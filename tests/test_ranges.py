@@ -147,3 +147,12 @@ def rounds(bucket: ListedBucket, *, at_once: int) -> int:
             page = bucket.list_objects(start_after=interval.lo, max_keys=100).page()
             if not plan.advance(interval, page.objects.keys, last_key=page.last_key, is_last=page.is_last):
                 goes_on.append(interval)
+
+
+def test_a_long_range_of_which_nothing_was_listed_yet_can_be_cut() -> None:
+    """As when all is listed anew, and several wait for the first range."""
+    plan = Plan(iter([Interval(lo="a", hi="q", expected=90_000), Interval(lo="q", hi=None, expected=5)]), prefix="")
+    taken = [plan.next(cutting=True) for _ in range(4)]
+    assert all(taken)
+    bounds = sorted((each.lo, each.hi or "~") for each in taken if each)
+    assert [lo for lo, _ in bounds[1:]] == [hi for _, hi in bounds[:-1]]

@@ -71,6 +71,7 @@ class Plan:
             interval = self._cut()
         if interval is not None:
             self._taken.append(interval)
+            self._alphabet.learn(interval.lo + (interval.hi or ""))
         return interval
 
     def advance(self, interval: Interval, keys: Sequence[str], *, last_key: str, is_last: bool) -> bool:

@@ -43,7 +43,7 @@ class Alphabet:
             digits.append(digit)
         spelt = []
         for digit in reversed(digits):
-            if not digit:
+            if not digit or not self._sorted:
                 break
             spelt.append(self._sorted[min(digit, len(self._sorted)) - 1])
         return "".join(spelt)
