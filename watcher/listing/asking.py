@@ -33,6 +33,7 @@ class Asking:
         self._jitter = jitter
         self._turn = threading.Lock()
         self._rest_s = 0.0  # how long OSS last asked to be left alone
+        self.quickest_s = float("inf")  # that an answer came in
         self.calls = 0
         self.throttled = 0  # of them: refused for being too many
         self.n_bytes = 0  # of the answers
@@ -58,6 +59,7 @@ class Asking:
         return None
 
     def _once(self, read: Callable[[Answer], _T], *, start_after: str, token: str, max_keys: int) -> _T:
+        began = self._clock.monotonic()
         try:
             answer = self._source.list_objects(start_after=start_after, token=token, max_keys=max_keys)
         except CloudError as error:
@@ -68,6 +70,7 @@ class Asking:
         with self._turn:
             self.calls += answer.requests
             self.n_bytes += answer.n_bytes
+            self.quickest_s = min(self.quickest_s, self._clock.monotonic() - began)
             self._rest_s = answer.asked_rest_s
         return read(answer)
 

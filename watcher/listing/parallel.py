@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ALONE = 4  # requests to a bucket of unknown size that are made one by one: most buckets end there
 _SLACK = 16  # one in so many objects more than remembered is asked for, so that a few new ones cost no second request
+_A_PAGE_S = 0.0005  # no page is dealt with sooner: where answers come as quickly, more requests get in each other's way
+_AT_ONCE_ANYWAY = 2
 _COMPLAINTS_APART_S = 1.0  # requests in flight together are one complaint
 
 
@@ -134,7 +136,10 @@ class RangeListing:
 
     @property
     def _limit(self) -> int:
-        return 1 if self._asking.calls < self._alone else max(1, int(self._together))
+        if self._asking.calls < self._alone:
+            return 1
+        useful = _AT_ONCE_ANYWAY + self._asking.quickest_s / _A_PAGE_S
+        return max(1, int(min(self._together, useful)))
 
     def _next(self) -> Interval | None:
         interval = self._plan.next(cutting=self._most > 1 and self._asking.calls >= _ALONE)

@@ -8,11 +8,13 @@ value of its field alone.  Objects that are not all alike (restored archives) ar
 from __future__ import annotations
 
 import re
+import sys
+from array import array
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from io import BytesIO
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from watcher.oss.listing import MOST_DIGITS, milliseconds
@@ -36,6 +38,8 @@ _MONTH, _DAY, _TIME, _HOUR, _MINUTE, _SECOND = 5, 8, 10, 11, 14, 17  # where the
 _LIMITS: Final = {_MONTH: range(1, 13), _DAY: range(1, 32), _HOUR: range(24)} | dict.fromkeys(
     (_MINUTE, _SECOND), range(60)
 )
+_LANE: Final = "I"
+_LANE_BYTES: Final = array(_LANE).itemsize
 _LATE_DAYS: Final = re.compile(rb"[\x1d-\x1f]")  # which not every month has
 
 _WHITE: Final = rb"[ \t\r\n]*"
@@ -254,12 +258,17 @@ def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
         return None
 
     def read() -> list[int]:
-        days = list(map(itemgetter(slice(begin, begin + _TIME)), pieces))
-        began = {day: milliseconds(day.decode()) for day in set(days)}
-        times = zip(days, numbers[_HOUR], numbers[_MINUTE], numbers[_SECOND], strict=True)
-        return [began[day] + ((hour * 60 + minute) * 60 + second) * 1000 for day, hour, minute, second in times]
+        began = map(_began, map(itemgetter(slice(begin, begin + _TIME)), pieces))
+        hours, minutes, seconds = (_lanes(numbers[place]) for place in (_HOUR, _MINUTE, _SECOND))
+        since = hours * 3_600_000 + minutes * 60_000 + seconds * 1000
+        return list(map(add, began, array(_LANE, since.to_bytes(_LANE_BYTES * len(pieces), sys.byteorder))))
 
     return read
+
+
+def _lanes(numbers: bytes) -> int:
+    """Return numbers of a byte each as one, in which each has room for the milliseconds of a day."""
+    return int.from_bytes(array(_LANE, list(numbers)).tobytes(), sys.byteorder)
 
 
 def _two_digits(joined: bytes, place: int, width: int) -> bytes:
@@ -267,6 +276,12 @@ def _two_digits(joined: bytes, place: int, width: int) -> bytes:
     tens, ones = (joined[place + n :: width].translate(_AS_NUMBER) for n in (0, 1))
     both = int.from_bytes(tens, "little") * 10 + int.from_bytes(ones, "little")
     return both.to_bytes(len(tens), "little")
+
+
+@lru_cache(10_000)  # more days than a bucket is old
+def _began(day: bytes) -> int:
+    """Return when a day began, in milliseconds since the epoch."""
+    return milliseconds(day.decode())
 
 
 @lru_cache(1_000)

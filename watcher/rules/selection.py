@@ -105,7 +105,7 @@ class Rules:
         return self._takes_all_names(objects.keys, growing=youngest_ms < GROWING_QUIET_MS)
 
     def _takes_all_names(self, keys: Sequence[str], *, growing: bool) -> bool:
-        suffixes = {key[key.rfind(".") :].lower() for key in keys}  # what is none ends otherwise than in an extension
+        suffixes = _suffixes(keys)
         if growing and f".{PLAYLIST_EXTENSION}" in suffixes:
             return False
         if self._included is None and not suffixes <= _DEFAULT_SUFFIXES:
@@ -163,6 +163,14 @@ class Rules:
         if extension in DEFAULT_EXTENSIONS:
             return None
         return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
+
+
+def _suffixes(keys: Sequence[str]) -> set[str]:
+    """Return what the keys end in from their last dot on, in lower case; what is no extension may be among it."""
+    last = keys[-1][keys[-1].rfind(".") :]
+    if len(last) > 1 and all(map(methodcaller("endswith", last), keys)):  # the quick way: they all end alike
+        return {last.lower()}
+    return {key[key.rfind(".") :].lower() for key in keys}
 
 
 def extension_of(key: str) -> str:
