@@ -54,7 +54,7 @@ def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
         finish(ledger)
         ledger.breakers.put(Breaker(bucket="", kind=BreakerKind.REFUSED, reason="r", hint="h", opened_at=NOW))
         ledger.breakers.remove("")
-        assert commits.count(NORMAL) == 2
+        assert commits.count(NORMAL) == 2  # the two of another scan
         assert commits.count(FULL) == 9
 
 
