@@ -180,7 +180,8 @@ class Scan:
         if piece.was_known:
             self._trust.learn(repeated=piece.known is not None)
         if piece.known:
-            return Found(range=replace(piece.known, lo=piece.lo, hi=piece.hi), objects=piece.objects, at=piece.at)
+            known = replace(piece.known, lo=piece.lo, hi=piece.hi)
+            return Found(range=known, objects=piece.objects, at=piece.at, repeats=True)
         sifted = self._sieve.sift(piece.objects, now_ms=piece.at)
         excluded = {str(reason): n for reason, n in sifted.excluded.items()}
         if piece.not_utf8:

@@ -38,7 +38,8 @@ def adopt_watches(db: sqlite3.Connection, watches: Sequence[WatchSpec]) -> None:
 
 _FORGET_SCANS_ELSEWHERE = """
 UPDATE watch
-   SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL, empty_scans = 0
+   SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL,
+       complete_list_calls = NULL, complete_list_bytes = NULL, complete_took_ms = NULL, empty_scans = 0
  WHERE name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))
 """
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges
 from watcher.ledger.adopting import adopt_bucket, adopt_watches
-from watcher.ledger.seen import Scene, known_among, see_again, to_look_at
+from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Recorded, ScanKind
 
@@ -158,20 +159,23 @@ class Intake:
                 """,
                 (watch,),
             ).fetchone()
-            listed = [each.range for each in found if each.as_of is None]
-            if empty_scans and any(each.listed for each in listed):
+            if empty_scans and any(each.range.listed for each in found if each.as_of is None):
                 db.execute("UPDATE watch SET empty_scans = 0 WHERE id = ?", (watch_id,))
             tally: Counter[tuple[int, str]] = Counter()
             changed: list[str] = []
-            new = 0
+            new, seen = 0, []
             for each in found:
                 scene = Scene(
                     watch_id=watch_id, bucket_id=bucket_id, now_ms=now_ms, began_ms=began_ms, as_of=each.as_of
                 )
                 fresh_since = 0 if in_steady_state and begun.kind == "scan" else each.at - FRESH_MS
-                new += _take(db, scene, each.objects, fresh_since=fresh_since, tally=tally, changed=changed)
+                taken = _take(db, scene, each.objects, fresh_since=fresh_since, tally=tally, changed=changed)
+                new += taken.new
+                again = taken.again or (each.repeats and ranges.is_doubted(db, begun, each.range))
+                if each.as_of is None:
+                    seen.append(replace(each.range, digest=b"") if again else each.range)
             add_to_tally(db, tally)
-            ranges.confirm(db, begun, listed, started_at=started_at)
+            ranges.confirm(db, begun, seen, started_at=started_at)
         return Recorded(new=new, changed=tuple(changed))
 
     @patient()
@@ -228,6 +232,13 @@ def _watch_id(db: sqlite3.Connection, watch: str) -> int:
     return int(watch_id)
 
 
+class _Taken(NamedTuple):
+    """What the objects of one range came to."""
+
+    new: int
+    again: bool  # whether they are to be looked at the next time, the same bytes or not
+
+
 def _take(
     db: sqlite3.Connection,
     scene: Scene,
@@ -236,8 +247,8 @@ def _take(
     fresh_since: int,
     tally: Counter[tuple[int, str]],
     changed: list[str],
-) -> int:
-    """Bring the rows of listed objects up to date; return how many are new."""
+) -> _Taken:
+    """Bring the rows of listed objects up to date."""
     worth = to_look_at(db, scene, objects)
     known = known_among(db, scene.bucket_id, [listed.key for listed in worth])
     new = [listed for listed in worth if listed.key not in known]
@@ -248,7 +259,8 @@ def _take(
         for listed in worth
         if listed.key in known and see_again(db, scene, listed, known[listed.key], tally=tally)
     ]
-    return len(new)
+    again = any(listed.key in known and stays_away(scene, listed, known[listed.key]) for listed in worth)
+    return _Taken(new=len(new), again=again)
 
 
 def _insert(db: sqlite3.Connection, scene: Scene, new: Sequence[ObjectInfo], *, fresh_since: int) -> None:

@@ -123,9 +123,15 @@ def ahead(db: sqlite3.Connection, begun: ScanBegun, after: str) -> list[tuple[Ra
 
 
 def confirm(db: sqlite3.Connection, begun: ScanBegun, found: Sequence[Range], *, started_at: int) -> None:
-    """Write down what was listed, in place of what was remembered of the same keys."""
-    db.execute("UPDATE listing SET started_at = coalesce(started_at, ?) WHERE id = ?", (started_at or None, begun.id))
-    for each in found:
+    """Write down what was listed, in place of what was remembered of the same keys.
+
+    A scan that another one has overtaken, perhaps under other rules, leaves no trace.
+    """
+    is_last = db.execute(
+        "UPDATE listing SET started_at = coalesce(started_at, ?) WHERE id = ? AND scan = ?",
+        (started_at or None, begun.id, begun.number),
+    )
+    for each in found if is_last.rowcount else ():
         same = db.execute(
             """
             UPDATE listed_range SET scan = ?, matched = ?, excluded = ?
@@ -136,6 +142,16 @@ def confirm(db: sqlite3.Connection, begun: ScanBegun, found: Sequence[Range], *,
         if not same.rowcount:
             _make_room(db, begun.id, each)
             _put(db, begun.id, begun.number, each)
+
+
+def is_doubted(db: sqlite3.Connection, begun: ScanBegun, known: Range) -> bool:
+    """Return whether a range that was known by its bytes when it was asked for is so no more."""
+    upto = "" if known.hi is None else "AND lo < :hi"
+    row = db.execute(
+        f"SELECT 1 FROM listed_range WHERE listing_id = :id AND lo >= :lo {upto} AND hi IS :hi AND digest = :digest",  # noqa: S608
+        {"id": begun.id, "lo": known.lo, "hi": known.hi, "digest": known.digest},
+    ).fetchone()
+    return row is None
 
 
 def _make_room(db: sqlite3.Connection, listing_id: int, new: Range) -> None:
@@ -186,7 +202,9 @@ def _json(new: Range) -> str:
 
 
 def totals(db: sqlite3.Connection, begun: ScanBegun) -> ScanTotals | None:
-    """Return the sum of all ranges, if this scan has confirmed every one and they tile all keys; else None."""
+    """Return the sum of all ranges, if this scan is the last, confirmed each of them, and they tile all keys."""
+    if not db.execute("SELECT 1 FROM listing WHERE id = ? AND scan = ?", (begun.id, begun.number)).fetchone():
+        return None
     at: str | None = ""
     for lo, hi, scan, *_ in _rows(db, begun.id):
         if lo != at or scan != begun.number:
@@ -218,7 +236,7 @@ def doubt(db: sqlite3.Connection, bucket_id: int, key: str) -> None:
     db.execute(
         """
         UPDATE listed_range SET digest = x''
-         WHERE (listing_id, lo) IN (
+         WHERE (hi IS NULL OR hi >= :key) AND (listing_id, lo) IN (
                  SELECT l.id, (SELECT max(r.lo) FROM listed_range AS r WHERE r.listing_id = l.id AND r.lo < :key)
                    FROM listing AS l JOIN watch AS w ON w.id = l.watch_id
                   WHERE w.bucket_id = :bucket_id

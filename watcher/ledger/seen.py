@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from watcher.model import ObjectInfo, Objects
 
 _CHUNK = 500  # keys in one SELECT
+_SHOWN_OTHERWISE = frozenset({Failure.GONE, Failure.ARCHIVED})  # what is selected from a listing is neither
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def see_again(
     What a snapshot shows of another version changes nothing unless that is the later one.
     """
     overwritten = (listed.etag, listed.size_bytes) != (row.etag, row.size_bytes)
-    touched = overwritten or listed.modified_at != row.modified_at
+    touched = _is_touched(listed, row)
     if touched and scene.as_of is not None and listed.modified_at <= row.modified_at:
         return False
     match row.state:
@@ -127,6 +128,19 @@ def see_again(
     return row.state == "registered" and overwritten
 
 
+def stays_away(scene: Scene, listed: ObjectInfo, row: _Row) -> bool:
+    """Whether a listed object failed as gone or archived while it was being listed: only the next time it is back."""
+    return (
+        row.state == "failed"
+        and row.reason in _SHOWN_OTHERWISE
+        and not (_is_touched(listed, row) or _is_back(row, scene))
+    )
+
+
+def _is_touched(listed: ObjectInfo, row: _Row) -> bool:
+    return (listed.etag, listed.size_bytes, listed.modified_at) != (row.etag, row.size_bytes, row.modified_at)
+
+
 def _is_back(row: _Row, scene: Scene) -> bool:
     """Whether the listing itself shows that the reason is gone: it selects neither absent nor archived objects.
 
@@ -134,7 +148,7 @@ def _is_back(row: _Row, scene: Scene) -> bool:
     """
     began_ms = scene.began_ms if scene.as_of is None else scene.as_of
     while_listing = began_ms <= (row.settled_at or 0) <= scene.now_ms
-    return row.reason in {Failure.GONE, Failure.ARCHIVED} and not while_listing
+    return row.reason in _SHOWN_OTHERWISE and not while_listing
 
 
 _AS_LISTED = """

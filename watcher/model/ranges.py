@@ -42,10 +42,11 @@ class ScanBegun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scan writes down of one range: its selected objects, unless they are as remembered."""
+    """What a scan writes down of one range."""
 
     range: Range
-    objects: Objects
+    objects: Objects  # the selected ones; none where the range repeats what is remembered
+    repeats: bool = False
     at: int  # milliseconds since the epoch: the answer's `Date`
     as_of: int | None = None  # milliseconds since the epoch: of a snapshot, which covers no range; None = of now
 
