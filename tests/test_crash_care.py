@@ -146,12 +146,13 @@ def check_backup(target: Path) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("fixture", OLDER, ids=lambda fixture: fixture.stem)
+@pytest.mark.parametrize(
+    ("schema", "step"), [(n, step) for n in range(len(OLDER)) for step in range(1, len(OLDER) - n + 1)]
+)
 def test_a_migration_that_was_killed_is_done_or_not_begun(
-    workspace: Crashing, sandbox: Sandbox, tmp_path: Path, fixture: Path, when: str
+    workspace: Crashing, sandbox: Sandbox, tmp_path: Path, schema: int, step: int, when: str
 ) -> None:
-    made_by(fixture, workspace.ledger)
-    old = shape(workspace.ledger)
+    made_by(OLDER[schema], workspace.ledger)
     with reading(workspace.ledger) as db:
         before = db.execute("SELECT key, state, media_id FROM entry ORDER BY 1").fetchall()
     sandbox.oss.create_bucket("second-bucket")
@@ -160,18 +161,20 @@ def test_a_migration_that_was_killed_is_done_or_not_begun(
         workspace.watch("second", "oss://second-bucket/in/").replace('"all"', '"now"'),
     )
     sandbox.oss.fill(BUCKET, ["a.mp4", "claimed.mp4", "pending.mp4"])
-    sandbox.oss.put("second-bucket", "in/x.mp4")
+    sandbox.oss.fill("second-bucket", [key for key, *_ in before if key.startswith("in/")])
 
-    workspace.die(f"{when} migrate 1")
+    workspace.die(f"{when} migrate {step}")
 
     create(tmp_path / "new.db")
-    assert shape(workspace.ledger) == (old if when == "before" else shape(tmp_path / "new.db"))
+    shapes = [*(shape(made_by(fixture, tmp_path / "old.db")) for fixture in OLDER), shape(tmp_path / "new.db")]
+    assert shape(workspace.ledger) == shapes[schema + step - (when == "before")]
     with reading(workspace.ledger) as db:
         assert db.execute("SELECT key, state, media_id FROM entry ORDER BY 1").fetchall() == before
     done = workspace.scan()
     assert done.status == 0, done.err
     assert [event["entries"] for event in done.events if event["event"] == "ledger.recovered"] == [1]
-    assert {key for _, key in sandbox.vod.media} == {"claimed.mp4", "pending.mp4"}
+    waiting = {key for key, state, _ in before if state in ("claimed", "pending") and not key.startswith("wait/")}
+    assert {key for _, key in sandbox.vod.media} == waiting
     assert shape(workspace.ledger) == shape(tmp_path / "new.db")
     assert_sound(workspace.ledger)
     assert_none_seen(workspace)

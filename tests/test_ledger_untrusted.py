@@ -249,18 +249,27 @@ def test_damage_that_is_met_at_work_is_told_and_remembered(filled: Filled) -> No
     assert len(filled.workspace.sandbox.vod.journal) == calls
 
 
-def test_entries_that_were_overwritten_with_garbage_are_not_registered_anew(filled: Filled) -> None:
-    """The listing meets the damage before it records one file."""
+@pytest.mark.parametrize(("scan", "status"), [(["scan"], 0), (["scan", "--full"], 4)], ids=["scan", "full"])
+@pytest.mark.parametrize("key", ["", "0150x.mp4", "9999.mp4"])
+def test_entries_that_were_overwritten_with_garbage_are_not_registered_anew(
+    filled: Filled, scan: list[str], status: int, key: str
+) -> None:
+    """Where the listing repeats, nobody looks; else it meets the damage before it records one file."""
     filled.put(filled.whole)
     with sqlite3.connect(filled.workspace.ledger) as db:
         (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'").fetchone()
     db.close()
     whole, at = filled.whole[""], (root - 1) * PAGE
     filled.put({"": whole[:at] + os.urandom(PAGE) + whole[at + PAGE :]})
-    calls = len(filled.workspace.sandbox.vod.journal)
-    ran = filled.workspace.run("scan")
-    assert ran.status == 4, ran.err
-    assert len(filled.workspace.sandbox.vod.journal) == calls
+    sandbox = filled.workspace.sandbox
+    calls = len(sandbox.vod.journal)
+    if key:
+        sandbox.oss.put(BUCKET, key)
+    ran = filled.workspace.run(*scan)
+    if key:
+        sandbox.oss.delete(BUCKET, key)
+    assert ran.status == (4 if key else status), ran.err
+    assert len(sandbox.vod.journal) == calls
 
 
 def test_a_backup_beside_the_log_of_the_ledger_it_replaces(filled: Filled) -> None:

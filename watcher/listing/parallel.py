@@ -133,6 +133,8 @@ class RangeListing:
             if interval is None:
                 return
             self._send(interval)
+            if self._pool is None:  # it has landed: what came decides whether there is more to ask for
+                return
 
     @property
     def _limit(self) -> int:
