@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.workspace import BUCKET, Workspace
 from watcher.ledger import LedgerReader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from watcher.sandbox import Sandbox
 
 pytestmark = pytest.mark.long
@@ -32,7 +35,7 @@ def test_a_backup_takes_the_place_of_a_damaged_ledger(workspace: Workspace, sand
     sandbox.oss.put(BUCKET, "later.mp4")
     workspace.scan()
     spoil(workspace.ledger)
-    assert workspace.scan().status == 4
+    assert workspace.scan("--full").status == 4
     workspace.ledger.write_bytes(target.read_bytes())
     for suffix in ("-wal", "-shm"):  # as the hint has it
         workspace.folder.joinpath(f"ledger.db{suffix}").unlink(missing_ok=True)
@@ -49,6 +52,13 @@ def test_a_backup_can_be_looked_at_as_it_is(workspace: Workspace, sandbox: Sandb
     assert workspace.run("ledger", "backup", str(target)).status == 0
     with LedgerReader(target) as reader:
         assert [row.registered for row in reader.status()] == [25]
+    remembered = [rows(path, "listing") + rows(path, "listed_range") for path in (workspace.ledger, target)]
+    assert remembered[0] == remembered[1] != []
+
+
+def rows(path: Path, table: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(f"SELECT * FROM {table}").fetchall()
 
 
 WRITER = """

@@ -114,7 +114,7 @@ def test_a_sound_ledger_is_told_with_its_counts(workspace: Workspace, sandbox: S
     assert ran.json["entries"] == {"pending": 0, "claimed": 0, "registered": 25, "failed": 0, "changed": 0}
     assert ran.json["schema"].startswith("0")
     assert {each["check"]: each["sound"] for each in ran.json["checks"]} == dict.fromkeys(
-        ("pages and indexes", "references", "entries", "tally"), True
+        ("pages and indexes", "references", "entries", "ranges", "tally"), True
     )
     assert workspace.ledger.read_bytes() == before
     shown = workspace.run("ledger", "check")
@@ -144,6 +144,12 @@ WRONG = [
     ("UPDATE entry SET state = 'failed', media_id = NULL, reason = 'weather' WHERE key = '0001.mp4'", "reason"),
     ("UPDATE entry SET state = 'pending', media_id = NULL, changed = 1 WHERE key = '0001.mp4'", "changed"),
     ("UPDATE entry SET watch_id = 4711 WHERE key = '0001.mp4'", "entry"),
+    ("INSERT INTO listed_range VALUES (1, 'a', 'b', 1, 0, 0, '', 0, x'')", "ranges that overlap the next one: 1"),
+    ("INSERT INTO listed_range VALUES (1, 'b', 'b', 1, 0, 0, '', 0, x'')", "ranges that end before they begin: 1"),
+    ("UPDATE listed_range SET hi = 'a', listed = -1", "ranges with a negative count: 1"),
+    ("UPDATE listed_range SET matched = -1", "ranges with a negative count: 1"),
+    ("UPDATE listing SET scan = scan - 1", "ranges that a scan listed which never began: 1"),
+    ("INSERT INTO listed_range VALUES (4711, '', NULL, 1, 0, 0, '', 0, x'')", "listed_range"),
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.ledgers import sleep
 from tests.workspace import BUCKET, Workspace
-from watcher.ledger import Ledger, ProcessLock
+from watcher.ledger import Ledger, ProcessLock, care
 from watcher.ledger.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -82,6 +82,17 @@ def test_a_migrated_ledger_has_the_schema_of_a_new_one(path: Path, tmp_path: Pat
     with ProcessLock(old) as lock, Ledger(old, lock, wait=sleep):
         pass
     assert shape(old) == shape(path)
+
+
+@pytest.mark.parametrize("fixture", OLDER, ids=lambda fixture: fixture.stem)
+def test_an_older_ledger_is_checked_and_backed_up_as_it_is(tmp_path: Path, fixture: Path) -> None:
+    """It has no ranges yet."""
+    old = made_by(fixture, tmp_path / "old.db")
+    report = care.check(old, wait=sleep)
+    assert (report.schema[:4], report.damaged, report.tally_corrected) == (fixture.stem[-4:], False, False)
+    assert "ranges" not in report.found
+    care.backup(old, tmp_path / "copy.db")
+    assert shape(tmp_path / "copy.db") == shape(old)
 
 
 def shape(path: Path) -> dict[str, list[str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_FOUND = 100  # lines told of one check
+_RANGES_SINCE = "0003"  # the schema that has them
 _PAGES_A_STEP = 4096  # of a backup; Ctrl-C is heard between two
 _NOT_SO = {
     "entries claimed by a call that is not known": """
@@ -37,6 +38,16 @@ _NOT_SO = {
     "entries marked as changed that are not registered": "changed = 1 AND state <> 'registered'",
     "claimed entries with a time to be claimed": "state = 'claimed' AND due_at IS NOT NULL",
 }
+_RANGES_NOT_SO = {
+    "ranges that end before they begin": "hi <= lo",
+    "ranges that overlap the next one": "next IS NOT NULL AND (hi IS NULL OR hi > next)",
+    "ranges with a negative count": "listed < 0 OR matched < 0 OR n_bytes < 0",
+    "ranges that a scan listed which never began": "scan < 0 OR scan > last_scan",
+}
+_RANGES = """
+    SELECT r.*, l.scan AS last_scan, lead(lo) OVER (PARTITION BY listing_id ORDER BY lo) AS next
+      FROM listed_range AS r JOIN listing AS l ON l.id = r.listing_id
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +78,10 @@ def check(path: Path, *, wait: Callable[[float], bool]) -> LedgerCheck:
         db.execute("BEGIN")  # all of it is of one moment
         report.found["pages and indexes"] = _lines(lambda: db.execute(f"PRAGMA integrity_check({_MOST_FOUND})"))
         report.found["references"] = _lines(lambda: db.execute("PRAGMA foreign_key_check"))
-        report.found["entries"] = [line for name in _NOT_SO for line in _wrong(db, name)]
+        report.found["entries"] = [line for name, wrong in _NOT_SO.items() for line in _wrong(db, name, "entry", wrong)]
+        if report.schema >= _RANGES_SINCE:
+            found = (_wrong(db, name, f"({_RANGES})", wrong) for name, wrong in _RANGES_NOT_SO.items())
+            report.found["ranges"] = [line for lines in found for line in lines]
         if not report.damaged:
             counted = _count(db)
             report.entries = _by_state(counted)
@@ -90,8 +104,8 @@ def _lines(query: Callable[[], sqlite3.Cursor]) -> list[str]:
     return [] if rows == ["ok"] else rows
 
 
-def _wrong(db: sqlite3.Connection, name: str) -> list[str]:
-    found = _lines(lambda: db.execute(f"SELECT count(*) FROM entry WHERE {_NOT_SO[name]}"))  # noqa: S608 (ours)
+def _wrong(db: sqlite3.Connection, name: str, rows: str, wrong: str) -> list[str]:
+    found = _lines(lambda: db.execute(f"SELECT count(*) FROM {rows} WHERE {wrong}"))  # noqa: S608 (ours)
     return [] if found == ["0"] else [f"{name}: {found[0]}"]
 
 
