@@ -107,7 +107,9 @@ class FakeBucket:
         self.objects: dict[bytes, ObjectInfo] = {}
         self.fault, self.fault_after = "", 0  # of the listing, behind so many pages
         self.head_fails = False
-        self.ended = False  # whether the last listing came to its last page
+        self.ended = False  # whether an answer came to the end since this was last reset
+        self.answers = self.pages_read = 0
+        self.meanwhile: Callable[[], None] | None = None  # happens once, behind the next answer
         self._writes = 0
 
     def put(
@@ -130,14 +132,17 @@ class FakeBucket:
 class FakeAnswer:
     """`ports.Answer` around a page."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, store: FakeBucket | None = None) -> None:
         self._page = page
+        self._store = store
         self._rows = [repr(each).encode() for each in (*page.objects, *page.not_utf8)]
         self.at, self.n_bytes, self.asked_rest_s = page.at, sum(map(len, self._rows)), 0.0
         self.requests = 1
 
     def page(self) -> Page:
         """See `ports.Answer.page`."""
+        if self._store:
+            self._store.pages_read += 1
         return self._page
 
     def digest(self, n: int) -> tuple[int, bytes]:
@@ -166,7 +171,6 @@ class FakeSource:
         """See `ports.Source.list_objects`."""
         store, after = self._store, bytes.fromhex(token) if token else start_after.encode()
         store.fuse.passes("page")
-        store.ended = False
         self._fail()
         keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
         page = self._page([] if store.fault == "empty" else keys, min(PAGE, max_keys))
@@ -175,8 +179,12 @@ class FakeSource:
             store.clock.stopping = True
         if store.fault == "cut" and store.fault_after < 0:
             return FakeAnswer(Page(objects=Objects.of(), at=page.at, last_key="", is_last=False))
-        store.ended = page.is_last
-        return FakeAnswer(page)
+        store.ended = store.ended or page.is_last
+        store.answers += 1
+        meanwhile, store.meanwhile = store.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return FakeAnswer(page, store)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `ports.Source.head`."""

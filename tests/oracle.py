@@ -42,10 +42,17 @@ class Oracle:
         self._world = world
         self.watches = watches
         self.absent: set[str] = set()  # keys that were deleted at some time
+        self.lost: set[str] = set()  # whose rows were
         self.slept: set[str] = set()
         self.refused: set[str] = set()
         self._known: dict[str, Row] = {}  # after the last step
         self._asked: Counter[str] = world.vod.asked.copy()
+
+    def lose(self, key: str) -> None:
+        """Delete a row by hand."""
+        self._world.db.execute("DELETE FROM entry WHERE key = ?", (key,))
+        self._known.pop(key, None)
+        self.lost.add(key)
 
     # After every step
 
@@ -99,7 +106,7 @@ class Oracle:
         rows = self.rows()
         for key in filter(self.selects, self.present()):
             assert rows[key].state == ("failed" if self._is_hopeless(key) else "registered"), (key, rows[key])
-        for key in (key for _, key in self._world.vod.media.values()):
+        for key in {key for _, key in self._world.vod.media.values()} - (self.lost - rows.keys()):
             assert rows[key].media_id or rows[key].due_at is None, "unless no watch selects it any more"
 
     def _is_hopeless(self, key: str) -> bool:
@@ -152,6 +159,18 @@ class Oracle:
         )
         complete_at, listed, empty = found
         return complete_at, listed, empty
+
+    def end_is_known(self, watch: str) -> bool:
+        """Whether a scan that was cut short, and may be gone on with, has been at the end already."""
+        found = self._world.db.execute(
+            """
+            SELECT 1
+              FROM listed_range AS r JOIN listing AS l ON l.id = r.listing_id JOIN watch AS w ON w.id = l.watch_id
+             WHERE w.name = ? AND l.is_open AND r.scan = l.scan AND r.hi IS NULL
+            """,
+            (watch,),
+        )
+        return found.fetchone() is not None
 
     def breakers(self) -> set[str]:
         """Return whom the ledger says calls have stopped for."""

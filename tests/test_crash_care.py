@@ -150,7 +150,7 @@ def check_backup(target: Path) -> None:
     ("schema", "step"), [(n, step) for n in range(len(OLDER)) for step in range(1, len(OLDER) - n + 1)]
 )
 def test_a_migration_that_was_killed_is_done_or_not_begun(
-    workspace: Crashing, sandbox: Sandbox, tmp_path: Path, schema: int, step: int, when: str
+    workspace: Crashing, sandbox: Sandbox, tmp_path: Path, schema: int, step: int, *, when: str
 ) -> None:
     made_by(OLDER[schema], workspace.ledger)
     with reading(workspace.ledger) as db:

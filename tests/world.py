@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from tests.fakes import FakeBucket, FakeClock, FakeVod, Fuse, Killed
+from tests.fakes import PAGE, FakeBucket, FakeClock, FakeVod, Fuse, Killed
 from watcher import config as configuration
 from watcher.audit import Audit, AuditReport, audit_all
 from watcher.breaker import Breakers, Patience
@@ -72,7 +72,12 @@ class World:
     """A bucket, VOD, a ledger and the process that stands between them."""
 
     def __init__(
-        self, watches: Sequence[WatchAs], *, concurrent_calls: int = 1, backfill: Backfill | None = None
+        self,
+        watches: Sequence[WatchAs],
+        *,
+        concurrent_calls: int = 1,
+        list_concurrency: int = 1,
+        backfill: Backfill | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.path = self.folder / "ledger.db"
@@ -83,6 +88,7 @@ class World:
         self.vod = FakeVod(self.bucket)
         self.open_breakers: set[str] = set()  # as the last run of registering left them
         self._concurrent_calls = concurrent_calls
+        self._list_concurrency = list_concurrency
         self._backfill = backfill  # then the patience is a backfill's
         self._configure(watches)
         self._start()
@@ -170,18 +176,20 @@ class World:
 
     def scan(self, name: str) -> ScanReport:
         """Scan one watch."""
+        self.bucket.ended = False
         watched, intake = self.terms.watched(name), self._ledger.intake
         return Scan(
             watched,
             sieve=Sieve(watched, self.terms.earlier(name), intake),
             source=self.bucket.below(watched.rules.prefix),
             records=intake,
-            concurrency=1,
+            concurrency=self._list_concurrency,
             pace=lambda _: True,
             clock=self.clock,
             jitter=_half,
             emit=_mute,
             progress=_mute,
+            page_size=PAGE,
         ).run()
 
     def register(self) -> int:

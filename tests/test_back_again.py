@@ -1,0 +1,95 @@
+"""An object that failed because it was gone or archived, and is listed again: the next scan takes it up.
+
+Its range is remembered, and answers with the very same bytes as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes import SLEEPING
+from tests.world import WatchAs, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from watcher.model import ObjectInfo
+
+KEYS = [f"{n:02}.mp4" for n in range(12)]  # four pages
+KEY = KEYS[1]
+DAY_S = 86_400
+
+
+@pytest.fixture(name="world", params=[1, 4], ids=["one by one", "at once"])
+def scanned_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A bucket that was scanned, and of which nothing is registered yet."""
+    world = World([WatchAs("w")], list_concurrency=request.param)
+    for key in KEYS:
+        world.bucket.put(key, age_s=7_200)
+    assert world.scan("w").complete
+    world.clock.wait(1)
+    yield world
+    world.remove()
+
+
+def fail(world: World, reason: str) -> None:
+    """Register all; when the call comes, one object is not to be had for a moment."""
+    found: ObjectInfo = world.bucket.objects[KEY.encode()]
+
+    def vanish() -> None:
+        if reason == "gone":
+            del world.bucket.objects[KEY.encode()]
+        else:
+            world.bucket.objects[KEY.encode()] = replace(found, storage_class=SLEEPING)
+
+    world.vod.meanwhile = vanish
+    world.register()
+    world.bucket.objects[KEY.encode()] = found
+    assert states(world) == {key: "failed" if key == KEY else "registered" for key in KEYS}
+    assert world.db.execute("SELECT reason FROM entry WHERE key = ?", (KEY,)).fetchone() == (reason,)
+
+
+def states(world: World) -> dict[str, str]:
+    return dict(world.db.execute("SELECT key, state FROM entry").fetchall())
+
+
+def pages_read(world: World) -> int:
+    """Scan; return how many of the answers were read."""
+    before = world.bucket.pages_read
+    report = world.scan("w")
+    assert (report.complete, report.listed) == (True, len(KEYS))
+    return world.bucket.pages_read - before
+
+
+@pytest.mark.parametrize("reason", ["gone", "archived"])
+def test_it_is_taken_up_by_the_next_scan(world: World, reason: str) -> None:
+    fail(world, reason)
+    world.clock.wait(1)
+
+    assert pages_read(world) < 4  # the others repeat
+
+    assert states(world)[KEY] == "pending"
+    world.register()
+    assert set(states(world).values()) == {"registered"}
+    pages_read(world)
+    assert pages_read(world) == 0
+
+
+@pytest.mark.parametrize("later_s", [0, DAY_S], ids=["while ranges repeat", "while all is read"])
+@pytest.mark.parametrize("reason", ["gone", "archived"])
+def test_it_fails_while_it_is_being_listed(world: World, reason: str, later_s: int) -> None:
+    """Between the answer that shows it and the record of that: the scan after that one takes it up."""
+    world.clock.wait(later_s)
+    world.bucket.meanwhile = lambda: fail(world, reason)
+    pages_read(world)
+    assert states(world)[KEY] == "failed"
+    world.clock.wait(1)
+
+    pages_read(world)
+
+    assert states(world)[KEY] == "pending"
+    world.register()
+    assert set(states(world).values()) == {"registered"}
