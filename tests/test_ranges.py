@@ -111,6 +111,13 @@ def test_what_is_put_and_deleted_meanwhile_neither_hides_nor_doubles_the_others(
     assert set(found) <= set(keys)
 
 
+@pytest.mark.parametrize("pages", [1, 2, 3, 4])
+def test_a_small_bucket_costs_a_request_a_page(pages: int) -> None:
+    bucket = ListedBucket([f"{n:02}" for n in range(pages * PAGE)], page_size=PAGE)
+    assert listed(list_all(bucket, concurrency=16)) == bucket.keys
+    assert len(bucket.requests) == pages
+
+
 @pytest.mark.parametrize("shape", ["numbers", "dates", "one deep prefix", "hexadecimal", "Chinese"])
 def test_a_large_bucket_is_listed_by_several_with_few_more_requests_than_pages(shape: str) -> None:
     chance, n = random.Random(7), 20_000  # noqa: S311
