@@ -169,6 +169,13 @@ def test_one_that_lacked_only_its_end_is_begun_anew(db: sqlite3.Connection) -> N
     assert ranges.totals(db, again) is None
 
 
+def test_one_that_saw_no_object_is_begun_anew(db: sqlite3.Connection) -> None:
+    """Objects may have come since: together with an empty rest it would look like an empty bucket."""
+    begun = begin(db)
+    confirm(db, begun, listed("", "m", n=0))
+    assert begin(db).number > begun.number
+
+
 def test_one_that_is_forgotten_is_begun_anew_and_not_trusted(db: sqlite3.Connection) -> None:
     whole(db, begin(db))
     begun = begin(db)

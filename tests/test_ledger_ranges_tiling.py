@@ -56,7 +56,11 @@ class Model:
         """Return how many objects a complete scan listed, None if it is not complete."""
         if len(self.cells) < len(CELLS) or any(known.scan != scan for known in self.cells.values()):
             return None
-        return sum({known.place: known.listed for known in self.cells.values()}.values())
+        return self.seen(scan)
+
+    def seen(self, scan: int) -> int:
+        """Return how many objects a scan listed so far."""
+        return sum({known.place: known.listed for known in self.cells.values() if known.scan == scan}.values())
 
 
 def covers(found: Range, cell: str | None) -> bool:
@@ -113,18 +117,16 @@ def take(db: sqlite3.Connection, model: Model, begun: ScanBegun, step: Any) -> S
             ranges.forget(db, begun)
             return begin(db)
         case _:
-            return begun if model.total(begun.number) is not None else assert_gone_on_with(begun, begin(db))
+            again, n = begin(db), model.seen(begun.number)
+            assert (again.number == begun.number) == bool(n and model.total(begun.number) is None)
+            assert again.listed == (n if again.number == begun.number else 0)
+            return again
     return begun
 
 
 def put(db: sqlite3.Connection, model: Model, begun: ScanBegun, found: Range) -> None:
     confirm(db, begun, found)
     model.confirm(begun.number, found)
-
-
-def assert_gone_on_with(begun: ScanBegun, again: ScanBegun) -> ScanBegun:
-    assert (again.id, again.number) == (begun.id, begun.number)
-    return again
 
 
 def assert_same(db: sqlite3.Connection, model: Model, begun: ScanBegun) -> None:

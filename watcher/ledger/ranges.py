@@ -63,7 +63,9 @@ def begin(
     is_full = not trusted
     if memory.is_open and memory.basis == basis and (memory.is_full or not is_full):
         cut_short = _begun(memory, _sum(db, memory.id, memory.scan))
-        if totals(db, cut_short) is None:  # one that lacked only its end is not worth going on with
+        # One that saw no object, or lacked only its end, is not worth going on with: whether a bucket is empty, only
+        # answers of one moment can tell.
+        if cut_short.listed and totals(db, cut_short) is None:
             return cut_short
     db.execute(
         """
