@@ -20,6 +20,7 @@ from watcher.model import (
     Refused,
     ScanBegun,
     ScanKind,
+    ScanTotals,
     Settlement,
     WatchSpec,
 )
@@ -74,6 +75,7 @@ def finish(ledger: Ledger, *, watch: str = "w", now: int = NOW, listed: int = 2)
     ledger.intake.finish_scan(
         watch,
         begun=begun,
+        counted=ScanTotals(listed=listed, matched=0, excluded={}),
         cost=ListingCost(calls=1, n_bytes=1, took_ms=1),
         started_at=now,
         now_ms=now,

@@ -59,7 +59,7 @@ class ListedBucket:
     def __init__(self, keys: Iterable[str], *, prefix: str = "", page_size: int = 1000) -> None:
         self.objects = {key: ObjectInfo(key, "E", 1, 0) for key in keys}
         self._order = sorted(self.objects)
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._page_size = page_size
         self.prefix = prefix
         self.requests: list[str] = []  # `start-after` of each

@@ -127,7 +127,10 @@ def all_of(*objects: ObjectInfo) -> Found:
 
 def finish(records: Records, begun: ScanBegun) -> ScanTotals | None:
     cost = ListingCost(calls=1, n_bytes=1, took_ms=1)
-    return records.finish_scan("w", begun=begun, cost=cost, started_at=NOW, now_ms=NOW, mostly_changed=False)
+    counted = ScanTotals(listed=0, matched=0, excluded={})
+    return records.finish_scan(
+        "w", begun=begun, counted=counted, cost=cost, started_at=NOW, now_ms=NOW, mostly_changed=False
+    )
 
 
 def test_the_meaning_of_now_is_the_first_one_told_for_whoever_reads_it(path: Path) -> None:

@@ -186,7 +186,7 @@ def test_one_that_is_forgotten_is_begun_anew_and_not_trusted(db: sqlite3.Connect
     assert not again.trusts
 
 
-def test_one_that_another_has_overtaken_leaves_no_trace_and_is_not_complete(db: sqlite3.Connection) -> None:
+def test_one_that_another_has_overtaken_leaves_no_trace(db: sqlite3.Connection) -> None:
     """What it decides under other rules must not be trusted under the present ones."""
     slow = begin(db, basis="old")
     confirm(db, slow, listed("", "m"))
@@ -195,14 +195,6 @@ def test_one_that_another_has_overtaken_leaves_no_trace_and_is_not_complete(db: 
     known = ranges.ahead(db, quick, "")
     confirm(db, slow, listed("m", None, digest=b"E"))
     assert ranges.ahead(db, quick, "") == known
-    assert ranges.totals(db, slow) is None
-
-
-def test_one_that_was_overtaken_before_its_end_is_not_complete(db: sqlite3.Connection) -> None:
-    slow = begin(db, basis="old")
-    confirm(db, slow, listed("", None))
-    begin(db)
-    assert ranges.totals(db, slow) is None
 
 
 def test_where_most_ranges_changed_none_is_remembered_until_a_full_scan_is_complete(db: sqlite3.Connection) -> None:

@@ -253,6 +253,41 @@ def test_a_scan_that_was_cut_short_asks_only_for_the_rest(world: Remembering) ->
     assert len(world.bucket.requests) == 25 - done
 
 
+def test_a_scan_that_is_overtaken_by_one_under_other_rules_hides_nothing_from_it(world: Remembering) -> None:
+    """It is complete, as it recorded what it selects; what is remembered is what the other one selects."""
+
+    def overtake() -> None:
+        world.bucket.meanwhile = lambda: None
+        world.rules = rules
+        world.assert_right(world.scan())
+        world.bucket.put("055-new.mp4")
+
+    rules, world.rules = world.rules, Rules(bucket=ListedBucket.bucket, exclude=("05*.mp4",))
+    world.bucket.meanwhile = overtake
+
+    slow = world.scan()
+
+    assert (slow.complete, slow.listed, slow.excluded) == (True, 101, {"exclude": 11})
+    assert "055-new.mp4" not in world.rows()
+    world.assert_right(world.scan())
+
+
+def test_a_scan_that_is_overtaken_at_its_end_does_not_end_the_other_one(world: Remembering) -> None:
+    def begin_another() -> None:
+        if len(world.bucket.requests) == 25:
+            world.bucket.meanwhile = lambda: None
+            world.rules = Rules(bucket=ListedBucket.bucket, exclude=("05*.mp4",))
+            change(world, "cut", "", 1)
+
+    world.bucket.meanwhile = begin_another
+    assert world.scan().complete
+    world.bucket.put("040.mp4", etag="E2")
+    world.assert_right(world.scan())
+    read = ListedAnswer.pages_read
+    world.assert_right(world.scan())
+    assert ListedAnswer.pages_read == read
+
+
 def test_ranges_that_shrink_are_listed_together_later(world: Remembering) -> None:
     for n in range(100):
         if n % 4:

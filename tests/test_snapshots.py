@@ -146,8 +146,8 @@ def test_it_confirms_no_range_and_is_complete_by_what_was_counted(ledger: Ledger
     )
     counted = ScanTotals(listed=5, matched=2, excluded={"extension": 3})
     assert list(ledger.intake.ahead(begun, "")) == []
-    assert finish_scan() is None
-    assert finish_scan(counted=counted) == counted
+    assert finish_scan(counted=counted) is None
+    assert finish_scan(counted=counted, by_ranges=False) == counted
     assert counts(path)[0] == 2
 
 

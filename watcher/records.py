@@ -45,14 +45,15 @@ class Records(Protocol):
         watch: str,
         *,
         begun: ScanBegun,
+        counted: ScanTotals,
         cost: ListingCost,
         started_at: int,
         now_ms: int,
         mostly_changed: bool,
-        counted: ScanTotals | None = None,
+        by_ranges: bool = True,
     ) -> ScanTotals | None:
         """Remember a complete scan; return its sum, or None if its ranges leave out keys.
 
-        With `counted` that is its sum: what it took did not come in ranges.
+        Where what it took did not come in ranges, or another scan has overtaken it, that is what it `counted`.
         """
         ...

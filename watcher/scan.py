@@ -251,11 +251,12 @@ class Scan:
         totals = self._records.finish_scan(
             self._watched.name,
             begun=begun,
+            counted=counted,
+            by_ranges=self._snapshot is None,
             cost=ListingCost(calls=report.list_calls, n_bytes=report.list_bytes, took_ms=int(report.duration_s * 1000)),
             started_at=self._started_at,
             now_ms=self._clock.now_ms(),
             mostly_changed=self._trust.mostly_changed,
-            counted=counted if self._snapshot else None,
         )
         if totals is None:
             report.complete = False

@@ -199,18 +199,23 @@ class Intake:
         watch: str,
         *,
         begun: ScanBegun,
+        counted: ScanTotals,
         cost: ListingCost,
         started_at: int,
         now_ms: int,
         mostly_changed: bool,
-        counted: ScanTotals | None = None,
+        by_ranges: bool = True,
     ) -> ScanTotals | None:
-        """Remember a complete scan, `started_at` by OSS's clock, `now_ms` by ours; None if keys were left out.
+        """Remember a complete scan, `started_at` by OSS's clock, `now_ms` by ours.
 
-        Where no ranges were listed, `counted` is what it came to.
+        Returns:
+            The sum of its ranges; None if they leave out keys.  Where none were listed, or another process has begun
+            a scan of the same meanwhile, which is then the one to be remembered: what this one `counted`.
         """
         with self._transactions.begin(durable=True) as db:
-            totals = counted or ranges.totals(db, begun)
+            if by_ranges and ranges.is_overtaken(db, begun):
+                return counted
+            totals = ranges.totals(db, begun) if by_ranges else counted
             if totals is None:
                 return None
             ranges.close(db, begun, mostly_changed=mostly_changed)

@@ -125,15 +125,11 @@ def ahead(db: sqlite3.Connection, begun: ScanBegun, after: str) -> list[tuple[Ra
 
 
 def confirm(db: sqlite3.Connection, begun: ScanBegun, found: Sequence[Range], *, started_at: int) -> None:
-    """Write down what was listed, in place of what was remembered of the same keys.
-
-    A scan that another one has overtaken, perhaps under other rules, leaves no trace.
-    """
-    is_last = db.execute(
-        "UPDATE listing SET started_at = coalesce(started_at, ?) WHERE id = ? AND scan = ?",
-        (started_at or None, begun.id, begun.number),
-    )
-    for each in found if is_last.rowcount else ():
+    """Write down what was listed, in place of what was remembered of the same keys, unless the scan is overtaken."""
+    if is_overtaken(db, begun):
+        return
+    db.execute("UPDATE listing SET started_at = coalesce(started_at, ?) WHERE id = ?", (started_at or None, begun.id))
+    for each in found:
         same = db.execute(
             """
             UPDATE listed_range SET scan = ?, matched = ?, excluded = ?
@@ -203,10 +199,14 @@ def _json(new: Range) -> str:
     return json.dumps(new.excluded) if new.excluded else ""
 
 
+def is_overtaken(db: sqlite3.Connection, begun: ScanBegun) -> bool:
+    """Return whether another scan of the same has begun, perhaps under other rules: what is remembered is its."""
+    row = db.execute("SELECT 1 FROM listing WHERE id = ? AND scan = ?", (begun.id, begun.number)).fetchone()
+    return row is None
+
+
 def totals(db: sqlite3.Connection, begun: ScanBegun) -> ScanTotals | None:
-    """Return the sum of all ranges, if this scan is the last, confirmed each of them, and they tile all keys."""
-    if not db.execute("SELECT 1 FROM listing WHERE id = ? AND scan = ?", (begun.id, begun.number)).fetchone():
-        return None
+    """Return the sum of all ranges, if this scan has confirmed every one and they tile all keys; else None."""
     at: str | None = ""
     for lo, hi, scan, *_ in _rows(db, begun.id):
         if lo != at or scan != begun.number:
