@@ -2,110 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import sqlite3
 import tempfile
-from collections import Counter
-from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import FakeClock
 from tests.listed import ListedAnswer, ListedBucket
-from watcher.ledger import Ledger, ProcessLock, create
-from watcher.model import BucketSpec, WatchSpec
-from watcher.rules.filters import Filters
+from tests.remembering import DAY_MS, MEMORY, PAGE, Remembering, new_ledger
 from watcher.rules.selection import Rules
-from watcher.scan import Scan
-from watcher.sieve import Sieve, Watched
-
-if TYPE_CHECKING:
-    from watcher.reports import ScanReport
-
-PAGE = 4
-MEMORY = Path("/dev/shm")  # noqa: S108 (each has a folder of its own there)
-DAY_MS = 86_400_000
-
-
-@dataclass
-class Remembering:
-    """A bucket, a ledger, and scans of the one into the other."""
-
-    path: Path
-    bucket: ListedBucket
-    clock: FakeClock = field(default_factory=FakeClock)
-    rules: Rules = field(default_factory=lambda: Rules(bucket=ListedBucket.bucket))
-    full_every_ms: int = DAY_MS
-    above: str = ""
-    upto: str | None = None
-    is_cut_short: bool = False
-
-    def scan(self, *, full: bool = False, concurrency: int = 1) -> ScanReport:
-        """Scan once, in a process of its own as it were."""
-        watched = Watched(
-            name="w",
-            source_url=f"oss://{self.bucket.bucket}/",
-            rules=self.rules,
-            start="all",
-            full_every_ms=self.full_every_ms,
-            filters=Filters(start_after=self.above, end_with=self.upto or ""),
-        )
-        with ProcessLock(self.path) as lock, Ledger(self.path, lock, wait=self.clock.wait) as ledger:
-            ledger.intake.adopt(
-                [BucketSpec(name=self.bucket.bucket, region="r", file_url="u", encoding="percent")],
-                [WatchSpec(name="w", bucket=self.bucket.bucket, prefix="", rules=repr(self.rules))],
-                config_path="c",
-            )
-            self.bucket.requests.clear()
-            return Scan(
-                watched,
-                sieve=Sieve(watched, [], ledger.intake),
-                source=self.bucket,
-                records=ledger.intake,
-                concurrency=concurrency,
-                pace=lambda _: True,
-                clock=self.clock,
-                jitter=lambda: 0.5,
-                emit=lambda *_, **__: None,
-                progress=lambda _: None,
-                full=full,
-                page_size=PAGE,
-            ).run()
-
-    def rows(self) -> dict[str, str]:
-        """Return the ETag that the ledger has of each key."""
-        with closing(sqlite3.connect(self.path)) as db:
-            return dict(db.execute("SELECT key, etag FROM entry").fetchall())
-
-    def execute(self, sql: str, *parameters: object) -> None:
-        """Change the ledger by hand."""
-        with closing(sqlite3.connect(self.path)) as db, db:
-            db.execute(sql, parameters)
-
-    def assert_right(self, report: ScanReport) -> None:
-        """Check a complete scan against the bucket itself."""
-        assert report.complete
-        selected = {
-            key: found
-            for key, found in self.bucket.objects.items()
-            if self.rules.select(found, now_ms=1, start_ms=None) is None
-        }
-        left_out = Counter(
-            str(reason)
-            for found in self.bucket.objects.values()
-            if (reason := self.rules.select(found, now_ms=1, start_ms=None)) is not None
-        )
-        assert report.listed == len(self.bucket.objects)
-        assert report.matched == len(selected)
-        assert report.excluded == dict(sorted(left_out.items()))
-        rows = self.rows()
-        assert {key: rows.get(key) for key in selected} == {key: found.etag for key, found in selected.items()}
-
 
 KEYS = [f"{folder}/{n:02}.{kind}" for folder in ("a", "b", "视频") for n in range(12) for kind in ("mp4", "txt")]
 CHANGES = st.lists(
@@ -176,21 +82,6 @@ def world(tmp_path: Path) -> Remembering:
     world = Remembering(new_ledger(tmp_path), ListedBucket([f"{n:03}.mp4" for n in range(100)], page_size=PAGE))
     world.assert_right(world.scan())
     return world
-
-
-@functools.cache
-def _empty() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        create(path)
-        return path.read_bytes()
-
-
-def new_ledger(folder: Path) -> Path:
-    """Return a new ledger file."""
-    path = folder / "ledger.db"
-    path.write_bytes(_empty())
-    return path
 
 
 def test_what_is_the_same_is_neither_read_nor_looked_up(world: Remembering) -> None:
