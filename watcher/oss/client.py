@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from watcher.ports import CredentialsProvider
 
+_MOST_AT_ONCE = 64  # HEADs: as `list_concurrency` allows
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 _CONNECTIONS = 16  # kept alive, unless told otherwise
 
@@ -45,7 +46,7 @@ def connect(
     ca_bundle: str,
 ) -> oss2.Bucket:
     """Return a client for one bucket: V4 signatures, nothing taken from the environment or ~/.netrc."""
-    session = oss2.Session()
+    session = oss2.Session(pool_size=_MOST_AT_ONCE)
     session.session.trust_env = False
     session.session.max_redirects = 0  # OSS sends none; following them would list outside the budget
     session.session.verify = ca_bundle or True
