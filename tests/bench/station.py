@@ -71,11 +71,12 @@ class Stub:
 class Station:
     """Our program, configured for a stub; the ledger is new."""
 
-    def __init__(self, folder: Path, stub: Stub) -> None:
+    def __init__(self, folder: Path, stub: Stub, *, prefix: str = "") -> None:
         folder.mkdir(exist_ok=True)
         self.stub = stub
         self.ledger = folder / "ledger.db"
         self.env = {**_ENV, "HOME": str(folder)}
+        self._prefix = prefix
         self._config = folder / "watcher.toml"
         self.configure()
         self.run("ledger", "init", keep=True)
@@ -84,7 +85,8 @@ class Station:
         """Write the configuration of one watch over the whole bucket."""
         self._config.write_text(
             f'[ledger]\npath = "{self.ledger}"\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
-            f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/"\nendpoint = "{self.stub.url}"\nstart = "all"\n'
+            f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/{self._prefix}"\n'
+            f'endpoint = "{self.stub.url}"\nstart = "all"\n'
             f"{watch}\n",
             encoding="utf-8",
         )
