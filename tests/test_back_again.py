@@ -1,4 +1,4 @@
-"""An object that failed because it was gone or archived, and is listed again: the next scan takes it up.
+"""An object that failed, and only waits for being listed again: the next scan takes it up.
 
 Its range is remembered, and answers with the very same bytes as before.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes import SLEEPING
-from tests.world import WatchAs, World
+from tests.fakes import FOR_GOOD, SLEEPING
+from tests.world import BUCKET, WatchAs, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,5 +91,23 @@ def test_it_fails_while_it_is_being_listed(world: World, reason: str, later_s: i
     pages_read(world)
 
     assert states(world)[KEY] == "pending"
+    world.register()
+    assert set(states(world).values()) == {"registered"}
+
+
+def test_it_failed_under_a_watch_that_is_no_more_and_is_retried(world: World) -> None:
+    """The watch that lists it now takes it over."""
+    world.vod.refusing[KEY] = FOR_GOOD
+    for _ in range(2):
+        world.register()
+        world.clock.wait(600)
+    assert states(world)[KEY] == "failed"
+    world.reload([WatchAs("other")])
+    assert world.scan("other").complete
+    del world.vod.refusing[KEY]
+    world.ledger.retrying.retry_named([(BUCKET, KEY)], now_ms=world.clock.now_ms())
+
+    assert world.scan("other").complete
+
     world.register()
     assert set(states(world).values()) == {"registered"}

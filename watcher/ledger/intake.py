@@ -126,9 +126,11 @@ class Intake:
     ) -> ScanBegun:
         """Begin a scan, or go on with one that was cut short; see `ranges.begin`."""
         with self._transactions.begin(durable=False) as db:
+            watch_id = _watch_id(db, watch)
+            ranges.doubt_ownerless(db, watch_id)
             return ranges.begin(
                 db,
-                _watch_id(db, watch),
+                watch_id,
                 kind,
                 source=source,
                 basis=basis,

@@ -248,6 +248,22 @@ def doubt(db: sqlite3.Connection, bucket_id: int, key: str) -> None:
     )
 
 
+def doubt_ownerless(db: sqlite3.Connection, watch_id: int) -> None:
+    """Doubt entries that came back in line under a watch that is no more: who lists them takes them over."""
+    (bucket_id,) = db.execute("SELECT bucket_id FROM watch WHERE id = ?", (watch_id,)).fetchone()
+    for index, attempts in (("entry_due", "= 0"), ("entry_alone", "> 0")):
+        rows = db.execute(
+            f"""
+            SELECT e.key FROM watch AS w CROSS JOIN entry AS e INDEXED BY {index} ON e.watch_id = w.id
+             WHERE w.position IS NULL AND e.bucket_id = ?
+               AND e.state = 'pending' AND e.attempts {attempts} AND e.lane IN (0, 1) AND e.due_at IS NOT NULL
+            """,  # noqa: S608 (ours)
+            (bucket_id,),
+        ).fetchall()
+        for (key,) in rows:
+            doubt(db, bucket_id, key)
+
+
 def _rows(db: sqlite3.Connection, listing_id: int) -> Iterator[_Row]:
     return db.execute(f"SELECT {_COLUMNS} FROM listed_range WHERE listing_id = ? ORDER BY lo", (listing_id,))  # noqa: S608
 
