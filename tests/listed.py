@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_right, insort
 from typing import TYPE_CHECKING
 
+from watcher.errors import StartAfterIgnored, Throttled
 from watcher.model import ObjectInfo, Objects, Page
 
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ class ListedAnswer:
     requests = 1
     pages_read = 0  # of all answers
 
-    def __init__(self, objects: Sequence[ObjectInfo], *, is_last: bool) -> None:
+    def __init__(self, objects: Sequence[ObjectInfo], *, is_last: bool, above: str = "", token: str = "") -> None:
         self._objects = objects
         self._is_last = is_last
+        self._above = above  # no key may come before it
+        self._token = token
         self.n_bytes = len(self._bytes(len(objects)))
 
     def page(self) -> Page:
         """See `ports.Answer.page`."""
         ListedAnswer.pages_read += 1
+        if self._objects and self._objects[0].key <= self._above:
+            raise StartAfterIgnored("out of order")
         return Page(
             objects=Objects.of(self._objects),
             at=self.at,
             last_key=self._objects[-1].key if self._objects else "",
+            token=self._token,
             is_last=self._is_last,
         )
 
@@ -63,7 +69,8 @@ class ListedBucket:
         self._page_size = page_size
         self.prefix = prefix
         self.requests: list[str] = []  # `start-after` of each
-        self.most_at_once = self._at_once = 0
+        self.ignores_start_after = False
+        self.throttles: list[int] = []  # the numbers of the requests that are too many
         self.meanwhile: Callable[[], None] = lambda: None
 
     @property
@@ -86,11 +93,15 @@ class ListedBucket:
         """See `ports.Source.list_objects`."""
         with self._turn:
             self.requests.append(start_after or token)
+            if len(self.requests) in self.throttles:
+                raise Throttled("slow down")
+            behind = token or ("" if self.ignores_start_after else start_after)
             limit = min(max_keys, self._page_size)
             keys = self.keys if self.prefix else self._order
-            first = bisect_right(keys, start_after or token)
+            first = bisect_right(keys, behind)
             here = [self.objects[key] for key in keys[first : first + limit]]
-            answer = ListedAnswer(here, is_last=first + limit >= len(keys))
+            token = here[-1].key if here else ""
+            answer = ListedAnswer(here, is_last=first + limit >= len(keys), above=start_after, token=token)
             self.meanwhile()
             return answer
 

@@ -156,6 +156,34 @@ def rounds(bucket: ListedBucket, *, at_once: int) -> int:
                 goes_on.append(interval)
 
 
+def test_a_service_that_throttles_is_asked_for_less_at_once_and_for_more_again_later() -> None:
+    bucket, clock = ListedBucket([f"{n:05}" for n in range(20_000)], page_size=10), Slow()
+    lowered: list[int] = []
+    bucket.throttles = list(range(40, 44))
+    listing = RangeListing(
+        bucket,
+        Asking(bucket, pace=lambda _: True, clock=clock, jitter=lambda: 0.5),
+        concurrency=16,
+        digests=False,
+        clock=clock,
+        lowered=lowered.append,
+        page_size=10,
+    )
+    found = listed(list(listing.pieces(iter([Interval(lo="", hi=None)]))))
+    assert found == bucket.keys
+    assert lowered
+    assert lowered[0] == 8
+    assert listing._together == 16
+
+
+class Slow(FakeClock):
+    """A clock by which every answer takes a second."""
+
+    def monotonic(self) -> float:
+        self._at_s += 1
+        return self._at_s
+
+
 def test_a_long_range_of_which_nothing_was_listed_yet_can_be_cut() -> None:
     """As when all is listed anew, and several wait for the first range."""
     plan = Plan(iter([Interval(lo="a", hi="q", expected=90_000), Interval(lo="q", hi=None, expected=5)]), prefix="")

@@ -225,3 +225,16 @@ def test_only_what_lies_within_bounds_is_listed(tmp_path: Path, above: str, upto
     assert report.listed == len(inside)
     assert sorted(world.rows()) == inside
     assert len(world.bucket.requests) <= len(inside) / PAGE + 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_a_service_that_ignores_where_to_begin_is_listed_page_after_page(
+    world: Remembering, *, concurrency: int
+) -> None:
+    world.bucket.ignores_start_after = True
+    world.bucket.put("042x.mp4")
+    for _ in range(2):
+        world.assert_right(world.scan(concurrency=concurrency))
+        in_order = ["", *world.bucket.keys[3:100:4]]
+        assert world.bucket.requests[-26:] == in_order
+        assert len(world.bucket.requests) <= 26 + 16
