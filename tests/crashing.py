@@ -102,7 +102,9 @@ class Crashing(Workspace):
         def kill(request: Request) -> None:
             self.unanswered.append(request)
             if operation == "RegisterMedia":
-                urls = [str(item["FileURL"]) for item in self.sandbox.vod.journal[-1].items]
+                nonce = request.parameter("SignatureNonce")  # another call may have come meanwhile
+                call = next(each for each in self.sandbox.vod.journal if each.params.get("SignatureNonce") == nonce)
+                urls = [str(item["FileURL"]) for item in call.items]
                 found.extend(states(self.ledger)[url.partition("aliyuncs.com/")[2]] for url in urls)
             os.kill(started[0].pid, signal.SIGKILL)
             started[0].wait()

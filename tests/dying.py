@@ -21,7 +21,7 @@ KINDS: Final = {
     "adopt": "UPDATE watch SET position = NULL",
     "reassign": "UPDATE watch SET assigned_rules",
     "remember start": "INSERT INTO source_start",
-    "record": "INSERT INTO entry",
+    "record": "AND complete_rules = rules, empty_scans FROM watch",
     "doubt empty": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",
     "recover": "doubts = doubts + 1 WHERE state = 'claimed'",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges
 from watcher.ledger.adopting import adopt_bucket, adopt_watches
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
-from watcher.model import Recorded, ScanKind
+from watcher.model import Objects, Recorded, ScanKind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
         BucketSpec,
         Found,
         ListingCost,
-        ObjectInfo,
-        Objects,
         Range,
         ScanBegun,
         ScanTotals,
@@ -256,39 +255,35 @@ def _take(
     changed: list[str],
 ) -> _Taken:
     """Bring the rows of listed objects up to date."""
-    worth = to_look_at(db, scene, objects)
-    known = known_among(db, scene.bucket_id, [listed.key for listed in worth])
-    new = [listed for listed in worth if listed.key not in known]
+    worth, there = to_look_at(db, scene, objects)
+    known = known_among(db, scene.bucket_id, [key for key in worth.keys if there is None or key in there])
+    new = Objects.of(listed for listed in worth if listed.key not in known) if known else worth
     _insert(db, scene, new, fresh_since=fresh_since)
     tally[scene.watch_id, "pending"] += len(new)
-    changed += [
-        listed.key
-        for listed in worth
-        if listed.key in known and see_again(db, scene, listed, known[listed.key], tally=tally)
-    ]
-    again = any(listed.key in known and stays_away(scene, listed, known[listed.key]) for listed in worth)
-    return _Taken(new=len(new), again=again)
+    met = [(listed, known[listed.key]) for listed in worth if listed.key in known] if known else []
+    changed += [listed.key for listed, row in met if see_again(db, scene, listed, row, tally=tally)]
+    return _Taken(new=len(new), again=any(stays_away(scene, listed, row) for listed, row in met))
 
 
-def _insert(db: sqlite3.Connection, scene: Scene, new: Sequence[ObjectInfo], *, fresh_since: int) -> None:
+def _insert(db: sqlite3.Connection, scene: Scene, new: Objects, *, fresh_since: int) -> None:
     """Put new objects in line: in the fresh lane what was modified since `fresh_since`."""
-    db.executemany(
-        """
-        INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at)
-        VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
-        """,
-        [
-            (
-                scene.bucket_id,
-                listed.key,
-                scene.watch_id,
-                0 if listed.modified_at >= fresh_since else 1,
-                listed.etag,
-                listed.size_bytes,
-                listed.modified_at,
-                scene.now_ms,
-                scene.now_ms,
-            )
-            for listed in new
-        ],
+    rows = zip(
+        repeat(scene.bucket_id),
+        new.keys,
+        repeat(scene.watch_id),
+        [0 if at >= fresh_since else 1 for at in new.modified_at],
+        new.etags,
+        new.sizes_bytes,
+        new.modified_at,
+        repeat(scene.now_ms),
+        repeat(scene.now_ms),
     )
+    while some := list(islice(rows, _ROWS_A_STATEMENT)):
+        db.execute(_INSERT + ", ".join([_ROW] * len(some)), tuple(chain.from_iterable(some)))
+
+
+_ROWS_A_STATEMENT = 20  # nearly twice as quick as one by one
+_INSERT = """
+INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at) VALUES
+"""
+_ROW = "(?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)"

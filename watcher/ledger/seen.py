@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
 from typing import TYPE_CHECKING
 
-from watcher.model import Failure
+from watcher.model import Failure, Objects
 
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
 
-    from watcher.model import ObjectInfo, Objects
+    from watcher.model import ObjectInfo
 
 _CHUNK = 500  # keys in one SELECT
 _SHOWN_OTHERWISE = frozenset({Failure.GONE, Failure.ARCHIVED})  # what is selected from a listing is neither
@@ -45,25 +45,31 @@ class _Row:
     settled_at: int | None
 
 
-def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> list[ObjectInfo]:
+def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[Objects, set[str] | None]:
     """Return those of the listed objects whose rows are not there, differ, or wait for being listed.
 
     Compares all of them at once with the rows between the first key and the last; keys must ascend.
+
+    Returns:
+        The objects, and the keys that have a row there (None = too many to tell).
     """
     if not objects:
-        return []
+        return objects, set()
     listed = list(zip(objects.keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1)))
     most = 2 * len(listed) + _CHUNK  # of rows; more where many were deleted since
     rows = db.execute(
         f"{_AS_LISTED} AND key BETWEEN :first AND :last ORDER BY key LIMIT {most}",
         {"watch_id": scene.watch_id, "bucket_id": scene.bucket_id, "first": listed[0][0], "last": listed[-1][0]},
     ).fetchall()
+    if not rows:
+        return objects, set()
     if rows == listed:
-        return []
+        return Objects.of(), set()
     if len(rows) == most:
-        return list(objects)
+        return objects, None
     known = set(rows)
-    return [objects[at] for at, each in enumerate(listed) if each not in known]
+    worth = Objects.of(compress(objects, [each not in known for each in listed]))
+    return worth, {row[0] for row in rows}
 
 
 def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:

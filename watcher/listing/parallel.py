@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _ALONE = 4  # requests to a bucket of unknown size that are made one by one: most buckets end there
 _SLACK = 16  # one in so many objects more than remembered is asked for, so that a few new ones cost no second request
 _A_PAGE_S = 0.0005  # no page is dealt with sooner: where answers come as quickly, more requests get in each other's way
-_AT_ONCE_ANYWAY = 2
+_AT_ONCE_ANYWAY = 1
+_AT_ONCE_S = 0.002  # as quickly as that
 _COMPLAINTS_APART_S = 1.0  # requests in flight together are one complaint
 
 
@@ -39,7 +40,7 @@ class Piece:
     not_utf8: int = 0
     n_bytes: int = 0  # of what was listed, and their SHA-256: see `ports.Answer.digest`
     digest: bytes = b""  # none: it would not prove that the piece is the same
-    is_last_waiting: bool = False  # whether no other answer has come meanwhile
+    is_last_waiting: bool = False  # whether no other answer has come meanwhile, or comes at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +204,7 @@ class RangeListing:
         if got.page is None:
             self._plan.repeated(interval, known.listed if known else 0)
             piece = Piece(lo=lo, hi=interval.hi, at=got.at, was_known=True, known=known, objects=Objects.of(()))
-            return [replace(piece, is_last_waiting=self._landed.empty())]
+            return [replace(piece, is_last_waiting=self._is_last_waiting)]
         page = got.page
         is_done = self._plan.advance(interval, page.objects.keys, last_key=page.last_key, is_last=page.is_last)
         if not is_done:
@@ -211,8 +212,13 @@ class RangeListing:
         hi = interval.hi if is_done else interval.lo
         pieces = self._cut(lo, hi, got, page, in_two=known is not None and not is_done)
         pieces[0] = replace(pieces[0], was_known=known is not None)
-        pieces[-1] = replace(pieces[-1], is_last_waiting=self._landed.empty())
+        pieces[-1] = replace(pieces[-1], is_last_waiting=self._is_last_waiting)
         return pieces
+
+    @property
+    def _is_last_waiting(self) -> bool:
+        comes_at_once = self._asking.calls > _ALONE and self._asking.quickest_s < _AT_ONCE_S
+        return self._landed.empty() and not comes_at_once
 
     def _cut(self, lo: str, hi: str | None, got: _Got, page: Page, *, in_two: bool) -> list[Piece]:
         """Return the pieces of a page that lie up to `hi`, each ending at a key that is listed, if that can be.
