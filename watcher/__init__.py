@@ -5,7 +5,7 @@ rules/                   pure decisions: which object, which metadata, which bat
 config, schedule         the TOML file as frozen values; when scans start
 oss/  vod/  ledger/      one adapter per technology; no adapter knows another
 scan (listing, sieve)    use case: source -> ledger; records: what it asks of the ledger
-backfill                 use case: all that ever matched, or a part of it (bounded, keylist)
+backfill                 use case: all that ever matched, or a part of it (keylist, or an inventory)
 register (calling)       use case: ledger -> registrar -> ledger; breaker: whether calls make sense
 turn, rehearse, audit    use cases: both at once; for show; a full listing held against the ledger
 wiring/, cli/            Config -> App; parse, call, print, exit status

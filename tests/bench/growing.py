@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from tests.bench.measuring import NotMeasured
+from tests.bench.measuring import NotMeasured, cheapest
 from tests.bench.station import Station, Stub
 from watcher.ledger.lock import ProcessLock
 
@@ -72,6 +72,7 @@ def grown(folder: Path, n: int, *, shape: str) -> Iterator[tuple[Station, Size]]
         stub.counted()
         again = station.scan()
         again_calls = stub.counted()["list_calls"]
+        again = cheapest([again, station.scan(), station.scan()])
         listed = (first.json["scans"][0]["new"], again.json["scans"][0]["listed"], again.json["pending"])
         if listed != (n, n, 0):
             raise NotMeasured(f"new in the first scan, listed again, pending: {listed} in place of {(n, n, 0)}")

@@ -114,7 +114,7 @@ def _start_s(station: Station) -> float:
 
 def _plain(station: Station, size: Size, script_s: float, told: str, start_s: float) -> Iterator[Row]:
     say(f"{size.n:,} objects: a scan that trusts no remembered range")
-    ours_s = station.scan("--full").cpu_s - start_s
+    ours_s = min(station.scan("--full").cpu_s for _ in range(2)) - start_s
     yield Row(
         what=f"rescan of {size.n:,}, `--full`, CPU", ours=f"{ours_s:.2f} s",
         peer=f"{told}: {script_s:.1f} s", figure=script_s / ours_s, at_least=10,
@@ -124,7 +124,7 @@ def _plain(station: Station, size: Size, script_s: float, told: str, start_s: fl
 def _limit(station: Station, again_s: float) -> Iterator[Row]:
     say(f"{station.stub.n:,} objects: fetching the pages and throwing them away")
     fetch = [sys.executable, "-m", "tests.bench.listers", "fetch", station.stub.url, BUCKET, str(CONNECTIONS)]
-    limit_s = measure(fetch, env=station.env).json["cpu_s"]
+    limit_s = min(measure(fetch, env=station.env).json["cpu_s"] for _ in range(3))
     yield Row(
         what="rescan, unchanged ranges, as a share of the fetch-only limit, CPU", ours=f"{again_s:.2f} s",
         peer=f"the same pages thrown away: {limit_s:.2f} s", figure=limit_s / again_s, unit="",
