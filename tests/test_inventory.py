@@ -179,7 +179,11 @@ def test_a_file_that_oss_itself_cut_short_is_an_error(shelf: Shelf) -> None:
         shelf.pages()
 
 
-@pytest.mark.parametrize("body", [b"plain,text\n", gzip.compress(b"")[:-1] + b"\1", packed([]) + b"rubbish"])
+@pytest.mark.parametrize(
+    "body",
+    [b"plain,text\n", gzip.compress(b"")[:-1] + b"\1", packed([]) + b"rubbish"],
+    ids=["plain text", "a wrong sum", "rubbish behind it"],
+)
 def test_a_file_that_is_no_gzip_is_an_error(shelf: Shelf, body: bytes) -> None:
     shelf.put(body)
     with pytest.raises(CloudError, match="is no whole gzip file"):
