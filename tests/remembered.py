@@ -25,8 +25,8 @@ def _migrated() -> bytes:
         db.execute("INSERT INTO bucket VALUES (1, 'b', 'r', 'u', 'raw'), (2, 'c', 'r', 'u', 'raw')")
         for watch_id, bucket_id in ((1, 1), (2, 1), (3, 2)):
             db.execute(
-                "INSERT INTO watch (id, name, bucket_id, prefix, rules) VALUES (?1, ?1, ?2, '', 'r')",
-                (watch_id, bucket_id),
+                "INSERT INTO watch (id, name, bucket_id, prefix, rules) VALUES (?, ?, ?, '', 'r')",
+                (watch_id, str(watch_id), bucket_id),
             )
         return db.serialize()
 

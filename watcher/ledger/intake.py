@@ -282,7 +282,7 @@ def _insert(db: sqlite3.Connection, scene: Scene, new: Objects, *, fresh_since: 
         db.execute(_INSERT + ", ".join([_ROW] * len(some)), tuple(chain.from_iterable(some)))
 
 
-_ROWS_A_STATEMENT = 20  # nearly twice as quick as one by one
+_ROWS_A_STATEMENT = 100  # nearly twice as quick as one by one; SQLite takes 999 values at least
 _INSERT = """
 INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at) VALUES
 """

@@ -55,14 +55,15 @@ def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[
     """
     if not objects:
         return objects, set()
-    listed = list(zip(objects.keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1)))
-    most = 2 * len(listed) + _CHUNK  # of rows; more where many were deleted since
+    keys = objects.keys
+    most = 2 * len(keys) + _CHUNK  # of rows; more where many were deleted since
     rows = db.execute(
         f"{_AS_LISTED} AND key BETWEEN :first AND :last ORDER BY key LIMIT {most}",
-        {"watch_id": scene.watch_id, "bucket_id": scene.bucket_id, "first": listed[0][0], "last": listed[-1][0]},
+        {"watch_id": scene.watch_id, "bucket_id": scene.bucket_id, "first": keys[0], "last": keys[-1]},
     ).fetchall()
     if not rows:
         return objects, set()
+    listed = list(zip(keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1)))
     if rows == listed:
         return Objects.of(), set()
     if len(rows) == most:

@@ -127,6 +127,8 @@ class Objects(Sequence[ObjectInfo]):
     def __getitem__(self, place: int | slice) -> ObjectInfo | Objects:
         """Return one object, or those of a slice, whose columns are read no sooner."""
         if isinstance(place, slice):
+            if place.indices(self._n) == (0, self._n, 1):
+                return self
             return Objects(len(range(self._n)[place]), lambda name: self._column(name)[place])
         return ObjectInfo(*(self._column(name)[place] for name in _FIELDS))
 
