@@ -73,7 +73,9 @@ class BreakerMemory:
     def remember_calls_per_second(self, rate: float) -> None:
         """Remember it."""
         with self._transactions.begin(durable=False) as db:
-            db.execute("INSERT INTO quota VALUES (1, ?1) ON CONFLICT DO UPDATE SET calls_per_second = ?1", (rate,))
+            db.execute(
+                "INSERT INTO quota VALUES (1, :rate) ON CONFLICT DO UPDATE SET calls_per_second = :rate", {"rate": rate}
+            )
 
 
 def read(db: sqlite3.Connection) -> tuple[Breaker, ...]:

@@ -132,10 +132,13 @@ def confirm(db: sqlite3.Connection, begun: ScanBegun, found: Sequence[Range], *,
     for each in found:
         same = db.execute(
             """
-            UPDATE listed_range SET scan = ?, matched = ?, excluded = ?
+            UPDATE listed_range SET scan = ?, listed = ?, matched = ?, excluded = ?, n_bytes = ?
              WHERE listing_id = ? AND lo = ? AND hi IS ? AND digest = ? AND digest <> x''
             """,
-            (begun.number, each.matched, _json(each), begun.id, each.lo, each.hi, each.digest),
+            (
+                *(begun.number, each.listed, each.matched, _json(each), each.n_bytes),
+                *(begun.id, each.lo, each.hi, each.digest),
+            ),
         )
         if not same.rowcount:
             _make_room(db, begun.id, each)
