@@ -72,8 +72,7 @@ def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Pat
         assert claimed
         wal = path.with_name(path.name + "-wal")
         synced = wal.stat().st_size
-        record(ledger, obj("later/1"), obj("later/2"))
-        record(ledger, obj("00", etag="E2"))
+        record(ledger, obj("00", etag="E2"), obj("later/1"), obj("later/2"))
         shutil.copy(path, tmp_path / "main.db")
         shutil.copy(wal, tmp_path / "main.db-wal")
     log = (tmp_path / "main.db-wal").read_bytes()
