@@ -99,7 +99,7 @@ class Rules:
             return False
         if self.max_size_bytes is not None and max(sizes) > self.max_size_bytes:
             return False
-        youngest_ms = now_ms - max(modified)
+        youngest_ms = now_ms - objects.newest
         if youngest_ms < self.min_age_ms or (start_ms is not None and min(modified) < start_ms):
             return False
         return self._takes_all_names(objects.keys, growing=youngest_ms < GROWING_QUIET_MS)
