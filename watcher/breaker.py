@@ -54,7 +54,8 @@ class Patience:
 
     first_delay_ms: int
     max_delay_ms: int
-    silence_s: float
+    silence_s: float  # infinity = a service that is silent is asked without end
+    gives_up: bool = True  # on being refused, as a one-shot does: a person sees that
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class _Open:
 class Breakers:
     """All breakers of one process; for any number of threads.
 
-    A one-shot probes what it finds open at once, and asks no more once it was refused itself.
+    What is found open is probed at once.  A one-shot asks no more once it was refused itself; a daemon goes on probing.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Breakers:
         with self._turn:
             silent_s = 0.0 if self._silent_since is None else self._clock.monotonic() - self._silent_since
             refused = any(each.refused_here for each in self._scopes(bucket))
-            return not refused and silent_s <= self._patience.silence_s
+            return not (refused and self._patience.gives_up) and silent_s <= self._patience.silence_s
 
     def rest_s(self, bucket: str) -> float:
         """Return how long until `bucket` may be probed; 0 if it may be called."""
@@ -287,7 +288,7 @@ class Breakers:
         now = self._clock.monotonic()
         if self._silent_since is not None:  # one more probe before the silence is given up
             last = self._silent_since + self._patience.silence_s - _LAST_PROBE_S
-            rest_ms = min(rest_ms, int((last - now) * 1000)) if last > now else rest_ms
+            rest_ms = int(min(rest_ms, (last - now) * 1000)) if last > now else rest_ms
         known.next_probe = now + rest_ms / 1000
         known.breaker = replace(known.breaker, probes=probes, next_probe_at=self._clock.now_ms() + rest_ms)
         self._memory.put(known.breaker)

@@ -203,11 +203,20 @@ class Calling:
             FailedFileURLs=refused,
             **({"pending": len(unknown), "reason": unknown[0]} if unknown else {}),
         )
+        entries, now_ms = {entry.key: entry for entry in claim.entries}, self._clock.now_ms()
         for key, outcome in accepted:
-            self._emit(logs.MEDIA_REGISTERED, key=key, media_id=outcome.media_id, new_register=outcome.new_register)
+            self._emit(
+                logs.MEDIA_REGISTERED,
+                watch=entries[key].watch,
+                key=key,
+                media_id=outcome.media_id,
+                new_register=outcome.new_register,
+                after_s=max(0, now_ms - entries[key].modified_at) / 1000,
+            )
         for key, reason, message in settled.failed:
             self._emit(
                 logs.MEDIA_FAILED,
+                watch=entries[key].watch if key in entries else claim.entries[0].watch,
                 bucket=claim.entries[0].bucket,
                 key=key,
                 reason=str(reason),

@@ -28,6 +28,7 @@ class SystemClock:
         self._bell.settimeout(0)
         self._rope.settimeout(0)
         self._signal = 0
+        self._hangups = 0
         self._interrupts = 0
         self._closed = False
         self._before: dict[signal.Signals, Any] = {}
@@ -83,6 +84,15 @@ class SystemClock:
         for number in _STOPPING:
             self._before[number] = signal.signal(number, self._note)
 
+    def note_hangups(self) -> None:
+        """Make SIGHUP a wish that `hung_up` tells of, after `stop_on_signals`.  Main thread only."""
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._note_hangup)
+
+    def hung_up(self) -> bool:
+        """Tell whether SIGHUP came since this was last asked.  Main thread only, as its handler runs there."""
+        came, self._hangups = self._hangups > 0, 0
+        return came
+
     def close(self) -> None:
         """Give the signals back to whoever had them before.  What stopped us stays known."""
         if self._closed:
@@ -102,6 +112,9 @@ class SystemClock:
             if self._interrupts > 1:
                 raise KeyboardInterrupt
         self._signal = self._signal or number
+
+    def _note_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._hangups += 1
 
     def _rings(self, seconds: float) -> bool:
         # poll, not select: a process with many open files has descriptors above 1023.  One each: poll objects are

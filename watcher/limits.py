@@ -63,6 +63,28 @@ class Gate:
         return self._inner.register(batch, options)
 
 
+class Timed:
+    """Tells of each call that goes out what came of it, as a code ("" = it was answered), and the seconds it took."""
+
+    def __init__(self, inner: Registrar, *, clock: Clock, told: Callable[[str, float], None]) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._told = told
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        """See `ports.Registrar.register`."""
+        began, code = self._clock.monotonic(), "unforeseen"
+        try:
+            result = self._inner.register(batch, options)
+            code = _code(result.error)
+        except CloudError as error:
+            code = _code(error)
+            raise
+        finally:
+            self._told(code, self._clock.monotonic() - began)
+        return result
+
+
 class RateLimit:
     """Keeps the calls within the quota: halves the rate when throttled, then settles below what was too much."""
 
@@ -161,6 +183,11 @@ class Isolation:
             return self.register(half, options)
         except CloudError as error:  # what the other half came to must not be lost with it
             return BatchResult(outcomes={media.key: Unknown(message=str(error)) for media in half}, error=error)
+
+
+def _code(error: Exception | None) -> str:
+    """Return what the service called an error, or what we call it."""
+    return "" if error is None else getattr(error, "code", "") or type(error).__name__
 
 
 def _final(refusal: CallRefused) -> Refused:

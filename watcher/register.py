@@ -16,6 +16,7 @@ from watcher.rules.batching import MAX_ITEMS, take
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.arrivals import Arrivals
     from watcher.calling import Calling, Group, Policy
     from watcher.errors import CloudError
     from watcher.ports import Clock
@@ -74,6 +75,26 @@ class Registering:
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
         """Work until the listing has ended and nothing is due within the patience; return the totals."""
+
+        def idle(*, ended: bool) -> bool:
+            return self._wait_for_more() if ended else not self._clock.wait(_POLL_S)
+
+        return self._work(listing_ended, idle)
+
+    def serve(self, arrivals: Arrivals) -> RegisterReport:
+        """Work until asked to stop, on what the ledger holds and on what comes; return the totals."""
+
+        def idle(*, ended: bool) -> bool:
+            return not (arrivals.wait(self._clock) if ended else self._clock.wait(_POLL_S))
+
+        return self._work(arrivals.suffice, idle)
+
+    def _work(self, part_filled: Callable[[], bool], idle: Callable[..., bool]) -> RegisterReport:
+        """Make calls until asked to stop, or until `idle`, told when there is nothing to call, says that it is enough.
+
+        `part_filled` tells whether a call goes out with less than it can carry: it is asked before claiming, so that
+        what was listed last is then seen.
+        """
         flying: set[Future[Settled]] = set()
         with ThreadPoolExecutor(self._policy.concurrent_calls, thread_name_prefix="register") as pool:
             while not self._clock.wait(0) and not self._abandoned:
@@ -81,17 +102,15 @@ class Registering:
                 flying -= landed
                 for future in landed:
                     self._count(future.result())
-                ended = listing_ended()  # asked before claiming: what the listing found last is then seen
+                now_part_filled = part_filled()
                 if len(flying) >= (1 if self._breakers.is_open else self._policy.concurrent_calls):
                     wait(flying, return_when=FIRST_COMPLETED)
-                elif claimed := self._claim(part_filled=ended):
+                elif claimed := self._claim(part_filled=now_part_filled):
                     flying.add(pool.submit(self._calling.carry_out, *claimed))
                 elif flying:
                     wait(flying, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                elif ended and not self._wait_for_more():
+                elif not idle(ended=now_part_filled):
                     break
-                elif not ended:
-                    self._clock.wait(_POLL_S)
             for future in flying:
                 self._count(future.result())
         self.report.register_calls = self._calls()

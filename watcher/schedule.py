@@ -1,4 +1,4 @@
-"""When scans start: a duration ("1m") or a line as in crontab(5), as an APScheduler trigger.
+"""What a schedule says: a duration ("1m") or a line as in crontab(5), as an APScheduler trigger.
 
 APScheduler counts weekdays from Monday and wants all fields to match.  crontab(5) counts them from Sunday (0 and 7),
 and when day of month and day of week are both restricted (neither starts with "*") a day matches if either does.  So
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SHORTEST_MS: Final = 1000
 _DAY_MS: Final = 86_400_000
+_JITTERED_FROM_S: Final = 10.0
+_INTERVALS_A_JITTER: Final = 20
+_MOST_JITTER_S: Final = 30.0
 _FOUR_YEARS: Final = tuple(date(2024, 1, 1) + timedelta(days=n) for n in range(1461))  # a cycle of leap years
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _STEP: Final = re.compile(r"[1-9][0-9]?")
@@ -62,15 +65,22 @@ _NICKNAMES: Final = {
 _EXAMPLES: Final = 'Write a duration, e.g. "1m", or five crontab(5) fields, e.g. "*/10 8-18 * * mon-fri".'
 
 
-def parse(text: str, timezone: ZoneInfo) -> BaseTrigger:
+def parse(text: str, timezone: ZoneInfo, *, drawn_out: bool = False) -> BaseTrigger:
     """Return the trigger of a duration or of a crontab(5) line; the line's times are those of `timezone`.
+
+    With `drawn_out` a duration of ten seconds or more takes up to a twentieth longer each time, half a minute at most,
+    so that many watches do not list in step.
 
     Raises:
         ValueError: a sentence with the cure.
     """
     schedule = _read(text)
     if isinstance(schedule, int):
-        return IntervalTrigger(seconds=schedule / 1000, timezone="UTC")
+        every_s = schedule / 1000
+        jitter_s = (
+            min(every_s / _INTERVALS_A_JITTER, _MOST_JITTER_S) if drawn_out and every_s >= _JITTERED_FROM_S else None
+        )
+        return IntervalTrigger(seconds=every_s, timezone="UTC", jitter=jitter_s)
     time = {
         "minute": _list(schedule.minutes),
         "hour": _list(schedule.hours),
@@ -81,6 +91,15 @@ def parse(text: str, timezone: ZoneInfo) -> BaseTrigger:
     if not schedule.either:
         return CronTrigger(day=on_day, day_of_week=on_weekday, **time)
     return OrTrigger([CronTrigger(day=on_day, **time), CronTrigger(day_of_week=on_weekday, **time)])
+
+
+def is_interval(text: str) -> bool:
+    """Tell whether a schedule is a duration, so that its first scan need not wait.
+
+    Raises:
+        ValueError: as `parse`.
+    """
+    return isinstance(_read(text), int)
 
 
 def starts_per_day(text: str) -> float:

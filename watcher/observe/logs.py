@@ -113,11 +113,16 @@ EVENTS: Final = {
             ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "pending", "reason"),
             "One RegisterMedia call, and what came of it; `pending` of its files are asked again, for `reason`.",
         ),
-        Event(MEDIA_REGISTERED, _DEBUG, ("key", "media_id", "new_register"), "VOD knows an object."),
+        Event(
+            MEDIA_REGISTERED,
+            _DEBUG,
+            ("watch", "key", "media_id", "new_register", "after_s"),
+            "VOD knows an object; `after_s` since it was last modified.",
+        ),
         Event(
             MEDIA_FAILED,
             _ERROR,
-            ("bucket", "key", "reason", "message", "RequestId"),
+            ("watch", "bucket", "key", "reason", "message", "RequestId"),
             "An object will not be registered without a person.",
             "always: `export` shows it",
         ),

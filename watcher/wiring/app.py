@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import random
 from typing import TYPE_CHECKING, Self
 
-from watcher.breaker import Breakers
-from watcher.calling import Calling
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
-from watcher.limits import Gate, Isolation, RateLimit
 from watcher.observe import logs
-from watcher.register import Registering
 from watcher.rehearse import Rehearsal
-from watcher.scan import Scan
-from watcher.sieve import Sieve
 from watcher.turn import TurnReport, take_turn
-from watcher.vod import VodRegistrar
 from watcher.wiring.auditing import audit
 from watcher.wiring.backfilling import await_owner, source_of
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.inventories import inventory_of
+from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from watcher.audit import AuditReport
     from watcher.backfill import Backfill
@@ -34,6 +27,7 @@ if TYPE_CHECKING:
     from watcher.model import Standing, Waiting
     from watcher.ports import Progress, Snapshot
     from watcher.records import Records
+    from watcher.scan import Scan
     from watcher.sieve import Starts
 
     Consent = Callable[[Mapping[str, Waiting]], bool]  # told by watch what is in line
@@ -51,6 +45,7 @@ class App:
         self.gone: list[tuple[str, str]] = []  # (bucket, key) that a list of keys names and OSS does not have
         self._terms = Terms(config, watches, backfill=backfill)
         self._cloud = Cloud(self._terms, self.clock)
+        self._parts = Parts(self._terms, self._cloud)
         self._snapshots: Mapping[str, Snapshot] = {}  # by watch: in place of a listing
 
     def __enter__(self) -> Self:
@@ -153,14 +148,16 @@ class App:
         progress: Progress,
         consent: Consent | None,
     ) -> TurnReport:
-        terms = self._terms
+        terms, registering = self._terms, None
+        if owner:
+            registering, _ = stack.enter_context(self._parts.registering(ledger, progress, self.clock))
 
         def agreed() -> bool:
             return consent is None or consent({name: ledger.backlog.waiting(name) for name in terms.chosen})
 
         return take_turn(
             scans,
-            stack.enter_context(self._registering(ledger, progress)) if owner else None,
+            registering,
             clock=self.clock,
             pending=ledger.queue.pending,
             undecided=lambda: ledger.queue.undecided(terms.chosen),
@@ -197,68 +194,18 @@ class App:
         return audit(self._terms, self._cloud, self.clock, progress=progress, unaccounted=unaccounted)
 
     def _scans(self, records: Records, starts: Starts, progress: Progress) -> list[Scan]:
-        listing = self._terms.backfill is None or self._terms.backfill.keys is None
         return [
-            Scan(
-                self._terms.watched(name),
-                sieve=Sieve(self._terms.watched(name), self._terms.earlier(name), starts),
+            self._parts.scan(
+                name,
                 source=source_of(
                     name, self._terms, self._cloud, self.clock, gone=lambda *named: self.gone.append(named)
                 ),
                 records=records,
-                concurrency=self._terms.watches[name].list_concurrency if listing else 1,
-                pace=self._cloud.paces[name].wait if listing else lambda _: True,  # a list of keys keeps its own
+                starts=starts,
+                progress=progress,
                 clock=self.clock,
-                jitter=random.random,
-                emit=logs.emit,
-                progress=progress.listed,
                 snapshot=self._snapshots.get(name),
                 full=self._full,
             )
             for name in self._terms.chosen
         ]
-
-    @contextlib.contextmanager
-    def _registering(self, ledger: Ledger, progress: Progress) -> Iterator[Registering]:
-        """Yield what registers; its connections are closed afterwards."""
-        terms, policy, vod = self._terms, self._terms.policy, self.config.vod
-        breakers = Breakers(
-            ledger.breakers, clock=self.clock, jitter=random.random, patience=terms.patience, emit=logs.emit
-        )
-
-        def lowered(rate: float) -> None:
-            logs.emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2))
-            ledger.breakers.remember_calls_per_second(rate)
-
-        with contextlib.closing(self._cloud.vod()) as client:
-            gate = Gate(VodRegistrar(client, in_body=vod.parameters_in == "body"), check=breakers.check)
-            limit = RateLimit(
-                gate,
-                calls_per_second=vod.calls_per_second,
-                given=ledger.breakers.calls_per_second(),
-                clock=self.clock,
-                lowered=lowered,
-            )
-            calling = Calling(
-                ledger.queue,
-                Isolation(limit),
-                breakers=breakers,
-                describe=terms.describe,
-                head=self._cloud.head,
-                clock=self.clock,
-                jitter=random.random,
-                policy=policy,
-                emit=logs.emit,
-            )
-            yield Registering(
-                ledger.queue,
-                calling,
-                groups=terms.groups(),
-                describe=terms.describe,
-                clock=self.clock,
-                policy=policy,
-                progress=progress.registered,
-                calls=lambda: gate.calls,
-            )
-            if ledger.breakers.calls_per_second() is not None:
-                ledger.breakers.remember_calls_per_second(limit.calls_per_second)

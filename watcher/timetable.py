@@ -1,0 +1,91 @@
+"""When the scans of a daemon start: APScheduler, one job a watch, none of which overlaps itself or holds up another."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from watcher import schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+_LATE: Final = timedelta(minutes=1)
+_SET_BACK_MS: Final = 1000  # what a clock that is being adjusted does not do in one step
+
+
+class Timetable:
+    """Starts each watch's scans at its times, until it is closed; for one thread, but for the scans themselves.
+
+    A scan that takes longer than its interval skips starts.  Times that passed while the clock jumped or the machine
+    slept are one start.
+    """
+
+    def __init__(self, watches: int) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            executors={"default": ThreadPoolExecutor(max(1, watches))},  # so that no watch waits for another
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._scheduler.add_listener(self._note_skipped, EVENT_JOB_MAX_INSTANCES)
+        self._times: dict[str, tuple[str, ZoneInfo]] = {}
+        self._seen_ms = 0
+        self.skipped: Counter[str] = Counter()  # starts, by watch, because the last scan was not over
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns at each start that is skipped
+
+    def add(self, watch: str, times: str, timezone: ZoneInfo, scan: Callable[[], None], *, now_ms: int) -> None:
+        """Let `scan` be called at the times of a schedule; if that is a duration, also at the very start."""
+        self._times[watch] = times, timezone
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        at_once = {"next_run_time": now} if schedule.is_interval(times) else {}
+        self._scheduler.add_job(scan, self._trigger(watch), id=watch, name=watch, **at_once)
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def look(self, now_ms: int) -> None:
+        """See what the clock says: to be called every second or so.
+
+        APScheduler sleeps by the seconds it counted before the clock jumped ahead; and once the clock is set back it
+        would wait for times that are long past.
+        """
+        if now_ms < self._seen_ms - _SET_BACK_MS:
+            for watch in self._times:
+                self._scheduler.reschedule_job(watch, trigger=self._trigger(watch))
+        self._seen_ms = now_ms
+        self._scheduler.wakeup()
+
+    def close(self) -> None:
+        """Start no more scans, and wait for those that run."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def _trigger(self, watch: str) -> BaseTrigger:
+        return _Forward(schedule.parse(*self._times[watch], drawn_out=True))
+
+    def _note_skipped(self, event: JobSubmissionEvent) -> None:
+        self.skipped[event.job_id] += 1
+
+
+class _Forward(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """A trigger that counts from now once it is late, and not each of the times that it missed."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, inner: BaseTrigger) -> None:
+        self._inner = inner
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return when to fire after `previous_fire_time`."""
+        is_late = previous_fire_time is not None and now - previous_fire_time > _LATE
+        found: datetime | None = self._inner.get_next_fire_time(None if is_late else previous_fire_time, now)
+        return found
