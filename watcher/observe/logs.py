@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from watcher.observe.printable import one_line
 from watcher.redaction import redact_value
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def _redacted(_logger: Any, _method: str, found: Fields) -> Fields:
 
 
 def _json(_logger: Any, _method: str, found: Fields) -> str:
-    return _one_line(json.dumps(found, ensure_ascii=False, default=str))
+    return one_line(json.dumps(found, ensure_ascii=False, default=str))
 
 
 def _console(_logger: Any, _method: str, found: Fields) -> str:
@@ -278,26 +279,14 @@ def _journal(_logger: Any, _method: str, found: Fields) -> str:
 
 
 def _words(found: Fields) -> str:
-    event = _one_line(str(found.pop("event")).replace("\n", "\\n"))
+    event = one_line(str(found.pop("event")).replace("\n", "\\n"))
     return " ".join([event, *(f"{name}={_word(value)}" for name, value in found.items())])
 
 
 def _word(value: object) -> str:
     if isinstance(value, str) and value and not set(value) & set(" \"'=\\") and value.isprintable():
         return value
-    return _one_line(json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _one_line(text: str) -> str:
-    r"""Escape, as \uXXXX, all that could break a line or steer a terminal; Chinese stays readable."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char == "\u3000" else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    return one_line(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def table() -> Iterable[tuple[str, str, str, str, str]]:

@@ -1,0 +1,89 @@
+"""What systemd is told: ready, reloading, alive, stopping, and one line of status (sd_notify(3))."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from watcher.observe.printable import one_line
+from watcher.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_MOST_STATUS_BYTES: Final = 2048  # systemd passes over a whole message of more than 4096
+_SEND_TIMEOUT_S: Final = 5.0  # its queue is full only while it is stuck itself
+
+
+class ServiceManager:
+    """The systemd that started this process; nobody, and silence, where $NOTIFY_SOCKET is not set.
+
+    Nothing here raises: a message that cannot be delivered is dropped.  Safe to share between threads.
+    """
+
+    watchdog_s: float | None
+    """Seconds within which systemd wants to hear `alive`, or kills us; None: it does not watch this process."""
+
+    def __init__(self, env: Mapping[str, str], *, monotonic_us: Callable[[], int]) -> None:
+        """Take `env` as systemd set it, and CLOCK_MONOTONIC in microseconds, by which it tells reloads apart."""
+        self._address = _address(env.get("NOTIFY_SOCKET", ""))
+        self._monotonic_us = monotonic_us
+        self.watchdog_s = _watchdog_s(env)
+
+    def ready(self, status: str) -> None:
+        """Tell that the start, or a reload, is over."""
+        self._send("READY=1", _status(status))
+
+    def status(self, text: str) -> None:
+        """Tell what `systemctl status` shows."""
+        self._send(_status(text))
+
+    def reloading(self) -> None:
+        """Tell that a reload began; `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_us()}")
+
+    def stopping(self, status: str) -> None:
+        """Tell that the stop began."""
+        self._send("STOPPING=1", _status(status))
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._send("WATCHDOG=1")
+
+    def extend_start(self, seconds: float) -> None:
+        """Ask for so much time from now on, before the start counts as failed: it is slow, and goes on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1_000_000)}")
+
+    def _send(self, *assignments: str) -> None:
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.settimeout(_SEND_TIMEOUT_S)
+            to.connect(self._address)
+            to.sendall("\n".join(assignments).encode())
+
+
+def _address(text: str) -> str:
+    """Return where messages go: a path, or a name in the abstract space; "" for what is neither."""
+    if text.startswith("@"):
+        return "\0" + text[1:]
+    return text if text.startswith("/") else ""
+
+
+def _watchdog_s(env: Mapping[str, str]) -> float | None:
+    watched = env.get("WATCHDOG_PID") or str(os.getpid())
+    try:
+        microseconds = int(env.get("WATCHDOG_USEC", ""))
+    except ValueError:
+        return None
+    return microseconds / 1_000_000 if microseconds > 0 and watched == str(os.getpid()) else None
+
+
+def _status(text: str) -> str:
+    """Return the assignment: one line, since a second one would be an assignment of its own."""
+    line = one_line(redact(text)).encode()
+    if len(line) > _MOST_STATUS_BYTES:
+        line = line[:_MOST_STATUS_BYTES].decode(errors="ignore").encode() + "…".encode()
+    return f"STATUS={line.decode()}"
