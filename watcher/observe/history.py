@@ -1,0 +1,111 @@
+"""What this process remembers for the page: how the backlog and the work went, and the last scans of each watch.
+
+Bounded: an hour of samples as they came, a day of one in five minutes, and twenty scans a watch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watcher.reports import ScanReport
+
+_HOUR: Final = 361  # samples of 10 s, and one to begin with
+_DAY: Final = 289  # of 5 minutes
+_COARSE_MS: Final = 300_000
+_SCANS: Final = 20  # of one watch
+_WATCHES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How things stood at one moment; `registered` and `failed` are running totals."""
+
+    at_ms: int
+    backlog: int
+    registered: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanMemory:
+    """One scan that ended."""
+
+    watch: str
+    started_at_ms: int  # our clock
+    duration_s: float
+    complete: bool
+    listed: int
+    matched: int
+    new: int
+    changed: int
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    list_calls: int = 0
+    why: str = ""  # it is incomplete
+
+
+class History:
+    """Samples and scans since the process began; for any number of threads."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._hour: deque[Sample] = deque(maxlen=_HOUR)
+        self._day: deque[Sample] = deque(maxlen=_DAY)
+        self._scans: dict[str, deque[ScanMemory]] = {}
+
+    def scanned(self, report: ScanReport, *, started_at_ms: int) -> None:
+        """Remember a scan that ended."""
+        memory = ScanMemory(
+            watch=report.watch,
+            started_at_ms=started_at_ms,
+            duration_s=report.duration_s,
+            complete=report.complete,
+            listed=report.listed,
+            matched=report.matched,
+            new=report.new,
+            changed=report.changed,
+            excluded=dict(report.excluded),
+            list_calls=report.list_calls,
+            why="" if report.complete else str(report.error or "it was stopped"),
+        )
+        with self._turn:
+            scans = self._scans.pop(report.watch, None) or deque(maxlen=_SCANS)
+            scans.append(memory)
+            self._scans[report.watch] = scans  # the watch scanned last comes last
+            while len(self._scans) > _WATCHES:
+                del self._scans[next(iter(self._scans))]
+
+    def sample(self, now_ms: int, *, backlog: int, registered: int, failed: int) -> None:
+        """Remember how things stand; to be called every 10 s with running totals, from whatever beginning.
+
+        A clock that was set back takes along what was remembered of a future that did not come.
+        """
+        sample = Sample(at_ms=now_ms, backlog=backlog, registered=registered, failed=failed)
+        with self._turn:
+            for kept in (self._hour, self._day):
+                while kept and kept[-1].at_ms >= now_ms:
+                    kept.pop()
+            self._hour.append(sample)
+            if not self._day or now_ms - self._day[-1].at_ms >= _COARSE_MS:
+                self._day.append(sample)
+
+    def last_hour(self) -> tuple[Sample, ...]:
+        """Return the samples of about an hour, the oldest first."""
+        with self._turn:
+            return tuple(self._hour)
+
+    def last_day(self) -> tuple[Sample, ...]:
+        """Return a sample for each five minutes of about a day, the oldest first, and the newest one."""
+        with self._turn:
+            newest = [self._hour[-1]] if self._hour and self._hour[-1] is not self._day[-1] else []
+            return (*self._day, *newest)
+
+    def scans(self) -> dict[str, tuple[ScanMemory, ...]]:
+        """Return the last scans of each watch, the newest first."""
+        with self._turn:
+            return {watch: tuple(reversed(scans)) for watch, scans in self._scans.items()}

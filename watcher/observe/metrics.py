@@ -1,0 +1,257 @@
+"""Figures for Prometheus: what this process did, counted as it happens, and how the ledger stands when asked.
+
+Names, labels and their order are public (design 4.4); `TABLE` is also what the documentation shows.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import prometheus_client
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from watcher.clock import SystemClock
+from watcher.errors import WatcherError
+from watcher.model import Failure, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from watcher.model import Breaker
+    from watcher.reports import WatchStatus
+
+PREFIX: Final = "oss_vod_watcher_"
+CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
+_FRESH_MS: Final = 1000
+_CALL_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
+_UPLOAD_BUCKETS: Final = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 21_600, 86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How all stands at one moment."""
+
+    watches: tuple[WatchStatus, ...] = ()
+    breakers: tuple[Breaker, ...] = ()  # the open ones
+    calls_per_second: float = 0.0  # that may be made now
+    intervals_s: Mapping[str, float] = field(default_factory=dict)  # by configured watch: from one scan to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the table of metrics."""
+
+    name: str  # without the prefix
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    meaning: str
+    alert: str = ""
+
+
+TABLE: Final = (
+    Metric("entries", "gauge", ("watch", "state"), "Entries of the ledger by state.", "`failed` above 0"),
+    Metric(
+        "backlog_oldest_seconds",
+        "gauge",
+        ("watch",),
+        "Lag: age of the oldest entry that waits; 0 if none does.",
+        "above 15 minutes, unless a backfill runs",
+    ),
+    Metric(
+        "registered_total",
+        "counter",
+        ("watch", "new_register"),
+        'Entries registered; "false": VOD knew the file already.',
+    ),
+    Metric("failed_total", "counter", ("watch", "reason"), "Entries that became `failed`.", "any"),
+    Metric(
+        "register_calls_total",
+        "counter",
+        ("code",),
+        'RegisterMedia calls by VOD\'s answer: "OK", or its error code.',
+        'not "OK", again and again',
+    ),
+    Metric("register_call_seconds", "histogram", (), "How long a RegisterMedia call took."),
+    Metric(
+        "upload_to_registered_seconds",
+        "histogram",
+        (),
+        "From an object's LastModified to its media ID; backfills count too.",
+    ),
+    Metric("list_calls_total", "counter", ("watch",), "Requests that listing took: they are billed."),
+    Metric("listed_objects_total", "counter", ("watch",), "Objects listed."),
+    Metric(
+        "last_scan_listed_objects",
+        "gauge",
+        ("watch",),
+        "Objects that the last complete scan listed.",
+        "less than half of an hour ago",
+    ),
+    Metric("scan_seconds", "gauge", ("watch",), "How long the last scan took, complete or not."),
+    Metric("scan_interval_seconds", "gauge", ("watch",), "From the start of one scan to the next, by the schedule."),
+    Metric(
+        "last_complete_scan_timestamp_seconds",
+        "gauge",
+        ("watch",),
+        "When the last complete scan ended, since the epoch.",
+        "older than 3 intervals",
+    ),
+    Metric(
+        "breaker_open",
+        "gauge",
+        ("bucket",),
+        '1 while calls are stopped; bucket "" is the whole account.',
+        "1 for 5 minutes",
+    ),
+    Metric("quota_calls_per_second", "gauge", (), "RegisterMedia calls a second that the account gives now."),
+)
+_BY_NAME: Final = {metric.name: metric for metric in TABLE}
+
+
+class Metrics:
+    """All figures of one process; for any number of threads.
+
+    `standing` is asked when somebody reads them, at most once a second; if it raises a `WatcherError`, what it would
+    tell is left out, and the rest is shown.
+    """
+
+    def __init__(self, standing: Callable[[], Standing], *, now_ms: Callable[[], int] = SystemClock.read_ms) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a sample more for each, unread
+        self._now_ms = now_ms
+        self._registry = prometheus_client.CollectorRegistry(auto_describe=False)
+        self._rendering = threading.Lock()
+        self._rendered: tuple[int, bytes] | None = None  # when, what
+        # Asked first, so that the counters of a new watch are shown at once.
+        self._registry.register(_Standings(standing, known=self._begin_at_zero, now_ms=now_ms))
+        self._registered = self._counter("registered_total")
+        self._failed = self._counter("failed_total")
+        self._calls = self._counter("register_calls_total")
+        self._list_calls = self._counter("list_calls_total")
+        self._listed = self._counter("listed_objects_total")
+        self._scan_seconds = prometheus_client.Gauge(*_named("scan_seconds"), registry=self._registry)
+        self._call_seconds = prometheus_client.Histogram(
+            *_named("register_call_seconds"), buckets=_CALL_BUCKETS, registry=self._registry
+        )
+        self._after = prometheus_client.Histogram(
+            *_named("upload_to_registered_seconds"), buckets=_UPLOAD_BUCKETS, registry=self._registry
+        )
+        self._calls.labels("OK")
+        prometheus_client.ProcessCollector(registry=self._registry)
+
+    def registered(self, watch: str, *, new_register: bool, after_s: float) -> None:
+        """Count an entry that was registered, so long after its LastModified."""
+        self._registered.labels(watch, _word(yes=new_register)).inc()
+        self._after.observe(max(0.0, after_s))
+
+    def failed(self, watch: str, reason: str) -> None:
+        """Count an entry that became `failed`."""
+        self._failed.labels(watch, reason).inc()
+
+    def called(self, code: str, seconds: float) -> None:
+        """Count one RegisterMedia call; `code` is VOD's error code, or "" for a good answer."""
+        self._calls.labels(code or "OK").inc()
+        self._call_seconds.observe(seconds)
+
+    def listed(self, watch: str, *, calls: int, objects: int) -> None:
+        """Add to what listing took and told."""
+        self._list_calls.labels(watch).inc(calls)
+        self._listed.labels(watch).inc(objects)
+
+    def scanned(self, watch: str, *, seconds: float, listed: int, complete: bool) -> None:  # noqa: ARG002
+        """Note a scan that ended; what a complete one listed is in the ledger, and is told by its standing."""
+        self._scan_seconds.labels(watch).set(seconds)
+
+    def exposition(self) -> bytes:
+        """Return all figures in Prometheus's text format, a second old at most, or older while they are read anew."""
+        last = self._rendered
+        if last and 0 <= self._now_ms() - last[0] < _FRESH_MS:
+            return last[1]
+        if not self._rendering.acquire(blocking=last is None):
+            return last[1] if last else b""
+        try:
+            again = self._rendered
+            if again is not last and again:
+                return again[1]
+            text = prometheus_client.generate_latest(self._registry)
+            self._rendered = (self._now_ms(), text)
+            return text
+        finally:
+            self._rendering.release()
+
+    def _counter(self, name: str) -> prometheus_client.Counter:
+        return prometheus_client.Counter(*_named(name), registry=self._registry)
+
+    def _begin_at_zero(self, watch: str) -> None:
+        """Show the counters of a watch before anything was counted, so that the first increase is seen as one."""
+        for new_register in (True, False):
+            self._registered.labels(watch, _word(yes=new_register))
+        for reason in Failure:
+            self._failed.labels(watch, str(reason))
+        self._list_calls.labels(watch)
+        self._listed.labels(watch)
+
+
+class _Standings(Collector):
+    """The figures that the ledger and the configuration tell."""
+
+    def __init__(
+        self, standing: Callable[[], Standing], *, known: Callable[[str], None], now_ms: Callable[[], int]
+    ) -> None:
+        self._standing = standing
+        self._known = known
+        self._now_ms = now_ms
+
+    def describe(self) -> Iterable[Any]:
+        """Return nothing: registering asks no ledger."""
+        return ()
+
+    def collect(self) -> Iterable[Any]:
+        """Yield them; nothing if they cannot be had."""
+        try:
+            standing = self._standing()
+        except WatcherError:
+            return
+        for watch in standing.intervals_s:
+            self._known(watch)
+        yield _gauge("entries", _entries(standing))
+        yield _gauge("backlog_oldest_seconds", _ages(standing, self._now_ms()))
+        scanned = [row for row in standing.watches if row.last_complete_scan_at is not None]
+        yield _gauge("last_scan_listed_objects", [((row.watch,), row.listed) for row in scanned])
+        yield _gauge(
+            "last_complete_scan_timestamp_seconds",
+            [((row.watch,), (row.last_complete_scan_at or 0) / 1000) for row in scanned],
+        )
+        yield _gauge("scan_interval_seconds", [((watch,), s) for watch, s in standing.intervals_s.items()])
+        open_for = {breaker.bucket for breaker in standing.breakers}
+        buckets = {"", *(row.bucket for row in standing.watches), *open_for}
+        yield _gauge("breaker_open", [((bucket,), bucket in open_for) for bucket in sorted(buckets)])
+        yield _gauge("quota_calls_per_second", [((), standing.calls_per_second)])
+
+
+def _entries(standing: Standing) -> list[tuple[tuple[str, ...], float]]:
+    return [((row.watch, str(state)), getattr(row, str(state))) for row in standing.watches for state in State]
+
+
+def _ages(standing: Standing, now_ms: int) -> list[tuple[tuple[str, ...], float]]:
+    return [
+        ((row.watch,), 0 if row.oldest_pending_at is None else max(0, now_ms - row.oldest_pending_at) / 1000)
+        for row in standing.watches
+    ]
+
+
+def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(PREFIX + name, _BY_NAME[name].meaning, labels=_BY_NAME[name].labels)
+    for labels, value in samples:
+        family.add_metric(labels, float(value))
+    return family
+
+
+def _named(name: str) -> tuple[str, str, tuple[str, ...]]:
+    return PREFIX + name, _BY_NAME[name].meaning, _BY_NAME[name].labels
+
+
+def _word(*, yes: bool) -> str:
+    return "true" if yes else "false"
