@@ -128,6 +128,12 @@ class Breakers:
         """Whether the account's is open: then calls are made one at a time."""
         return ACCOUNT in self._open
 
+    @property
+    def open(self) -> tuple[Breaker, ...]:
+        """The open ones, the account's first."""
+        with self._turn:
+            return tuple(each.breaker for _, each in sorted(self._open.items()))
+
     def begin(self, bucket: str) -> None:
         """Note that a call for `bucket` was claimed; of an open breaker it is the probe."""
         with self._turn:

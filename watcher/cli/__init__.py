@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from watcher import __version__
-from watcher.cli import auditing, backfilling, ledger, reports, retrying, sandbox, scanning
+from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
 from watcher.cli.invocation import Invocation
 from watcher.errors import ConfigError, WatcherError
 
@@ -47,6 +47,7 @@ def cli(
 for _command in (
     scanning.scan,
     backfilling.backfill,
+    running.run,
     reports.status,
     auditing.audit,
     reports.export,

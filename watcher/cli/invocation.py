@@ -67,11 +67,23 @@ class Invocation:
         Raises:
             ConfigError: it has problems; all of them are told.
         """
+        config = self.read()
+        self.set_up_log_of(config)
+        return config
+
+    def read(self) -> Config:
+        """Return the configuration.
+
+        Raises:
+            ConfigError: it has problems; all of them are told.
+        """
         from watcher.config import load
 
-        config = load(self.config_path())
+        return load(self.config_path())
+
+    def set_up_log_of(self, config: Config) -> None:
+        """Send log lines to stderr as the configuration says; options win over it."""
         self.set_up_log(config.log.format, config.log.level)
-        return config
 
     def set_up_log(self, log_format: str, level: str) -> None:
         """Send log lines to stderr; options win over the configuration."""

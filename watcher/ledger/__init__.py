@@ -12,7 +12,7 @@ care         check and backup
 
 from watcher.ledger.creating import create
 from watcher.ledger.ledger import Ledger
-from watcher.ledger.lock import ProcessLock
+from watcher.ledger.lock import RUN, ProcessLock
 from watcher.ledger.reading import LedgerReader
 
-__all__ = ["Ledger", "LedgerReader", "ProcessLock", "create"]
+__all__ = ["RUN", "Ledger", "LedgerReader", "ProcessLock", "create"]

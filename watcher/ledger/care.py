@@ -164,7 +164,7 @@ def backup(path: Path, target: Path) -> int:
         LedgerUntrusted: the ledger cannot be trusted.
         MachineFailed: the copy cannot be written.
     """
-    if target.name in {path.name + suffix for suffix in ("-wal", "-shm", "-journal", ".lock")}:
+    if target.name in {path.name + suffix for suffix in ("-wal", "-shm", "-journal", ".lock", ".run.lock")}:
         raise UsageError(f"{target} is a name that the ledger itself uses", hint="Name another file.")
     draft = target.with_name(f"{target.name}.new-{os.getpid()}")
     try:

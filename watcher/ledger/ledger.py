@@ -10,7 +10,7 @@ from watcher.ledger.backlog import Backlog
 from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
-from watcher.ledger.patience import patiently
+from watcher.ledger.patience import TRIES, patiently
 from watcher.ledger.queue import Queue
 from watcher.ledger.retrying import Retrying
 from watcher.ledger.transactions import Transactions
@@ -19,32 +19,43 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from watcher.errors import MachineFailed
     from watcher.ledger.lock import ProcessLock
 
 
 class Ledger:
-    """Open for writing; shared by all threads of the process."""
+    """Open for writing; shared by all threads of the process.
 
-    def __init__(self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool]) -> None:
+    With `tries` None, what a full disk or another process keeps from being written is tried without end.
+    """
+
+    def __init__(
+        self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool], tries: int | None = TRIES
+    ) -> None:
         self._path = path
         self._lock = lock
         connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait)
-        self._transactions = Transactions(path, connection, wait=wait)
+        self._transactions = Transactions(path, connection, wait=wait, tries=tries)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
         self.backlog = Backlog(self._transactions)
         self.breakers = BreakerMemory(self._transactions)
         self.retrying = Retrying(self._transactions)
 
-    def check_after_unclean_stop(self) -> None:
+    @property
+    def trouble(self) -> MachineFailed | None:
+        """What keeps the ledger from being written at the moment."""
+        return self._transactions.trouble
+
+    def check_after_unclean_stop(self, *, going_on: Callable[[], None] = lambda: None) -> None:
         """Check every page, if this process has taken the lock and its last owner died at work.
 
-        To be called after taking the lock, before anything else.
+        To be called after taking the lock, before anything else.  `going_on` is called all the while.
 
         Raises:
             LedgerUntrusted: it is damaged.
         """
-        see_that_it_is_whole(self._path, self._lock)
+        see_that_it_is_whole(self._path, self._lock, going_on=going_on)
 
     def __enter__(self) -> Self:
         """Return the open ledger."""

@@ -12,6 +12,8 @@ from watcher.errors import LedgerUntrusted, MachineFailed
 if TYPE_CHECKING:
     from pathlib import Path
 
+RUN = ".run.lock"
+"""The suffix of the lock that a daemon holds for as long as it runs, registering or not: there is one for a ledger."""
 _TURNS = 1000  # an owner that comes or goes needs a moment between taking the lock and writing its pid
 
 
@@ -22,8 +24,8 @@ class ProcessLock:
     pid knows that the last owner died at work, and that the ledger must be checked before it is trusted.
     """
 
-    def __init__(self, ledger_path: Path) -> None:
-        self.path = ledger_path.with_name(ledger_path.name + ".lock")
+    def __init__(self, ledger_path: Path, suffix: str = ".lock") -> None:
+        self.path = ledger_path.with_name(ledger_path.name + suffix)
         self.found_unclean = False  # the last owner died at work, and the ledger was not checked since
         self._fd: int | None = None
         self._owner: int | None = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _READERS_WAIT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
+_STEPS_BETWEEN_SIGNS = 1_000_000  # of SQLite's machine: a fraction of a second
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -232,10 +233,10 @@ def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait
             lock.release()
 
 
-def see_that_it_is_whole(path: Path, lock: ProcessLock) -> None:
+def see_that_it_is_whole(path: Path, lock: ProcessLock, *, going_on: Callable[[], None] = lambda: None) -> None:
     """Check the ledger if the last owner of `lock`, which is held, died at work.
 
-    Until the check has passed, whoever takes the lock next must make it again.
+    Until the check has passed, whoever takes the lock next must make it again.  `going_on` is called all the while.
 
     Raises:
         LedgerUntrusted: it is damaged.
@@ -243,6 +244,7 @@ def see_that_it_is_whole(path: Path, lock: ProcessLock) -> None:
     if not (lock.held and lock.found_unclean):
         return
     with translated(path), contextlib.closing(open_as_it_is(path)) as connection:
+        connection.set_progress_handler(going_on, _STEPS_BETWEEN_SIGNS)
         refuse_damaged(path, connection)
     lock.trust()
 

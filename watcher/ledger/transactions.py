@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from watcher.errors import MachineFailed
 from watcher.ledger.opening import translated
-from watcher.ledger.patience import patiently
+from watcher.ledger.patience import TRIES, patiently
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,13 +23,17 @@ _T = TypeVar("_T")
 class Transactions:
     """Hands the connection to one thread at a time, inside BEGIN IMMEDIATE."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, *, wait: Callable[[float], bool]) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, wait: Callable[[float], bool], tries: int | None = TRIES
+    ) -> None:
         self._path = path
         self._connection = connection
         self._wait = wait  # (seconds) -> whether to stop
+        self._tries = tries
         self._turn = threading.Lock()
         self._given_up: MachineFailed | None = None
         self.is_kept_waiting = False  # whether something that must be written first cannot be
+        self.trouble: MachineFailed | None = None  # why the last thing tried could not be done
 
     def patiently(self, work: Callable[[], _T], *, first: bool) -> _T:
         """Do `work`, one transaction, see `patience`; whoever comes later waits too.
@@ -40,8 +44,9 @@ class Transactions:
             MachineFailed: it did not pass, now or before: nothing is to go on unsaved.
         """
 
-        def failed() -> None:
+        def failed(error: MachineFailed) -> None:
             self.is_kept_waiting |= first
+            self.trouble = error
 
         def once() -> _T:
             if self._given_up:
@@ -49,11 +54,12 @@ class Transactions:
             return work()
 
         try:
-            done = patiently(once, wait=self._wait, failed=failed)
+            done = patiently(once, wait=self._wait, failed=failed, tries=self._tries)
         except MachineFailed as error:
             self._given_up = MachineFailed(str(error), hint=error.hint)  # which nobody tries again
             raise
         self.is_kept_waiting &= not first
+        self.trouble = None
         return done
 
     @contextmanager

@@ -45,6 +45,12 @@ BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_CLOSED: Final = "breaker.closed"
 THROTTLE_LOWERED: Final = "throttle.lowered"
 LEDGER_RECOVERED: Final = "ledger.recovered"
+DAEMON_READY: Final = "daemon.ready"
+DAEMON_DEGRADED: Final = "daemon.degraded"
+DAEMON_RELOADED: Final = "daemon.reloaded"
+DAEMON_RELOAD_REFUSED: Final = "daemon.reload_refused"
+DAEMON_STOPPING: Final = "daemon.stopping"
+DAEMON_STOPPED: Final = "daemon.stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +106,7 @@ EVENTS: Final = {
             ("inventory", "columns", "note"),
             "A bucket inventory has not all columns that decide what is registered.",
         ),
-        Event(
-            LISTING_COSTLY,
-            _WARNING,
-            ("watch", "note"),
-            "Many objects are listed by a public endpoint, which is billed.",
-        ),
+        Event(LISTING_COSTLY, _WARNING, ("watch", "note"), "Many objects are listed by a public endpoint: billed."),
         Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
         Event(OBJECT_EXCLUDED, _DEBUG, ("watch", "key", "reason"), "The rules left an object out."),
         Event(
@@ -137,6 +138,34 @@ EVENTS: Final = {
         Event(BREAKER_CLOSED, _INFO, ("bucket", "kind", "open_s"), "A probe was answered: calls go on."),
         Event(THROTTLE_LOWERED, _WARNING, ("calls_per_second",), "VOD asked to slow down.", "several an hour"),
         Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
+        Event(
+            DAEMON_READY,
+            _INFO,
+            ("pid", "version", "watches", "listen", "ledger"),
+            "`run` has opened its ledger and works, or does all that it should again after `daemon.degraded`.",
+        ),
+        Event(
+            DAEMON_DEGRADED,
+            _WARNING,
+            ("reasons",),
+            "`run` goes on, but not with all that it should do; told whenever the reasons change.",
+            "for ten minutes",
+        ),
+        Event(
+            DAEMON_RELOADED,
+            _INFO,
+            ("watches", "note"),
+            "The configuration was read again and is in force; `note`: what takes a restart and stayed as it was.",
+        ),
+        Event(
+            DAEMON_RELOAD_REFUSED,
+            _ERROR,
+            ("reason", "hint"),
+            "The configuration was read again and has problems: the old one stays in force.",
+            "always",
+        ),
+        Event(DAEMON_STOPPING, _INFO, ("signal", "reason"), "`run` was asked to stop, or cannot go on."),
+        Event(DAEMON_STOPPED, _INFO, ("pending",), "`run` has ended; so many entries are in line."),
     )
 }
 

@@ -30,9 +30,12 @@ BACKFILL_SILENCE_S = 600.0  # and it waits for all next attempts
 class Terms:
     """All watches of one configuration, and those that a command was told to work on."""
 
-    def __init__(self, config: Config, chosen: Sequence[str], *, backfill: Backfill | None = None) -> None:
+    def __init__(
+        self, config: Config, chosen: Sequence[str], *, backfill: Backfill | None = None, endless: bool = False
+    ) -> None:
         self.config = config
         self.backfill = backfill  # None: a scan
+        self._endless = endless  # a daemon: nothing is waited for too long
         self.watches = {watch.name: watch for watch in config.watches}
         self.chosen = tuple(name for name in self.watches if name in chosen)
         self._rules = {watch.name: _rules(watch) for watch in config.watches}
@@ -49,15 +52,20 @@ class Terms:
             max_delay_ms=retry.max_delay_ms,
             max_bytes=self.max_bytes,
             concurrent_calls=self.config.vod.concurrent_calls,
-            patience_s=PATIENCE_S if self.backfill is None else math.inf,
+            patience_s=PATIENCE_S if self.backfill is None and not self._endless else math.inf,
         )
 
     @property
     def patience(self) -> Patience:
-        """How long a one-shot waits for a service that refuses or does not answer."""
+        """How long to wait for a service that refuses or does not answer."""
         retry = self.config.retry
         silence_s = PATIENCE_S if self.backfill is None else BACKFILL_SILENCE_S
-        return Patience(first_delay_ms=retry.first_delay_ms, max_delay_ms=retry.max_delay_ms, silence_s=silence_s)
+        return Patience(
+            first_delay_ms=retry.first_delay_ms,
+            max_delay_ms=retry.max_delay_ms,
+            silence_s=math.inf if self._endless else silence_s,
+            gives_up=not self._endless,
+        )
 
     @property
     def max_bytes(self) -> int | None:

@@ -1,0 +1,234 @@
+"""The daemon: take the ledger, say that it is ready, keep one configuration at work, reload, drain, exit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+from watcher import __version__
+from watcher.errors import AlreadyRunning, WatcherError
+from watcher.ledger import RUN, Ledger, ProcessLock
+from watcher.observe import logs
+from watcher.observe.health import Health
+from watcher.observe.history import History
+from watcher.observe.metrics import Metrics
+from watcher.observe.metrics import Standing as Figures
+from watcher.wiring.serving import Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.clock import SystemClock
+    from watcher.config import Config
+    from watcher.model import Standing
+    from watcher.observe.systemd import ServiceManager
+
+_TICK_S: Final = 0.5
+_SAMPLE_S: Final = 10.0
+_HANGS_AFTER_S: Final = 90.0
+"""Without a sign of progress; every call and every wait ends long before."""
+_STARTS_IN_S: Final = 60.0  # how long the start may take longer, from each sign on that a slow check goes on
+
+
+class Daemon:
+    """One `run`, from its lock to its exit status."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        read: Callable[[], Config],
+        in_force: Callable[[Config], None],
+        clock: SystemClock,
+        manager: ServiceManager,
+    ) -> None:
+        self._config = config
+        self._read = read  # the configuration as it is now; raises ConfigError
+        self._in_force = in_force  # told of each configuration that was reloaded
+        self._clock = clock
+        self._manager = manager
+        self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
+        self._metrics = Metrics(Figures)
+        self._history = History()
+        self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
+        self._looked_at = clock.monotonic()
+        self._sampled_at = float("-inf")
+        self._signed_at = float("-inf")
+
+    def run(self) -> None:
+        """Work until asked to stop.
+
+        Raises:
+            AlreadyRunning: another daemon has this ledger.
+            WatcherError: it cannot start, or cannot go on.
+        """
+        config = self._config
+        with contextlib.ExitStack() as stack:
+            self._refuse_second(stack.enter_context(ProcessLock(config.ledger_path, RUN)))
+            lock = stack.enter_context(ProcessLock(config.ledger_path))
+            ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._clock.wait, tries=None))
+            self._ledger, self._lock = ledger, lock
+            self._serving = self._served(config)
+            stack.callback(self._end)
+            self._serving.prepare()
+            self._serving.start()
+            self._ready()
+            self._go_on()
+            self._stop()
+
+    def health(self) -> Health:
+        """Return how it is, as last looked at; not alive if that is too long ago."""
+        behind_s = self._clock.monotonic() - self._looked_at
+        if behind_s > _HANGS_AFTER_S:
+            return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
+        return self._health
+
+    # The start
+
+    def _refuse_second(self, running: ProcessLock) -> None:
+        if not running.try_acquire():
+            raise AlreadyRunning(
+                f"process {running.owner_pid()} runs with the ledger {self._config.ledger_path} already",
+                hint="One daemon serves all watches of a ledger: add watches to its configuration and reload it.",
+            )
+        running.trust()  # what it guards needs no check
+
+    def _served(self, config: Config) -> Serving:
+        return Serving(
+            config,
+            ledger=self._ledger,
+            lock=self._lock,
+            clock=self._clock,
+            metrics=self._metrics,
+            history=self._history,
+            going_on=self._going_on,
+        )
+
+    def _going_on(self) -> None:
+        """Let systemd, and people, wait while the ledger is checked."""
+        now = self._looked_at = self._clock.monotonic()
+        if now - self._signed_at > _STARTS_IN_S / 4:
+            self._signed_at = now
+            self._manager.extend_start(_STARTS_IN_S)
+            self._manager.status("checking the ledger, since the last process ended without closing it")
+
+    def _ready(self) -> None:
+        self._look()
+        self._manager.ready(self._status())
+        self._tell_ready()
+        self._tell(set())
+
+    def _tell_ready(self) -> None:
+        config = self._config
+        logs.emit(
+            logs.DAEMON_READY,
+            pid=os.getpid(),
+            version=__version__,
+            watches=[watch.name for watch in config.watches],
+            listen=str(config.http.listen or ""),
+            ledger=str(config.ledger_path),
+        )
+
+    # The work
+
+    def _go_on(self) -> None:
+        while not self._clock.wait(_TICK_S) and self._serving.fatal is None:
+            self._serving.look()
+            if self._clock.hung_up():
+                self._reload()
+            before = set(self._reasons)
+            self._look()
+            self._tell(before)
+            self._manager.status(self._status())
+            if self._health.live:
+                self._manager.alive()
+
+    def _look(self) -> None:
+        """See how all is."""
+        hanging = self._serving.hanging(_HANGS_AFTER_S)
+        self._reasons = {part: f"no progress for {_HANGS_AFTER_S:.0f} s: {part}" for part in hanging}
+        self._reasons |= self._serving.reasons()
+        reasons = tuple(self._reasons.values())
+        self._health = Health(live=not hanging, ready=not reasons, reasons=reasons)
+        self._looked_at = self._clock.monotonic()
+        if self._looked_at - self._sampled_at >= _SAMPLE_S:
+            self._sampled_at = self._looked_at
+            self._sample()
+
+    def _sample(self) -> None:
+        with contextlib.suppress(WatcherError):  # what keeps the ledger from being read is told elsewhere
+            now = self._standing()
+            self._history.sample(
+                self._clock.now_ms(),
+                backlog=now.pending + now.claimed,
+                registered=now.registered,
+                failed=now.failed,
+            )
+
+    def _tell(self, before: set[str]) -> None:
+        if set(self._reasons) == before:  # the same concerns, in whatever words
+            return
+        if self._reasons:
+            logs.emit(logs.DAEMON_DEGRADED, reasons=list(self._reasons.values()))
+        else:
+            self._tell_ready()
+
+    def _status(self) -> str:
+        """Return what `systemctl status` shows."""
+        try:
+            now = self._standing()
+        except WatcherError as error:
+            return str(error)
+        words = f"{now.pending + now.claimed} in line, {now.registered} registered, {now.failed} failed"
+        return f"degraded: {self._health.reasons[0]}; {words}" if self._health.reasons else words
+
+    # Another configuration
+
+    def _reload(self) -> None:
+        """Put the file in force as it is now; if that cannot be, say why and go on as before."""
+        self._manager.reloading()
+        try:
+            given = self._read()
+            config = given.model_copy(update={"ledger": self._config.ledger, "http": self._config.http})
+            after = self._served(config)
+            after.prepare()
+        except WatcherError as error:
+            logs.emit(logs.DAEMON_RELOAD_REFUSED, reason=str(error), hint=error.hint)
+        else:
+            self._serving.end()
+            self._serving, self._config = after, config
+            after.start()
+            self._in_force(config)
+            stayed = [name for name in ("ledger", "http") if getattr(given, name) != getattr(config, name)]
+            note = f"[{'] and ['.join(stayed)}] changed, which takes a restart" if stayed else ""
+            logs.emit(logs.DAEMON_RELOADED, watches=[watch.name for watch in config.watches], note=note)
+        self._manager.ready(self._status())
+
+    # The end
+
+    def _stop(self) -> None:
+        """Let the calls in flight end and be written down.
+
+        Raises:
+            BaseException: what the daemon could not go on after.
+        """
+        fatal = self._serving.fatal
+        name = signal.Signals(self._clock.stopped_by).name if self._clock.stopped_by else ""
+        logs.emit(logs.DAEMON_STOPPING, signal=name, reason=str(fatal or ""))
+        self._manager.stopping("ending the calls in flight")
+        self._serving.end()
+        pending: int | None = None
+        with contextlib.suppress(WatcherError):
+            pending = self._ledger.queue.pending()
+        logs.emit(logs.DAEMON_STOPPED, pending=pending)
+        fatal = fatal or self._serving.fatal
+        if fatal is not None:
+            raise fatal
+
+    def _end(self) -> None:
+        self._serving.end()  # whichever is in force
+
+    def _standing(self) -> Standing:
+        return self._ledger.backlog.standing([watch.name for watch in self._config.watches])

@@ -1,0 +1,186 @@
+"""All watches of one configuration at work in a daemon: scans at their times, and one loop that registers."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from watcher.arrivals import Arrivals
+from watcher.errors import MachineFailed, WatcherError
+from watcher.ledger import LedgerReader
+from watcher.observe import logs
+from watcher.pulse import Shift
+from watcher.timetable import Timetable
+from watcher.wiring.cloud import Cloud
+from watcher.wiring.noting import Notes
+from watcher.wiring.parts import Parts
+from watcher.wiring.terms import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.breaker import Breakers
+    from watcher.config import Config
+    from watcher.ledger import Ledger, ProcessLock
+    from watcher.model import Breaker
+    from watcher.observe.history import History
+    from watcher.observe.metrics import Metrics
+    from watcher.ports import Clock
+
+_REGISTERING = "registering"
+_LOOK_S = 0.5  # how often a lock that another process holds is tried
+
+
+class Serving:
+    """One configuration at work, from `start` to `end`; the ledger and its lock outlive it."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        ledger: Ledger,
+        lock: ProcessLock,
+        clock: Clock,
+        metrics: Metrics,
+        history: History,
+        going_on: Callable[[], None],
+    ) -> None:
+        self.config = config
+        self._ledger = ledger
+        self._lock = lock
+        self._clock = clock
+        self._shift = Shift(clock)
+        self._going_on = going_on  # called while the ledger is checked, which takes long
+        self._terms = Terms(config, [watch.name for watch in config.watches], endless=True)
+        self._cloud = Cloud(self._terms, self._shift.clock)
+        self._arrivals = Arrivals(clock)
+        self._notes = Notes(metrics, history, came=self._arrivals.came)
+        self._parts = Parts(self._terms, self._cloud, emit=self._notes.emit, called=self._notes.called)
+        self._timetable = Timetable(len(config.watches))
+        self._registering = threading.Thread(target=self._guarded, args=(self._register,), name=_REGISTERING)
+        self._breakers: Breakers | None = None
+        self.fatal: BaseException | None = None  # what the daemon must end for
+
+    def prepare(self) -> None:
+        """See that this configuration can work; nothing is touched.
+
+        Raises:
+            ConfigError: a bucket's file URLs would take another form.
+            CredentialsMissing: there is nothing to sign with.
+        """
+        self._cloud.credentials.get()
+        with LedgerReader(self.config.ledger_path) as reader:
+            reader.refuse_other_forms(self._terms.bucket_specs(), config_path=str(self.config.path))
+
+    def start(self) -> None:
+        """Adopt the configuration, begin to scan, and to register if no other process does.
+
+        Raises:
+            ConfigError: see `prepare`.
+            LedgerUntrusted: the ledger is damaged.
+        """
+        terms, owner = self._terms, self._lock.try_acquire()
+        recovered = self._take_over() if owner else 0
+        self._ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
+        if owner:
+            self._give_out(recovered)
+        for watch in self.config.watches:
+            scan = partial(self._guarded, partial(self._scan, watch.name))
+            self._timetable.add(watch.name, watch.schedule, self.config.timezone, scan, now_ms=self._clock.now_ms())
+        self._registering.start()
+        self._timetable.start()
+
+    def look(self) -> None:
+        """See what the clock says: to be called every second or so."""
+        self._timetable.look(self._clock.now_ms())
+
+    def end(self) -> None:
+        """Make no new call, wait for those in flight, and close the connections."""
+        self._shift.end()
+        self._timetable.close()
+        if self._registering.ident is not None:
+            self._registering.join()
+        self._cloud.close()
+
+    # How it is
+
+    @property
+    def breakers(self) -> tuple[Breaker, ...]:
+        """The open breakers, as far as this process registers."""
+        return self._breakers.open if self._breakers else ()
+
+    def reasons(self) -> dict[str, str]:
+        """Return why not all is well: by what it concerns, one sentence each."""
+        found = {}
+        if not self._lock.held:
+            found["registering"] = f"registering: pid {self._lock.owner_pid() or 'of another process'}"
+        if trouble := self._ledger.trouble:
+            found["ledger"] = str(trouble)
+        for breaker in self.breakers:
+            whom = f"for bucket {breaker.bucket}" if breaker.bucket else "at all"
+            found[f"calls {whom}"] = f"no calls {whom}: {breaker.reason}"
+        for scan in self._notes.incomplete():
+            why = scan.error or "it was stopped"
+            found[f"scan of {scan.watch}"] = f'watch "{scan.watch}": the last scan was incomplete: {why}'
+        return found
+
+    def hanging(self, longest_s: float) -> list[str]:
+        """Return what has made no progress for so long, though nothing is known to keep it from that."""
+        return [] if self._ledger.trouble else self._shift.without_pulse(longest_s)
+
+    # Work
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do the work of a thread; what it cannot go on after ends the daemon."""
+        try:
+            work()
+        except MachineFailed as error:
+            if not self._shift.is_over:  # else it has waited for the ledger until it was asked to stop
+                self.fatal = self.fatal or error
+        except BaseException as error:  # noqa: BLE001 (told by the thread that waits for the end)
+            self.fatal = self.fatal or error
+
+    def _scan(self, watch: str) -> None:
+        started_at_ms, intake = self._clock.now_ms(), self._ledger.intake
+        with self._arrivals.scanning(), self._shift.part(f'scan of watch "{watch}"') as clock:
+            scan = self._parts.scan(
+                watch,
+                source=self._cloud.sources[watch],
+                records=intake,
+                starts=intake,
+                progress=self._notes,
+                clock=clock,
+            )
+            try:
+                scan.run()
+            except WatcherError:
+                raise
+            except Exception as error:  # noqa: BLE001 (a bug that one watch meets must not stop the others)
+                scan.report.error = error
+                self._notes.emit(logs.SCAN_INCOMPLETE, watch=watch, reason=f"unforeseen: {error!r}")
+        if scan.report.complete or not self._shift.is_over:
+            self._notes.scanned(scan.report, started_at_ms=started_at_ms)
+
+    def _register(self) -> None:
+        with self._shift.part(_REGISTERING) as clock:
+            while not self._lock.held:
+                if clock.wait(_LOOK_S):
+                    return
+                if self._lock.try_acquire():
+                    self._give_out(self._take_over())
+            with self._parts.registering(self._ledger, self._notes, clock) as (registering, self._breakers):
+                registering.serve(self._arrivals)
+
+    def _take_over(self) -> int:
+        """See that the ledger is as the last owner of the lock left it; return how many claims went back in line."""
+        self._ledger.check_after_unclean_stop(going_on=self._going_on)
+        recovered = self._ledger.queue.recover(now_ms=self._clock.now_ms())
+        if recovered:
+            logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
+        return recovered
+
+    def _give_out(self, recovered: int) -> None:
+        """See that each pending entry belongs to the watch whose present rules select it."""
+        if recovered or not self._ledger.intake.is_assigned:
+            self._ledger.intake.reassign(self._terms.owner, now_ms=self._clock.now_ms())
