@@ -49,6 +49,8 @@ class Running:
             self._process.kill()
         self._process.wait()
         self._reader.join()
+        if self._process.stdout:
+            self._process.stdout.close()
         assert not any("Traceback" in line for line in self.other), "\n".join(self.other)
 
     def _read(self) -> None:

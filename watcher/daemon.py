@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 from typing import TYPE_CHECKING, Final
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 _TICK_S: Final = 0.5
 _SAMPLE_S: Final = 10.0
 _HANGS_AFTER_S: Final = 90.0
-"""Without a sign of progress; every call and every wait ends long before."""
-_STARTS_IN_S: Final = 60.0  # how long the start may take longer, from each sign on that a slow check goes on
+"""Without a sign of progress; every call and every wait ends long before.  Or what systemd is told to watch for."""
+_OF_THE_WATCHDOG: Final = 0.75  # so much of its time without progress, and it is fed no more
+_STARTS_IN_S: Final = 60.0  # how much longer the start may take, from each sign on that it goes on
+_SIGNS_APART_S: Final = 2.0
 
 
 class Daemon:
@@ -50,6 +53,8 @@ class Daemon:
         self._clock = clock
         self._manager = manager
         self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
+        watched_s = (manager.watchdog_s or math.inf) * _OF_THE_WATCHDOG
+        self._hangs_after_s = min(_HANGS_AFTER_S, watched_s)
         self._metrics = Metrics(Figures)
         self._history = History()
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
@@ -81,7 +86,7 @@ class Daemon:
     def health(self) -> Health:
         """Return how it is, as last looked at; not alive if that is too long ago."""
         behind_s = self._clock.monotonic() - self._looked_at
-        if behind_s > _HANGS_AFTER_S:
+        if behind_s > self._hangs_after_s:
             return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
         return self._health
 
@@ -107,12 +112,13 @@ class Daemon:
         )
 
     def _going_on(self) -> None:
-        """Let systemd, and people, wait while the ledger is checked."""
+        """Let systemd, and people, wait while every page or entry of the ledger is looked at."""
         now = self._looked_at = self._clock.monotonic()
-        if now - self._signed_at > _STARTS_IN_S / 4:
+        if now - self._signed_at > _SIGNS_APART_S:
             self._signed_at = now
             self._manager.extend_start(_STARTS_IN_S)
-            self._manager.status("checking the ledger, since the last process ended without closing it")
+            self._manager.alive()
+            self._manager.status("looking through the ledger, since the last process died or watches changed")
 
     def _ready(self) -> None:
         self._look()
@@ -147,8 +153,8 @@ class Daemon:
 
     def _look(self) -> None:
         """See how all is."""
-        hanging = self._serving.hanging(_HANGS_AFTER_S)
-        self._reasons = {part: f"no progress for {_HANGS_AFTER_S:.0f} s: {part}" for part in hanging}
+        hanging = self._serving.hanging(self._hangs_after_s)
+        self._reasons = {part: f"no progress for {self._hangs_after_s:.0f} s: {part}" for part in hanging}
         self._reasons |= self._serving.reasons()
         reasons = tuple(self._reasons.values())
         self._health = Health(live=not hanging, ready=not reasons, reasons=reasons)

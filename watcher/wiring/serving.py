@@ -51,7 +51,7 @@ class Serving:
         self._lock = lock
         self._clock = clock
         self._shift = Shift(clock)
-        self._going_on = going_on  # called while the ledger is checked, which takes long
+        self._going_on = going_on  # called all the while that the whole ledger is looked through
         self._terms = Terms(config, [watch.name for watch in config.watches], endless=True)
         self._cloud = Cloud(self._terms, self._shift.clock)
         self._arrivals = Arrivals(clock)
@@ -183,4 +183,8 @@ class Serving:
     def _give_out(self, recovered: int) -> None:
         """See that each pending entry belongs to the watch whose present rules select it."""
         if recovered or not self._ledger.intake.is_assigned:
-            self._ledger.intake.reassign(self._terms.owner, now_ms=self._clock.now_ms())
+            self._ledger.intake.reassign(self._owner, now_ms=self._clock.now_ms())
+
+    def _owner(self, bucket: str, key: str, size_bytes: int) -> str | None:
+        self._going_on()
+        return self._terms.owner(bucket, key, size_bytes)

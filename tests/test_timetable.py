@@ -1,0 +1,146 @@
+"""When scans start: the real scheduler, on a clock that jumps."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+
+from watcher.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+
+    from time_machine import Traveller
+
+NOON = datetime(2027, 3, 27, 12, tzinfo=UTC)
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+class Days:
+    """A timetable, and a clock that a test moves on."""
+
+    def __init__(self, traveller: Traveller, **watches: str) -> None:
+        self._traveller = traveller
+        self._timetable = Timetable(len(watches))
+        self.starts: dict[str, list[float]] = {watch: [] for watch in watches}
+        self.busy = threading.Event()  # while it is set, scans do not end
+        for watch, times in watches.items():
+            zone = ZoneInfo("Europe/Berlin")
+            self._timetable.add(watch, times, zone, functools.partial(self._scan, watch), now_ms=_now_ms())
+        self._timetable.start()
+
+    def _scan(self, watch: str) -> None:
+        self.starts[watch].append(_now_ms() / 1000)
+        while self.busy.is_set():
+            threading.Event().wait(0.001)
+
+    def pass_by(self, seconds: float, *, step_s: float = 1.0) -> None:
+        """Let time pass, in steps small enough that each start is one of its own."""
+        for _ in range(round(seconds / step_s)):
+            self.jump(step_s)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock, forward or back, and let what is due start."""
+        self._traveller.shift(seconds)
+        self._timetable.look(_now_ms())
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the scheduler has done what the present instant asks for."""
+        before = None
+        while before != (before := {watch: len(starts) for watch, starts in self.starts.items()}):
+            threading.Event().wait(0.01)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        return self._timetable.skipped
+
+    def close(self) -> None:
+        self.busy.clear()
+        self._timetable.close()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def days(start: datetime = NOON, **watches: str) -> Iterator[Days]:
+    with time_machine.travel(start, tick=False) as traveller:
+        passing = Days(traveller, **watches)
+        try:
+            passing.settle()
+            yield passing
+        finally:
+            passing.close()
+
+
+def test_a_duration_starts_at_once_and_then_that_often() -> None:
+    with days(videos="5s") as passing:
+        passing.pass_by(21)
+    began = NOON.timestamp()
+    assert passing.starts["videos"] == [began + n for n in (0, 5, 10, 15, 20)]
+
+
+def test_a_crontab_line_waits_for_its_time() -> None:
+    with days(videos="30 13 * * *") as passing:
+        assert passing.starts["videos"] == []
+        passing.pass_by(2 * HOUR_S, step_s=600)
+    assert [f"{datetime.fromtimestamp(at, ZoneInfo('Europe/Berlin')):%H:%M}" for at in passing.starts["videos"]] == [
+        "13:30"
+    ]
+
+
+def test_a_scan_longer_than_its_interval_skips_starts_and_none_piles_up() -> None:
+    with days(videos="5s") as passing:
+        passing.busy.set()
+        passing.pass_by(27)
+        assert passing.starts["videos"] == [NOON.timestamp() + n for n in (0, 5)]
+        assert passing.skipped["videos"] == 4
+        passing.busy.clear()
+        passing.pass_by(6)
+    assert passing.starts["videos"] == [NOON.timestamp() + n for n in (0, 5, 30)]
+
+
+def test_one_watch_that_never_ends_holds_up_no_other() -> None:
+    with days(slow="5s", videos="5s") as passing:
+        passing.pass_by(1)
+        passing.busy.set()
+        passing.pass_by(6)
+        assert len(passing.starts["slow"]) == len(passing.starts["videos"]) == 2
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S, 30 * DAY_S, -30 * DAY_S, 50 * 365 * DAY_S])
+@pytest.mark.parametrize("every_s", [1, 5, 60])
+def test_after_the_clock_jumped_the_next_scan_starts_within_one_interval(jump_s: int, every_s: int) -> None:
+    with days(videos=f"{every_s}s") as passing:
+        passing.pass_by(2 * every_s)
+        passing.jump(jump_s)
+        before = len(passing.starts["videos"])
+        passing.pass_by(every_s * 1.05 + 1)
+        after = len(passing.starts["videos"])
+        assert after > before
+        passing.pass_by(4 * every_s)
+        assert 3 <= len(passing.starts["videos"]) - after <= 4, "no pile, no gap"
+
+
+@pytest.mark.parametrize("change", ["2027-03-28T00:30:00", "2027-10-31T00:30:00"])
+def test_summer_time_comes_and_goes_and_scans_go_on(change: str) -> None:
+    start = datetime.fromisoformat(change).replace(tzinfo=UTC)
+    with days(start, often="1m", quarter="*/15 * * * *") as passing:
+        passing.pass_by(2 * HOUR_S, step_s=10)
+    often, quarter = passing.starts["often"], passing.starts["quarter"]
+    assert max(b - a for a, b in itertools.pairwise(often)) <= 80
+    assert len(quarter) == 9
+    assert {round(b - a) for a, b in itertools.pairwise(quarter)} == {900}
