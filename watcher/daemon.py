@@ -13,10 +13,9 @@ from watcher.errors import AlreadyRunning, WatcherError
 from watcher.ledger import RUN, Ledger, ProcessLock
 from watcher.observe import logs
 from watcher.observe.health import Health
-from watcher.observe.history import History
-from watcher.observe.metrics import Metrics
-from watcher.observe.metrics import Standing as Figures
+from watcher.observe.web import WebServer
 from watcher.wiring.serving import Serving
+from watcher.wiring.viewing import LedgerView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +54,10 @@ class Daemon:
         self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
         watched_s = (manager.watchdog_s or math.inf) * _OF_THE_WATCHDOG
         self._hangs_after_s = min(_HANGS_AFTER_S, watched_s)
-        self._metrics = Metrics(Figures)
-        self._history = History()
+        self._view = LedgerView(
+            lambda: self._config, ledger_path=config.ledger_path, health=self.health, clock=clock
+        )
+        self._listen = ""
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
         self._looked_at = clock.monotonic()
         self._sampled_at = float("-inf")
@@ -72,6 +73,7 @@ class Daemon:
         config = self._config
         with contextlib.ExitStack() as stack:
             self._refuse_second(stack.enter_context(ProcessLock(config.ledger_path, RUN)))
+            self._show(stack)
             lock = stack.enter_context(ProcessLock(config.ledger_path))
             ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._clock.wait, tries=None))
             self._ledger, self._lock = ledger, lock
@@ -100,14 +102,24 @@ class Daemon:
             )
         running.trust()  # what it guards needs no check
 
+    def _show(self, stack: contextlib.ExitStack) -> None:
+        """Serve the page, which tells of the start, too."""
+        http = self._config.http
+        if http.listen:
+            web = WebServer(str(http.listen), allowed_hosts=http.allowed_hosts, view=self._view)
+            stack.callback(self._view.close)
+            stack.callback(web.close)
+            self._listen = web.address
+            web.start()
+
     def _served(self, config: Config) -> Serving:
         return Serving(
             config,
             ledger=self._ledger,
             lock=self._lock,
             clock=self._clock,
-            metrics=self._metrics,
-            history=self._history,
+            metrics=self._view.metrics,
+            history=self._view.history,
             going_on=self._going_on,
         )
 
@@ -133,7 +145,7 @@ class Daemon:
             pid=os.getpid(),
             version=__version__,
             watches=[watch.name for watch in config.watches],
-            listen=str(config.http.listen or ""),
+            listen=self._listen,
             ledger=str(config.ledger_path),
         )
 
@@ -166,7 +178,7 @@ class Daemon:
     def _sample(self) -> None:
         with contextlib.suppress(WatcherError):  # what keeps the ledger from being read is told elsewhere
             now = self._standing()
-            self._history.sample(
+            self._view.history.sample(
                 self._clock.now_ms(),
                 backlog=now.pending + now.claimed,
                 registered=now.registered,

@@ -5,6 +5,7 @@ WatcherError              exit 1   unforeseen
 |-- ConfigError           exit 2   the file is wrong; nothing was touched
 |-- CredentialsMissing    exit 2   nothing in the chain answered
 |-- UsageError            exit 2   the command line is wrong
+|-- AddressUnusable       exit 2   nobody can be served where [http] listen says
 |-- AlreadyRunning        exit 3   another process holds the lock
 |-- LedgerUntrusted       exit 4   missing, foreign, damaged or newer
 `-- CloudError            exit 5   a cloud service refused or stayed unreachable
@@ -64,6 +65,12 @@ class CredentialsMissing(WatcherError):
 
 class UsageError(WatcherError):
     """The command line asks for something that does not exist."""
+
+    exit_status = 2
+
+
+class AddressUnusable(WatcherError):
+    """Where we are to listen somebody else does, or nobody can."""
 
     exit_status = 2
 

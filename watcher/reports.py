@@ -76,3 +76,75 @@ class WatchStatus:
     list_calls: int = 0  # that it took, ...
     list_bytes: int = 0  # ... bytes of the answers, ...
     list_took_s: float = 0.0  # ... and time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One entry as a search finds it."""
+
+    bucket: str
+    key: str
+    watch: str
+    state: str
+    changed: bool
+    media_id: str | None
+    size_bytes: int
+    modified_at: int  # milliseconds since the epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found, and where it can go on."""
+
+    hits: tuple[Hit, ...] = ()
+    go_on: str = ""  # hand this in to go on where it stopped; "" = all was searched
+    late: bool = False  # it stopped for want of time, not because it found enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """All that the ledger knows of one entry.  Instants are milliseconds since the epoch."""
+
+    bucket: str
+    key: str
+    watch: str
+    state: str
+    lane: str
+    etag: str
+    size_bytes: int
+    modified_at: int
+    first_seen_at: int
+    attempts: int
+    doubts: int
+    due_at: int | None
+    changed: bool
+    media_id: str | None
+    new_register: bool | None
+    reason: str | None
+    message: str | None
+    registered_etag: str | None
+    registered_size_bytes: int | None
+    claimed_at: int | None  # of the last call that carried it: begun ...
+    settled_at: int | None  # ... written down ...
+    request_id: str | None  # ... and under which id VOD knows it
+    file_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Failed entries of one watch and reason."""
+
+    watch: str
+    reason: str
+    n: int | None  # None: too many to count in time
+    examples: tuple[FailedEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedEntry:
+    """One failed entry with the sentence that came with it."""
+
+    bucket: str
+    key: str
+    message: str
+    settled_at: int | None  # milliseconds since the epoch

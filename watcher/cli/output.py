@@ -6,11 +6,13 @@ import csv
 import dataclasses
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from watcher.rules.instants import utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,16 +31,6 @@ def output_format_option(
         show_default=True,
         help="Of the result on stdout.",
     )
-
-
-def utc(at: datetime) -> str:
-    """Return an instant as machine output has it: ISO 8601, UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def utc_ms(milliseconds: int | None) -> str | None:
-    """Return milliseconds since the epoch as machine output has instants."""
-    return None if milliseconds is None else utc(datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 def to_json(value: object) -> str:

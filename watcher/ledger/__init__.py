@@ -6,6 +6,7 @@ schema       tables and migrations                       lock       one process 
 intake       what scans write (seen, marks)              queue      recover, claim, settle (claiming, settling, streaks)
 breakers     why calls stopped                           retrying   failed entries back in line
 reading      status, export                              auditing   rows by key interval
+browsing     search, stories, failures, in bounded time
 backlog      how much waits, how much was done
 care         check and backup
 """

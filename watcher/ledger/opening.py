@@ -166,6 +166,31 @@ def open_read_only(path: Path, *, older: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def open_beside(path: Path) -> sqlite3.Connection:
+    """Open the ledger for looking only, in a process that has it open already; for one thread after another.
+
+    Raises:
+        LedgerUntrusted: damaged, newer or older than this version reads.
+        MachineFailed: it cannot be read.
+    """
+    with translated(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            _check_identity(path, connection)
+            _refuse_older(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
 def reading_mode(path: Path) -> str:
     """Return how to open for looking only, so that neither the file changes nor others are left beside it.
 

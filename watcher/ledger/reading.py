@@ -10,7 +10,8 @@ from sqlite_utils import Database
 from watcher.ledger import breakers
 from watcher.ledger.adopting import refuse_other_form
 from watcher.ledger.auditing import AuditReads
-from watcher.ledger.opening import open_read_only, translated
+from watcher.ledger.browsing import Browsing
+from watcher.ledger.opening import open_beside, open_read_only, translated
 from watcher.model import Entry, Failure, ObjectInfo
 from watcher.reports import ExportedEntry, WatchStatus
 
@@ -21,14 +22,28 @@ if TYPE_CHECKING:
     from watcher.model import Breaker, BucketSpec
 
 
-class LedgerReader:
-    """Open for looking only; changes nothing, creates nothing."""
+_IN_LINE = " UNION ALL ".join(  # a step in the index, however many wait
+    f"SELECT * FROM (SELECT first_seen_at FROM entry WHERE state = 'pending' AND attempts {refused} 0 "  # noqa: S608
+    f"AND watch_id = w.id AND lane = {lane} ORDER BY due_at {end} LIMIT 2000)"
+    for refused in ("=", ">")
+    for lane in (0, 1)
+    for end in ("ASC", "DESC")
+)
 
-    def __init__(self, path: Path) -> None:
+
+class LedgerReader:
+    """Open for looking only; changes nothing, creates nothing.
+
+    `beside`: this process has the ledger open already.  Then the file is not looked at by hand, which would take
+    SQLite's locks off it, and the reader may be handed from one thread to another.
+    """
+
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
         self._path = path
-        self._connection = open_read_only(path)
+        self._connection = open_beside(path) if beside else open_read_only(path)
         self._database = Database(self._connection)
         self.audit = AuditReads(path, self._connection)
+        self.browsing = Browsing(path, self._connection)
 
     def __enter__(self) -> Self:
         """Return the open reader."""
@@ -39,23 +54,20 @@ class LedgerReader:
         self._connection.close()
 
     def status(self) -> tuple[WatchStatus, ...]:
-        """Return one row a watch, in the order of the configuration; watches no longer configured last."""
+        """Return one row a watch, in the order of the configuration; watches no longer configured last.
+
+        Where more than some thousand entries wait, the oldest one is the oldest of those due first and last.
+        """
         with translated(self._path):
             rows = list(
                 self._database.query(
-                    """
+                    f"""
                     SELECT w.name, b.name AS bucket, w.complete_at, w.position, w.id, w.complete_listed,
                            w.complete_list_calls, w.complete_list_bytes, w.complete_took_ms,
-                           (SELECT min(seen) FROM (
-                              SELECT min(first_seen_at) AS seen FROM entry
-                               WHERE state = 'pending' AND attempts = 0 AND watch_id = w.id
-                              UNION ALL
-                              SELECT min(first_seen_at) FROM entry
-                               WHERE state = 'pending' AND attempts > 0 AND watch_id = w.id
-                           )) AS oldest_pending_at
+                           (SELECT min(first_seen_at) FROM ({_IN_LINE})) AS oldest_pending_at
                       FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id
                      ORDER BY w.position IS NULL, w.position, w.name
-                    """
+                    """  # noqa: S608 (no value from outside)
                 )
             )
             counts = {(r["watch_id"], r["state"]): r["n"] for r in self._database.query("SELECT * FROM tally")}

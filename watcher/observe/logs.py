@@ -182,6 +182,7 @@ _SDK_LEVELS: Final = {  # the SDKs tell by exceptions too; below these levels th
     "filelock": _WARNING,
     "asyncio": _WARNING,
     "werkzeug": _WARNING,
+    "waitress": _ERROR,  # it warns of each request that waits for a thread
 }
 _log: Final = logging.getLogger("watcher")
 

@@ -1,0 +1,244 @@
+"""What the page asks of a ledger of any size: a search, one entry's story, failures.  Each ends in bounded time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.ledger.opening import translated
+from watcher.model import Lane
+from watcher.reports import FailedEntry, FailureGroup, Hit, SearchResult, Story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+MOST_HITS: Final = 50
+_STRETCH: Final = 20_000  # entries looked at in one statement
+_INSTRUCTIONS: Final = 20_000  # of SQLite's machine between two looks at the clock: about a millisecond
+_EXAMPLES: Final = 5
+_HIT: Final = "b.name, e.key, w.name, e.state, e.changed, e.media_id, e.size_bytes, e.modified_at"
+_JOINED: Final = "entry AS e JOIN watch AS w ON w.id = e.watch_id JOIN bucket AS b ON b.id = e.bucket_id"
+
+_END_OF_STRETCH: Final = f"""
+SELECT key FROM entry WHERE bucket_id = :bucket AND key > :low ORDER BY key LIMIT 1 OFFSET {_STRETCH - 1}
+"""  # noqa: S608 (no value from outside)
+_IN_STRETCH: Final = """
+SELECT {hit} FROM {joined}
+ WHERE e.bucket_id = :bucket AND e.key > :low AND {bound}
+   AND (instr(e.key, :text) OR e.media_id = :text)
+ ORDER BY e.key LIMIT :most
+"""
+
+
+class Browsing:
+    """Reads of one connection, each given up at a deadline."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def search(
+        self, text: str, *, bucket: str = "", after: str = "", within_s: float, elapsed: Callable[[], float]
+    ) -> SearchResult:
+        """Return entries whose key is `text`, begins with it, or holds it, or whose media ID it is: in this order.
+
+        One whose key it is exactly is found at once, and the others are left for later.  For these every entry is
+        looked at, for `within_s` of `elapsed()` and up to `MOST_HITS`; `after` is the `go_on` of the result to go on
+        with.  With `bucket`, only there.
+        """
+        buckets = self._buckets(bucket)
+        if after:
+            return self._look_at_all(text, buckets, after, until_s=elapsed() + within_s, elapsed=elapsed)
+        with translated(self._path):
+            first = [hit for number in buckets for hit in self._begins_with(text, number)]
+        exact = [hit for hit in first if hit.key == text]
+        hits = (exact + [hit for hit in first if hit.key != text])[:MOST_HITS]
+        if exact or len(hits) == MOST_HITS:
+            return SearchResult(hits=tuple(hits), go_on=_place(buckets[0], "") if buckets else "")
+        rest = self._look_at_all(text, buckets, "", until_s=elapsed() + within_s, elapsed=elapsed)
+        seen = {(hit.bucket, hit.key) for hit in hits}
+        more = [hit for hit in rest.hits if (hit.bucket, hit.key) not in seen]
+        return SearchResult(hits=(*hits, *more), go_on=rest.go_on, late=rest.late)
+
+    def story(self, bucket: str, key: str, file_url: Callable[[str, str, str, str, str], str]) -> Story | None:
+        """Return all that is known of one entry, or None; `file_url` is as in `LedgerReader.entries`."""
+        with translated(self._path):
+            row = self._connection.execute(
+                """
+                SELECT b.name, e.key, w.name, e.state, e.lane, e.etag, e.size_bytes, e.modified_at, e.first_seen_at,
+                       e.attempts, e.doubts, e.due_at, e.changed, e.media_id, e.new_register, e.reason, e.message,
+                       e.registered_etag, e.registered_size, c.claimed_at, c.settled_at, c.request_id,
+                       b.file_url, b.encoding, b.region
+                  FROM entry AS e
+                  JOIN bucket AS b ON b.id = e.bucket_id
+                  JOIN watch AS w ON w.id = e.watch_id
+                  LEFT JOIN batch AS c ON c.id = e.batch_id
+                 WHERE b.name = ? AND e.key = ?
+                """,
+                (bucket, key),
+            ).fetchone()
+        if row is None:
+            return None
+        names = [name for name in Story.__dataclass_fields__ if name != "file_url"]
+        template, encoding, region = row[-3:]
+        values: dict[str, Any] = dict(zip(names, row, strict=False))
+        values |= {
+            "lane": (Lane.FRESH, Lane.BACKFILL)[values["lane"]].value,
+            "changed": bool(values["changed"]),
+            "new_register": None if values["new_register"] is None else bool(values["new_register"]),
+        }
+        return Story(**values, file_url=file_url(template, encoding, region, bucket, key))
+
+    def failures(self, *, within_s: float, elapsed: Callable[[], float]) -> tuple[FailureGroup, ...]:
+        """Return failed entries by watch and reason, a few of each with their sentences."""
+        found = []
+        with translated(self._path):
+            for watch_id, watch, reason in self._connection.execute(_FAILED_KINDS).fetchall():
+                of_kind = (watch_id, reason)
+                n = self._count(*of_kind, until_s=elapsed() + within_s, elapsed=elapsed)
+                rows = self._connection.execute(_FAILED_EXAMPLES, (*of_kind, _EXAMPLES)).fetchall()
+                examples = tuple(
+                    FailedEntry(bucket=bucket, key=key, message=message or "", settled_at=at)
+                    for bucket, key, message, at in rows
+                )
+                found.append(FailureGroup(watch=watch, reason=reason, n=n, examples=examples))
+        return tuple(found)
+
+    def _count(self, watch_id: int, reason: str, *, until_s: float, elapsed: Callable[[], float]) -> int | None:
+        rows = self._in_time(
+            "SELECT count(*) FROM entry WHERE state = 'failed' AND watch_id = :watch AND reason = :reason",
+            {"watch": watch_id, "reason": reason},
+            until_s=until_s,
+            elapsed=elapsed,
+        )
+        return None if rows is None else int(rows[0][0])
+
+    def _buckets(self, name: str) -> list[int]:
+        with translated(self._path):
+            rows = self._connection.execute(
+                "SELECT id FROM bucket WHERE :name IN ('', name) ORDER BY id", {"name": name}
+            )
+            return [number for (number,) in rows]
+
+    def _begins_with(self, text: str, bucket_id: int) -> Iterator[Hit]:
+        """Yield the first entries of a bucket whose keys begin with `text`; the one that is `text` comes first."""
+        rows = self._connection.execute(
+            f"SELECT {_HIT} FROM {_JOINED} WHERE e.bucket_id = ? AND e.key >= ? ORDER BY e.key LIMIT ?",  # noqa: S608
+            (bucket_id, text, MOST_HITS),
+        ).fetchall()
+        for row in rows:
+            if not row[1].startswith(text):
+                return
+            yield _hit(row)
+
+    def _look_at_all(
+        self, text: str, buckets: list[int], after: str, *, until_s: float, elapsed: Callable[[], float]
+    ) -> SearchResult:
+        """Look at every entry behind a place, stretch by stretch, until there are enough or it is time."""
+        begin, key = _read_place(after, buckets)
+        hits: list[Hit] = []
+        for bucket_id in [number for number in buckets if number >= begin]:
+            low = key if bucket_id == begin else ""
+            while True:
+                stretch = self._stretch(text, bucket_id, low, until_s=until_s, elapsed=elapsed)
+                if stretch is None:
+                    return SearchResult(hits=tuple(hits), go_on=_place(bucket_id, low), late=True)
+                found, high = stretch
+                hits += found[: MOST_HITS - len(hits)]
+                if len(hits) == MOST_HITS:
+                    return SearchResult(hits=tuple(hits), go_on=_place(bucket_id, hits[-1].key))
+                if high is None:
+                    break
+                low = high
+                if elapsed() >= until_s:
+                    return SearchResult(hits=tuple(hits), go_on=_place(bucket_id, low), late=True)
+        return SearchResult(hits=tuple(hits))
+
+    def _stretch(
+        self, text: str, bucket_id: int, low: str, *, until_s: float, elapsed: Callable[[], float]
+    ) -> tuple[list[Hit], str | None] | None:
+        """Return the hits among the next entries behind `low`, and the last of these if there are more behind it.
+
+        None: there was no time to look at them.
+        """
+        values: dict[str, object] = {"bucket": bucket_id, "low": low, "text": text, "most": MOST_HITS}
+        with translated(self._path):
+            last = self._in_time(_END_OF_STRETCH, values, until_s=until_s, elapsed=elapsed)
+            high = last[0][0] if last else None
+            if last is None:
+                return None
+            bound = "true" if high is None else "e.key <= :high"
+            sql = _IN_STRETCH.format(hit=_HIT, joined=_JOINED, bound=bound)
+            rows = self._in_time(sql, values | {"high": high}, until_s=until_s, elapsed=elapsed)
+        return None if rows is None else ([_hit(row) for row in rows], high)
+
+    def _in_time(
+        self, sql: str, values: Mapping[str, object], *, until_s: float, elapsed: Callable[[], float]
+    ) -> list[Any] | None:
+        """Return the rows of a statement, or None if it is given up because it is time."""
+        self._connection.set_progress_handler(lambda: elapsed() >= until_s, _INSTRUCTIONS)
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                raise
+            return None
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+
+# One step in the index for each kind, however many entries are of it.
+_FAILED_KINDS: Final = """
+WITH RECURSIVE kind (watch_id, reason) AS (
+    SELECT w.id, (SELECT min(reason) FROM entry WHERE state = 'failed' AND watch_id = w.id) FROM watch AS w
+     UNION ALL
+    SELECT watch_id, (SELECT min(reason) FROM entry
+                       WHERE state = 'failed' AND watch_id = kind.watch_id AND reason > kind.reason)
+      FROM kind
+     WHERE kind.reason IS NOT NULL
+)
+SELECT k.watch_id, w.name, k.reason
+  FROM kind AS k JOIN watch AS w ON w.id = k.watch_id
+ WHERE k.reason IS NOT NULL
+ ORDER BY w.position IS NULL, w.position, w.name, k.reason
+"""
+_FAILED_EXAMPLES: Final = """
+SELECT b.name, e.key, e.message, c.settled_at
+  FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id LEFT JOIN batch AS c ON c.id = e.batch_id
+ WHERE e.state = 'failed' AND e.watch_id = ? AND e.reason = ?
+ LIMIT ?
+"""
+
+
+def _hit(row: tuple[str, str, str, str, int, str | None, int, int]) -> Hit:
+    bucket, key, watch, state, changed, media_id, size_bytes, modified_at = row
+    return Hit(
+        bucket=bucket,
+        key=key,
+        watch=watch,
+        state=state,
+        changed=bool(changed),
+        media_id=media_id,
+        size_bytes=size_bytes,
+        modified_at=modified_at,
+    )
+
+
+def _place(bucket_id: int, key: str) -> str:
+    return json.dumps([bucket_id, key])
+
+
+def _read_place(text: str, buckets: list[int]) -> tuple[int, str]:
+    """Return where a search goes on; its front for what is no place."""
+    front = (buckets[0] if buckets else 0, "")
+    try:
+        match json.loads(text) if text else None:
+            case [int(bucket_id), str(key)]:
+                key.encode()
+                return bucket_id, key
+            case _:
+                return front
+    except ValueError:
+        return front

@@ -1,0 +1,89 @@
+"""Values as people read them; text from outside cannot break out of where it stands, nor hide what it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86_400
+_K: Final = 1024
+_SMALL: Final = 10
+
+
+def visible(text: str) -> str:
+    """Return `text` on one line: what steers a terminal or turns text around is written out."""
+    return "".join(char if char.isprintable() else _written_out(char) for char in text)
+
+
+def shown(text: str) -> Markup:
+    """Return `text` for a page, all of it to be seen: what cannot be printed is written out, and marked."""
+    parts = [
+        escape(char) if char.isprintable() else Markup('<span class="odd">{}</span>').format(_written_out(char))
+        for char in text
+    ]
+    return Markup("").join(parts)
+
+
+def _written_out(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def count(n: float) -> str:
+    """Return a whole number with its thousands parted."""
+    return f"{n:,.0f}".replace(",", "\u202f")
+
+
+def rate(per_minute: float) -> str:
+    """Return so many a minute."""
+    return f"{per_minute:.1f}" if 0 < per_minute < _SMALL else count(per_minute)
+
+
+def size(n_bytes: float) -> str:
+    """Return a size as ossutil writes it."""
+    units = "BKMGT"
+    while n_bytes >= _K and len(units) > 1:
+        n_bytes, units = n_bytes / _K, units[1:]
+    return f"{n_bytes:.1f} {units[0]}" if n_bytes < _SMALL and units[0] != "B" else f"{n_bytes:.0f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units, or in tenths of a second."""
+    if seconds < _SMALL:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def ago(at_ms: int, now_ms: int) -> str:
+    """Return how long ago it was, or in how long it will be."""
+    seconds = abs(now_ms - at_ms) / 1000
+    if seconds < 1:
+        return "now"
+    length = duration(seconds) if seconds >= _MINUTE else f"{seconds:.0f} s"
+    return f"{length} ago" if at_ms <= now_ms else f"in {length}"
+
+
+def instant(at_ms: int, zone: ZoneInfo) -> Markup:
+    """Return an instant in a time zone."""
+    at = datetime.fromtimestamp(at_ms / 1000, zone)
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat(timespec="milliseconds"), f"{at:%Y-%m-%d %H:%M:%S}"
+    )
+
+
+def clock(at_ms: float, zone: ZoneInfo) -> str:
+    """Return the time of day."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, zone):%H:%M}"

@@ -1,0 +1,114 @@
+"""How the ledger stands under a configuration: what `status` prints and the page shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from watcher.reports import WatchStatus
+from watcher.rules.instants import utc_ms
+from watcher.rules.listing_bill import ListingBill, bill, costly_note, internal_endpoint
+from watcher.schedule import starts_per_day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from watcher.config import Config
+    from watcher.ledger import LedgerReader
+    from watcher.model import Breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """All watches that are configured or have entries, and what holds for all of them."""
+
+    rows: tuple[WatchStatus, ...]
+    bills: Mapping[str, ListingBill | None]  # by watch; None: not listed by this version yet, or not configured
+    breakers: tuple[Breaker, ...]  # the open ones, the account's first
+    calls_per_second: float  # that may be made now
+    most_calls_per_second: int
+    at_ms: int  # milliseconds since the epoch
+
+    def age_s(self, row: WatchStatus) -> float | None:
+        """Return how long the oldest pending entry of a watch has been known."""
+        return None if row.oldest_pending_at is None else max(0.0, (self.at_ms - row.oldest_pending_at) / 1000)
+
+    def watches(self) -> list[dict[str, Any]]:
+        """Return a row a watch as machine output has it (design 4.1)."""
+        breakers = {breaker.bucket: breaker for breaker in self.breakers}
+        return [self._row(row, breakers.get(row.bucket)) for row in self.rows]
+
+    def as_json(self) -> str:
+        """Return it as one line of JSON (design 4.1)."""
+        account = next((breaker for breaker in self.breakers if breaker.bucket == ""), None)
+        whole = {
+            "watches": self.watches(),
+            "breaker": _breaker(account),
+            "calls_per_second": self.calls_per_second,
+        }
+        return json.dumps(whole, ensure_ascii=False)
+
+    def _row(self, row: WatchStatus, breaker: Breaker | None) -> dict[str, Any]:
+        names = ("watch", "pending", "claimed", "registered", "failed", "changed")
+        cost = self.bills[row.watch]
+        return {name: getattr(row, name) for name in names} | {
+            "oldest_pending_s": self.age_s(row),
+            "last_complete_scan_at": utc_ms(row.last_complete_scan_at),
+            "list_calls_per_day": cost and cost.calls_per_day,
+            "list_gb_per_day": cost and cost.gb_per_day,
+            "breaker": _breaker(breaker),
+        }
+
+
+def take(reader: LedgerReader, config: Config, *, now_ms: int) -> Status:
+    """Return how all stands now.
+
+    Raises:
+        WatcherError: the ledger cannot be read.
+    """
+    known, breakers, given = reader.status(), reader.breakers(), reader.calls_per_second()
+    names = {row.watch for row in known}
+    rows = (*known, *(WatchStatus(watch=w.name, bucket=w.bucket) for w in config.watches if w.name not in names))
+    most = config.vod.calls_per_second
+    return Status(
+        rows=rows,
+        bills={row.watch: _bill(row, config) for row in rows},
+        breakers=breakers,
+        calls_per_second=most if given is None else round(min(most, given), 2),
+        most_calls_per_second=most,
+        at_ms=now_ms,
+    )
+
+
+def costly(status: Status, config: Config) -> Iterator[str]:
+    """Yield what to do about watches that are dear to list."""
+    endpoints = {watch.name: watch.endpoint for watch in config.watches}
+    for row in status.rows:
+        if cost := status.bills[row.watch]:
+            cheaper_at = internal_endpoint(endpoints[row.watch], config.vod.region)
+            if note := costly_note(row.watch, row.listed, cost.gb_per_day, cheaper_at):
+                yield note
+
+
+def _bill(row: WatchStatus, config: Config) -> ListingBill | None:
+    """Return what listing a configured watch costs at its schedule; None if it was not listed by this version yet."""
+    schedules = {watch.name: watch.schedule for watch in config.watches}
+    if not row.list_calls or row.watch not in schedules:
+        return None
+    return bill(
+        calls=row.list_calls,
+        n_bytes=row.list_bytes,
+        took_s=row.list_took_s,
+        starts_per_day=starts_per_day(schedules[row.watch]),
+    )
+
+
+def _breaker(breaker: Breaker | None) -> dict[str, str | None] | None:
+    if breaker is None:
+        return None
+    return {
+        "reason": breaker.reason,
+        "since": utc_ms(breaker.opened_at),
+        "next_probe_at": utc_ms(breaker.next_probe_at),
+    }
