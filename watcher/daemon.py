@@ -54,9 +54,7 @@ class Daemon:
         self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
         watched_s = (manager.watchdog_s or math.inf) * _OF_THE_WATCHDOG
         self._hangs_after_s = min(_HANGS_AFTER_S, watched_s)
-        self._view = LedgerView(
-            lambda: self._config, ledger_path=config.ledger_path, health=self.health, clock=clock
-        )
+        self._view = LedgerView(lambda: self._config, ledger_path=config.ledger_path, health=self.health, clock=clock)
         self._listen = ""
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
         self._looked_at = clock.monotonic()
