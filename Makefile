@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system check bench format clean setup
+.PHONY: help demo test test-system check bench soak format clean setup
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,6 +41,9 @@ bench: $(VENV)/.bench-ready ## Ours beside rclone, s5cmd, obstore and the obviou
 		(apt-get -qq update && apt-get -qq -y install --no-install-recommends rclone) >/dev/null 2>&1 \
 		|| echo "bench: apt-get could not install rclone" >&2; fi
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+soak: $(VENV)/.test-ready ## A daemon under load and faults for 20 minutes: nothing may grow (SOAK_ARGS="--minutes 3")
+	@$(BIN)/python -m tests.bench.soak $(SOAK_ARGS)
 
 format: $(VENV)/.test-ready ## Rewrite the code as `check` wants it
 	$(BIN)/ruff format

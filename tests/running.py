@@ -27,6 +27,7 @@ class Running:
         self.workspace = workspace
         self.events: list[dict[str, Any]] = []
         self.other: list[str] = []  # lines that are no events
+        self._listen = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "watcher", "-c", str(workspace.config), "--log-format", "json", "run"],
             cwd=workspace.folder,
@@ -104,9 +105,9 @@ class Running:
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask its page; return the status and the body."""
-        listen = self.until_told("daemon.ready")["listen"]
+        self._listen = self._listen or self.until_told("daemon.ready")["listen"]
         try:
-            with urllib.request.urlopen(f"http://{listen}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self._listen}{path}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()

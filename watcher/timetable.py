@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -39,7 +38,6 @@ class Timetable:
         self._times: dict[str, tuple[str, ZoneInfo]] = {}
         self._seen_ms = 0
         self.skipped: Counter[str] = Counter()  # starts, by watch, because the last scan was not over
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns at each start that is skipped
 
     def add(self, watch: str, times: str, timezone: ZoneInfo, scan: Callable[[], None], *, now_ms: int) -> None:
         """Let `scan` be called at the times of a schedule; if that is a duration, also at the very start."""

@@ -178,7 +178,7 @@ _SDK_LEVELS: Final = {  # the SDKs tell by exceptions too; below these levels th
     "oss2": _WARNING,
     "urllib3": _WARNING,
     "requests": _WARNING,
-    "apscheduler": _WARNING,
+    "apscheduler": _ERROR,  # it warns of each start that it skips
     "filelock": _WARNING,
     "asyncio": _WARNING,
     "werkzeug": _WARNING,
