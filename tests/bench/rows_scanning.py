@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.bench.growing import nobody_registers, say
+from tests.bench.idling import idle
 from tests.bench.measuring import NotMeasured, measure
 from tests.bench.report import Row, attempted
 from tests.bench.station import BUCKET, NO_LIMIT, Station
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 CONNECTIONS = 16  # the default of list_concurrency
 _SAMPLE, _SLOW_SAMPLE, _OBVIOUS_SAMPLE = 50_000, 20_000, 3_000
 _LATENCY_S = 0.08
-_FULL_MINUTE_S = 60.0
 _MILLION = 1_000_000
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -73,7 +73,8 @@ def rows(station: Station, size: Size) -> Iterator[Row]:
     yield from attempted(lambda: _limit(station, again_s), what="share of the fetch-only limit")
     yield from attempted(lambda: _far_away(station, script, told), what="rescan at 80 ms a page")
     yield from requests(size)
-    yield from _idle(size)
+    if size.n >= _MILLION:
+        yield from attempted(lambda: idle(station), what="idle daemon")
     yield from attempted(lambda: _stopped(station), what="SIGTERM during a scan")
 
 
@@ -146,15 +147,6 @@ def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
         what=f"rescan of {station.stub.n:,} at 80 ms a page, 64 in flight, wall", ours=f"{ours:.2f} s",
         peer=f"{told.replace(f'{_SAMPLE:,}', f'{_SLOW_SAMPLE:,}')}: {theirs:.0f} s", figure=theirs / ours, at_least=20,
     )  # fmt: skip
-
-
-def _idle(size: Size) -> Iterator[Row]:
-    yield Row(
-        what=f"idle with {size.n:,} unchanged objects, a scan each minute: share of a core",
-        ours=f"{size.again.cpu_s:.2f} s CPU and {size.again_calls:,.0f} requests a minute, with the process's start",
-        figure=size.again.cpu_s / _FULL_MINUTE_S * 100,
-        unit="%",
-    )
 
 
 def _stopped(station: Station) -> Iterator[Row]:

@@ -84,7 +84,7 @@ class Station:
     def configure(self, *, watch: str = NO_LIMIT, vod: str = "calls_per_second = 1000") -> None:
         """Write the configuration of one watch over the whole bucket."""
         self._config.write_text(
-            f'[ledger]\npath = "{self.ledger}"\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
+            f'[ledger]\npath = "{self.ledger}"\n[http]\nlisten = ""\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
             f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/{self._prefix}"\n'
             f'endpoint = "{self.stub.url}"\nstart = "all"\n'
             f"{watch}\n",
