@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.daemons import EVERY_SECOND, NO_PAGE
+from tests.running import Running
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import create
 from watcher.sandbox import Sandbox
@@ -36,3 +38,18 @@ def path(tmp_path: Path) -> Path:
     """A new ledger."""
     create(tmp_path / "ledger.db")
     return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def seconds(workspace: Workspace) -> Workspace:
+    """Scans each second, and no page."""
+    workspace.configure(workspace.watch(more=EVERY_SECOND), more=NO_PAGE)
+    return workspace
+
+
+@pytest.fixture
+def daemon(seconds: Workspace) -> Iterator[Running]:
+    """One that is ready."""
+    with Running(seconds) as running:
+        running.until_told("daemon.ready")
+        yield running

@@ -1,0 +1,111 @@
+"""`run` beside other commands, and under a configuration that changes."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemons import EVERY_SECOND, NO_PAGE, known, put
+from tests.running import Running
+from tests.workspace import BUCKET, Workspace
+from watcher.sandbox.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from watcher.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("seconds")
+
+
+# Beside others
+
+
+def test_a_second_one_is_refused(daemon: Running, workspace: Workspace) -> None:
+    second = workspace.run("run")
+    assert (second.status, str(daemon.pid) in second.err) == (3, True)
+    assert daemon.stop() == 0
+    assert workspace.run("scan").status == 0
+
+
+def test_a_scan_beside_it_records_and_leaves_registering_to_it(daemon: Running, sandbox: Sandbox) -> None:
+    daemon.workspace.configure(daemon.workspace.watch(more='schedule = "1h"'), more=NO_PAGE)
+    daemon.send(signal.SIGHUP)
+    daemon.until_told("daemon.reloaded")
+    daemon.until_told("scan.finished", times=2)
+    put(sandbox, "a.mp4")
+    beside = daemon.workspace.scan()
+    assert (beside.status, beside.json["registered"]) == (0, 0)
+    assert f"registering: pid {daemon.pid}" in beside.err
+    daemon.until_told("batch.settled")
+    assert daemon.stop() == 0
+
+
+def test_beside_a_one_shot_it_lists_and_takes_over_when_that_ends(workspace: Workspace, sandbox: Sandbox) -> None:
+    put(sandbox, "a.mp4")
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=4, next=1))
+    one_shot = workspace.begin("scan")
+    while not list(workspace.folder.glob("ledger.db.lock")):
+        time.sleep(0.02)  # noqa: TID251
+    with Running(workspace) as running:
+        degraded = running.until_told("daemon.degraded")
+        assert degraded["reasons"] == [f"registering: pid {one_shot.pid}"]
+        running.until_told("scan.finished")
+        put(sandbox, "b.mp4")
+        one_shot.communicate(timeout=30)
+        running.until_told("daemon.ready", times=2)
+        running.until(lambda: known(sandbox) == {"a.mp4", "b.mp4"}, "both are registered")
+        assert running.stop() == 0
+    assert one_shot.returncode == 0
+
+
+# Another configuration
+
+
+def test_a_broken_file_is_reported_and_the_old_one_stays_in_force(daemon: Running, sandbox: Sandbox) -> None:
+    daemon.workspace.config.write_text("[[watch]]\nname = 1\n", encoding="utf-8")
+    daemon.send(signal.SIGHUP)
+    refused = daemon.until_told("daemon.reload_refused")
+    assert "watch" in refused["reason"]
+    put(sandbox, "a.mp4")
+    daemon.until_told("batch.settled")
+    assert daemon.stop() == 0
+    assert not daemon.told("daemon.reloaded")
+
+
+def test_watches_come_change_and_go_and_no_backlog_is_lost(daemon: Running, sandbox: Sandbox) -> None:
+    workspace = daemon.workspace
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="access_denied"))
+    put(sandbox, "a/1.mp4", "b/2.mp4", "b/3.mov")
+    daemon.until_told("breaker.opened")
+    daemon.until_told("scan.finished", matched=3)
+    sandbox.hook = Faults()
+    only_a = workspace.watch(name="a", source=f"oss://{BUCKET}/a/", more=EVERY_SECOND)
+    only_b = workspace.watch(name="b", source=f"oss://{BUCKET}/b/", more=f'{EVERY_SECOND}\ninclude = ["*.mp4"]')
+    workspace.configure(only_a, only_b, more='[http]\nlisten = "127.0.0.1:1"')
+    daemon.send(signal.SIGHUP)
+    assert "http" in daemon.until_told("daemon.reloaded")["note"]
+    daemon.until(lambda: known(sandbox) == {"a/1.mp4", "b/2.mp4"}, "what a watch selects is registered")
+    only_b = only_b.replace("*.mp4", "*.m*")
+    workspace.configure(only_b, more=NO_PAGE)
+    daemon.send(signal.SIGHUP)
+    daemon.until_told("daemon.reloaded", times=2)
+    daemon.until(lambda: "b/3.mov" in known(sandbox), "a pending one goes to the watch that selects it now")
+    assert daemon.stop() == 0
+    by_key = {entry["key"]: entry["watch"] for entry in workspace.entries()}
+    assert by_key == {"a/1.mp4": "a", "b/2.mp4": "b", "b/3.mov": "b"}
+
+
+def test_a_form_of_file_url_that_would_double_every_media_is_refused(daemon: Running, sandbox: Sandbox) -> None:
+    workspace = daemon.workspace
+    put(sandbox, "a.mp4")
+    daemon.until_told("batch.settled")
+    workspace.configure(
+        workspace.watch(more=f'{EVERY_SECOND}\nfile_url = "https://other.example/{{key}}"'), more=NO_PAGE
+    )
+    daemon.send(signal.SIGHUP)
+    assert "file_url" in daemon.until_told("daemon.reload_refused")["reason"]
+    put(sandbox, "b.mp4")
+    daemon.until_told("batch.settled", times=2)
+    assert daemon.stop() == 0

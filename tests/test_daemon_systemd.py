@@ -1,0 +1,91 @@
+"""What `run` tells systemd."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemons import EVERY_SECOND, NO_PAGE, put
+from tests.running import Running
+from watcher.sandbox.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.workspace import Workspace
+    from watcher.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("seconds")
+
+
+class Systemd:
+    """The other end of $NOTIFY_SOCKET."""
+
+    def __init__(self, folder: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(folder / "notify"))
+        self._socket.settimeout(0)
+        self.env = {"NOTIFY_SOCKET": str(folder / "notify")}
+        self.heard: list[dict[str, str]] = []
+
+    def listen(self) -> list[dict[str, str]]:
+        """Return what was said since this was last asked."""
+        new: list[dict[str, str]] = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                lines = self._socket.recv(65536).decode().splitlines()
+                new.append(dict(line.partition("=")[::2] for line in lines))
+        self.heard += new
+        return new
+
+    def has_heard(self, name: str) -> bool:
+        self.listen()
+        return any(name in message for message in self.heard)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    manager = Systemd(tmp_path)
+    yield manager
+    manager.close()
+
+
+def test_systemd_hears_of_ready_reload_life_and_stop_in_that_order(workspace: Workspace, systemd: Systemd) -> None:
+    with Running(workspace, env=systemd.env) as running:
+        running.until(lambda: systemd.has_heard("READY"), "READY=1")
+        running.until_told("scan.finished")
+        running.until(lambda: systemd.has_heard("WATCHDOG"), "WATCHDOG=1")
+        running.send(signal.SIGHUP)
+        running.until_told("daemon.reloaded")
+        running.until(lambda: systemd.listen() and "WATCHDOG" in systemd.heard[-1], "it lives on")
+        assert running.stop() == 0
+    systemd.listen()
+    order = [name for message in systemd.heard for name in message if name in {"READY", "RELOADING", "STOPPING"}]
+    assert order == ["READY", "RELOADING", "READY", "STOPPING"]
+    assert "in line" in systemd.heard[0]["STATUS"]
+
+
+def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(
+    workspace: Workspace, sandbox: Sandbox, systemd: Systemd
+) -> None:
+    workspace.configure(workspace.watch(more=EVERY_SECOND), vod="concurrent_calls = 1", more=NO_PAGE)
+    put(sandbox, "a.mp4")
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=8))
+    with Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running:
+        degraded = running.until_told("daemon.degraded")
+        assert any("registering" in reason for reason in degraded["reasons"])
+        systemd.listen()
+        time.sleep(1.5)  # noqa: TID251
+        assert not [message for message in systemd.listen() if "WATCHDOG" in message]
+        running.until_told("batch.settled")
+        running.until_told("daemon.ready", times=2)
+        running.until(lambda: [message for message in systemd.listen() if "WATCHDOG" in message], "it lives again")
