@@ -97,15 +97,28 @@ def test_watches_come_change_and_go_and_no_backlog_is_lost(daemon: Running, sand
     assert by_key == {"a/1.mp4": "a", "b/2.mp4": "b", "b/3.mov": "b"}
 
 
+def test_what_waits_goes_to_the_watch_that_selects_it_now_without_a_scan(daemon: Running, sandbox: Sandbox) -> None:
+    workspace = daemon.workspace
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="access_denied"))
+    put(sandbox, "a/1.mp4")
+    daemon.until_told("breaker.opened")
+    sandbox.hook = Faults()
+    renamed = workspace.watch(name="a", source=f"oss://{BUCKET}/a/", more='schedule = "0 0 29 2 *"')
+    workspace.configure(renamed, more=NO_PAGE)
+    daemon.send(signal.SIGHUP)
+    daemon.until(lambda: known(sandbox) == {"a/1.mp4"}, "it is registered")
+    assert daemon.stop() == 0
+    assert [entry["watch"] for entry in workspace.entries()] == ["a"]
+
+
 def test_a_form_of_file_url_that_would_double_every_media_is_refused(daemon: Running, sandbox: Sandbox) -> None:
     workspace = daemon.workspace
     put(sandbox, "a.mp4")
     daemon.until_told("batch.settled")
-    workspace.configure(
-        workspace.watch(more=f'{EVERY_SECOND}\nfile_url = "https://other.example/{{key}}"'), more=NO_PAGE
-    )
+    other_form = f'{EVERY_SECOND}\nfile_url_encoding = "raw"'
+    workspace.configure(workspace.watch(more=other_form), more=NO_PAGE)
     daemon.send(signal.SIGHUP)
-    assert "file_url" in daemon.until_told("daemon.reload_refused")["reason"]
+    assert "second media" in daemon.until_told("daemon.reload_refused")["reason"]
     put(sandbox, "b.mp4")
     daemon.until_told("batch.settled", times=2)
     assert daemon.stop() == 0

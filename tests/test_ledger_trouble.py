@@ -16,6 +16,7 @@ from tests.ledgers import NOW, adopt, claim, obj, record, sleep
 from tests.workspace import BUCKET, Workspace
 from watcher.errors import MachineFailed
 from watcher.ledger import Ledger, ProcessLock
+from watcher.ledger.patience import TRIES
 from watcher.model import Failure, Refused, Settlement
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def free(ledger: Ledger) -> None:
         db.execute("PRAGMA max_page_count = 1000000")
 
 
-def opened(path: Path, lock: ProcessLock, wait: Callable[[float], bool] = sleep) -> Ledger:
-    ledger = Ledger(path, lock, wait=wait)
+def opened(
+    path: Path, lock: ProcessLock, wait: Callable[[float], bool] = sleep, *, tries: int | None = TRIES
+) -> Ledger:
+    ledger = Ledger(path, lock, wait=wait, tries=tries)
     adopt(ledger)
     return ledger
 
@@ -59,6 +62,22 @@ def test_a_page_that_finds_the_disk_full_is_written_when_there_is_room_again(pat
         fill_up(ledger)
         assert record(ledger, *PAGE) == (500, ())
         assert (waits, ledger.queue.pending()) == ([1.0, 1.0, 1.0], 500)
+
+
+def test_a_daemon_waits_for_room_without_end_and_says_for_what(path: Path) -> None:
+    told: list[str] = []
+
+    def wait(_seconds: float) -> bool:
+        told.append(str(ledger.trouble))
+        if len(told) == 10 * TRIES:
+            free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait, tries=None) as ledger:
+        fill_up(ledger)
+        assert record(ledger, *PAGE) == (500, ())
+        assert ledger.trouble is None
+    assert set(told) == {f"the disk of the ledger {path} is full"}
 
 
 def test_a_disk_that_stays_full_is_given_up_and_nothing_goes_on_unsaved(path: Path) -> None:
