@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from watcher.config import Config
+    from watcher.model import Breaker
     from watcher.observe.health import Health
     from watcher.ports import Clock
     from watcher.reports import SearchResult, Story
 
 _DAY_S: Final = 86_400
 _SEARCH_S: Final = 2.0
+_FRESH_S: Final = 1.0
 _COUNT_S: Final = 0.5  # for the failures of one kind
 
 
@@ -40,6 +42,8 @@ class LedgerView:
         self._clock = clock
         self._health = health
         self._history = History()
+        self._looking = threading.Lock()
+        self._seen: tuple[float, Overview] | None = None  # when, what
         self._metrics = Metrics(self.standing, now_ms=clock.now_ms)
 
     @property
@@ -86,8 +90,21 @@ class LedgerView:
         """See `View.status_json`."""
         return self._status(self._config()).as_json()
 
+    def breakers(self) -> tuple[Breaker, ...]:
+        """See `View.breakers`."""
+        with self._readers.borrow() as reader:
+            return reader.breakers()
+
     def overview(self) -> Overview:
-        """See `View.overview`."""
+        """See `View.overview`; who asks within a second, or while it is being made, is told the same."""
+        with self._looking:
+            now_s = self._clock.monotonic()
+            if self._seen is None or now_s - self._seen[0] > _FRESH_S:
+                overview = self._look()
+                self._seen = (self._clock.monotonic(), overview)
+            return self._seen[1]
+
+    def _look(self) -> Overview:
         config = self._config()
         now = self._status(config)
         with self._readers.borrow() as reader:

@@ -87,10 +87,8 @@ def throughput(samples: Sequence[Sample], *, span_ms: int) -> Chart | None:
 
 
 def nice(most: float) -> float:
-    """Return the least of 1, 2, 5, 10, 20, 50 ... that is not below `most`, so that a scale reads easily."""
+    """Return the least number of one digit, and zeros, that is not below `most`, so that a scale reads easily."""
     step = 1.0
-    while True:
-        for factor in (1, 2, 5):
-            if step * factor >= most:
-                return step * factor
+    while step * 10 < most:
         step *= 10
+    return next(step * digit for digit in (1, 2, 3, 4, 5, 6, 8, 10) if step * digit >= most)

@@ -31,6 +31,12 @@ def shown(text: str) -> Markup:
     return Markup("").join(parts)
 
 
+def typed(text: str) -> Markup:
+    """Return `text` as the value of a field: the same text, with what cannot be printed as numbers in the source."""
+    parts = [escape(char) if char.isprintable() else Markup("&#x{};").format(f"{ord(char):x}") for char in text]
+    return Markup("").join(parts)
+
+
 def _written_out(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
@@ -65,6 +71,15 @@ def duration(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def brief(seconds: float) -> str:
+    """Return a length of time in its largest unit."""
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    size_s, unit = next((n, u) for n, u in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")) if seconds >= n)
+    n = seconds / size_s
+    return f"{n:.1f} {unit}" if n < _SMALL else f"{n:.0f} {unit}"
 
 
 def ago(at_ms: int, now_ms: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,11 +27,14 @@ _SCANS: Final = 6  # shown of each watch
 _LATE_SCANS: Final = 3  # intervals without a complete one
 _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "shown": formats.shown,
+    "typed": formats.typed,
     "count": formats.count,
     "rate": formats.rate,
     "size": formats.size,
     "duration": formats.duration,
+    "brief": formats.brief,
     "cure": wording.cure,
+    "quoted": shlex.quote,
 }
 
 
@@ -79,7 +83,7 @@ class Pages:
             return self._render("entry.html", bucket=bucket, key=key, story=None)
         next_step = wording.what_next(
             story,
-            self._view.overview().breakers,
+            self._view.breakers(),
             now_ms=self._view.now_ms(),
             max_attempts=self._view.max_attempts,
         )

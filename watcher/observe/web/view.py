@@ -80,6 +80,10 @@ class View(Protocol):
         """Return how all stands now."""
         ...
 
+    def breakers(self) -> tuple[Breaker, ...]:
+        """Return why calls stopped: the open breakers."""
+        ...
+
     def search(self, text: str, *, after: str) -> SearchResult:
         """Return what a search for a key or a media ID finds in about two seconds."""
         ...
