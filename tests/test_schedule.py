@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watcher.schedule import parse
+from watcher.schedule import longest_interval_s, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +179,22 @@ def test_a_bad_schedule_says_what_is_wrong(text: str, words: str) -> None:
 
 def test_the_thirtieth_of_february_does_not_silence_its_weekdays() -> None:
     assert first(2, "0 0 30 2 1", MONDAY) == ["Mon 05 00:00", "Mon 12 00:00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("* * * * *", 60),
+        ("*/10 8-18 * * mon-fri", 2 * 86_400 + 13 * 3600 + 600),
+        ("30 3 * * *", 86_400),
+        ("@weekly", 7 * 86_400),
+        ("0 0 29 2 *", 1461 * 86_400),
+        ("5,50 * * * *", 45 * 60),
+    ],
+)
+def test_the_longest_time_between_two_starts(text: str, seconds: float) -> None:
+    assert longest_interval_s(text) == seconds
 
 
 @given(st.text(alphabet="*0123456789-/, monsfeb@hL", max_size=20) | st.text())

@@ -7,6 +7,7 @@ fields are read here, into numbers, and handed over as plain lists.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -113,6 +114,23 @@ def starts_per_day(text: str) -> float:
         return _DAY_MS / schedule
     days = sum(map(schedule.is_on, _FOUR_YEARS))
     return len(schedule.minutes) * len(schedule.hours) * days / len(_FOUR_YEARS)
+
+
+def longest_interval_s(text: str) -> float:
+    """Return the seconds that pass at most from one start to the next: over a night or a weekend, say.
+
+    Raises:
+        ValueError: as `parse`.
+    """
+    schedule = _read(text)
+    if isinstance(schedule, int):
+        return schedule / 1000
+    minutes = sorted(60 * hour + minute for hour in schedule.hours for minute in schedule.minutes)
+    within = max((b - a for a, b in itertools.pairwise(minutes)), default=0)
+    days = range(2 * len(_FOUR_YEARS))  # so that a 29th of February has a next one
+    on = [n for n in days if schedule.is_on(_FOUR_YEARS[0] + timedelta(days=n))]
+    between = max(b - a for a, b in itertools.pairwise(on))  # days
+    return 60.0 * max(within, 1440 * between - minutes[-1] + minutes[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

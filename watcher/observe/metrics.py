@@ -91,7 +91,12 @@ TABLE: Final = (
         "less than half of an hour ago",
     ),
     Metric("scan_seconds", "gauge", ("watch",), "How long the last scan took, complete or not."),
-    Metric("scan_interval_seconds", "gauge", ("watch",), "From the start of one scan to the next, by the schedule."),
+    Metric(
+        "scan_interval_seconds",
+        "gauge",
+        ("watch",),
+        "From the start of one scan to the next, at most, by the schedule.",
+    ),
     Metric(
         "last_complete_scan_timestamp_seconds",
         "gauge",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,7 @@ from watcher.observe.history import History
 from watcher.observe.metrics import Metrics, Standing
 from watcher.observe.web.view import Overview, Watching
 from watcher.rules.file_url import FileUrlForm
-from watcher.schedule import starts_per_day
+from watcher.schedule import longest_interval_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from watcher.ports import Clock
     from watcher.reports import SearchResult, Story
 
-_DAY_S: Final = 86_400
 _SEARCH_S: Final = 2.0
 _FRESH_S: Final = 1.0
 _COUNT_S: Final = 0.5  # for the failures of one kind
@@ -185,5 +185,6 @@ def _file_url(template: str, encoding: str, region: str, bucket: str, key: str) 
     return FileUrlForm(template, encoding, region).url(bucket, key)
 
 
+@functools.cache
 def _interval_s(schedule: str) -> float:
-    return _DAY_S / starts_per_day(schedule)
+    return longest_interval_s(schedule)
