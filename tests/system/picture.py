@@ -1,13 +1,18 @@
-"""Makes the README's picture of the page: python -m tests.system.picture tests/system/status-page.png."""
+"""Makes the README's picture of the page: python -m tests.system.picture tests/system/status-page.png.
+
+It needs chromium, and Pillow (which the bench extra brings).
+"""
 
 from __future__ import annotations
 
+import io
 import random
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.ledgers import FORM, finish, obj, record, settle
@@ -120,10 +125,13 @@ def take(target: Path) -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1140, "height": 900}, color_scheme="light")
             page.goto(f"http://{server.address}/")
-            page.screenshot(path=target, full_page=True)
+            taken = page.screenshot(full_page=True)
             browser.close()
             server.close()
             view.close()
+    Image.open(io.BytesIO(taken)).convert("RGB").quantize(
+        256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    ).save(target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -260,3 +260,9 @@ def _named(name: str) -> tuple[str, str, tuple[str, ...]]:
 
 def _word(*, yes: bool) -> str:
     return "true" if yes else "false"
+
+
+def table() -> Iterable[tuple[str, str, str, str, str]]:
+    """Yield (name, labels, type, meaning, when to alert) for the documentation."""
+    for metric in TABLE:
+        yield PREFIX + metric.name, ", ".join(metric.labels), metric.kind, metric.meaning, metric.alert
