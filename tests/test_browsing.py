@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.ledgers import NOW, adopt, obj, record
+from tests.locked import locks
 from tests.watching import opened
 from watcher.ledger import LedgerReader, browsing
 
@@ -97,18 +99,12 @@ def test_a_statement_is_given_up_in_the_midst_of_it(path: Path, monkeypatch: pyt
             assert reader.status()[0].pending == 100  # the connection is as good as before
 
 
-def locks(path: Path) -> list[list[str]]:
-    """Return what is locked of a file."""
-    with open("/proc/locks", encoding="ascii") as lines:  # noqa: PTH123 (a kernel file)
-        return sorted(line.split()[1:] for line in lines if f":{path.stat().st_ino} " in line)
-
-
 def test_a_reader_beside_the_writer_takes_no_lock_off_it(path: Path) -> None:
     """Opening and closing the file by hand would drop the locks that SQLite holds for the whole process."""
     with opened(path) as ledger:
         adopt(ledger)
-        before = locks(path)
+        before = locks(path, os.getpid())
         with LedgerReader(path, beside=True):
             pass
         assert before
-        assert locks(path) == before
+        assert locks(path, os.getpid()) == before

@@ -54,7 +54,14 @@ class Daemon:
         self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
         watched_s = (manager.watchdog_s or math.inf) * _OF_THE_WATCHDOG
         self._hangs_after_s = min(_HANGS_AFTER_S, watched_s)
-        self._view = LedgerView(lambda: self._config, ledger_path=config.ledger_path, health=self.health, clock=clock)
+        self._view = LedgerView(
+            lambda: self._config,
+            ledger_path=config.ledger_path,
+            health=self.health,
+            clock=clock,
+            is_open=lambda: self._opened,
+        )
+        self._opened = False  # the ledger
         self._listen = ""
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
         self._looked_at = clock.monotonic()
@@ -75,6 +82,8 @@ class Daemon:
             lock = stack.enter_context(ProcessLock(config.ledger_path))
             ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._clock.wait, tries=None))
             self._ledger, self._lock = ledger, lock
+            self._opened = True
+            stack.callback(self._leave_ledger)
             self._serving = self._served(config)
             stack.callback(self._end)
             self._serving.prepare()
@@ -146,6 +155,11 @@ class Daemon:
             listen=self._listen,
             ledger=str(config.ledger_path),
         )
+
+    def _leave_ledger(self) -> None:
+        """Let the page read no more: the ledger is about to be closed."""
+        self._opened = False
+        self._view.close()
 
     # The work
 

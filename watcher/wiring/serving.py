@@ -70,7 +70,7 @@ class Serving:
             CredentialsMissing: there is nothing to sign with.
         """
         self._cloud.credentials.get()
-        with LedgerReader(self.config.ledger_path) as reader:
+        with LedgerReader(self.config.ledger_path, beside=True) as reader:
             reader.refuse_other_forms(self._terms.bucket_specs(), config_path=str(self.config.path))
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from watcher import status
+from watcher.errors import MachineFailed
 from watcher.ledger import LedgerReader
 from watcher.observe.history import History
 from watcher.observe.metrics import Metrics, Standing
@@ -32,13 +33,24 @@ _COUNT_S: Final = 0.5  # for the failures of one kind
 
 
 class LedgerView:
-    """`observe.web.View` over a ledger that this process has open; `config` gives the present one."""
+    """`observe.web.View` over a ledger that this process has open; `config` gives the present one.
+
+    While `is_open` says that it is not open yet, or no more, the ledger is left alone: whoever opens it looks at its
+    file by hand first, which takes off the locks that SQLite holds for readers of this process; and whoever closes it
+    last tidies up.
+    """
 
     def __init__(
-        self, config: Callable[[], Config], *, ledger_path: Path, health: Callable[[], Health], clock: Clock
+        self,
+        config: Callable[[], Config],
+        *,
+        ledger_path: Path,
+        health: Callable[[], Health],
+        clock: Clock,
+        is_open: Callable[[], bool] = lambda: True,
     ) -> None:
         self._config = config
-        self._readers = _Readers(ledger_path)
+        self._readers = _Readers(ledger_path, is_open=is_open)
         self._clock = clock
         self._health = health
         self._history = History()
@@ -154,24 +166,35 @@ class LedgerView:
 class _Readers:
     """Readers of one ledger, lent to one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_open: Callable[[], bool]) -> None:
         self._path = path
+        self._is_open = is_open
         self._turn = threading.Lock()
         self._idle: list[LedgerReader] = []
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[LedgerReader]:
-        """Yield a reader; one that failed is not lent again."""
+        """Yield a reader; one that failed is not lent again.
+
+        Raises:
+            MachineFailed: the ledger is not open.
+        """
         with self._turn:
-            reader = self._idle.pop() if self._idle else None
-        reader = reader or LedgerReader(self._path, beside=True)
+            if not self._is_open():
+                raise MachineFailed(
+                    "the ledger is not open: the watcher is starting or stopping", hint="Look again in a moment."
+                )
+            reader = self._idle.pop() if self._idle else LedgerReader(self._path, beside=True)
         try:
             yield reader
         except BaseException:
             reader.__exit__()
             raise
         with self._turn:
-            self._idle.append(reader)
+            if self._is_open():
+                self._idle.append(reader)
+            else:
+                reader.__exit__()
 
     def close(self) -> None:
         """Close those that are not lent."""
