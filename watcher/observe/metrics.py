@@ -88,7 +88,7 @@ TABLE: Final = (
         "gauge",
         ("watch",),
         "Objects that the last complete scan listed.",
-        "less than half of an hour ago",
+        "less than half of what it was within 6 hours",
     ),
     Metric("scan_seconds", "gauge", ("watch",), "How long the last scan took, complete or not."),
     Metric(
