@@ -37,8 +37,8 @@ def cli(
 
     \b
     Exit status: 0 done; 1 unforeseen, the machine failed us, or a person said no to registering; 2 usage,
-    configuration or credentials, nothing was touched; 3 another `run` or process holds the lock; 4 the ledger is missing
-    or cannot be trusted; 5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete;
+    configuration or credentials, nothing was touched; 3 another `run` or process holds the lock; 4 the ledger is
+    missing or cannot be trusted; 5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete;
     6 something became failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
     """  # noqa: D301 (click's \b keeps the lines)
     context.obj = Invocation(config_file=config_file, quiet=quiet, log_format=log_format, log_level=log_level)
