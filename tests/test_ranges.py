@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from watcher.listing.plan import Interval, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from watcher.ports import Answer
 
 PAGE = 4
 STEMS = (
@@ -43,10 +46,15 @@ def awkward_keys(chance: random.Random) -> set[str]:
 
 
 def list_all(
-    bucket: ListedBucket, ahead: Sequence[Interval] = (), *, concurrency: int = 4, page_size: int = PAGE
+    bucket: ListedBucket,
+    ahead: Sequence[Interval] = (),
+    *,
+    concurrency: int = 4,
+    page_size: int = PAGE,
+    clock: FakeClock | None = None,
 ) -> list[Piece]:
     """Return the pieces of a whole listing."""
-    clock = FakeClock()
+    clock = clock or FakeClock()
     listing = RangeListing(
         bucket,
         Asking(bucket, pace=lambda _: True, clock=clock, jitter=lambda: 0.5),
@@ -182,6 +190,24 @@ class Slow(FakeClock):
     def monotonic(self) -> float:
         self._at_s += 1
         return self._at_s
+
+
+def test_a_service_that_was_slow_once_is_asked_by_one_as_soon_as_it_is_quick() -> None:
+    class SlowAtFirst(Slow):
+        def monotonic(self) -> float:
+            return super().monotonic() if len(askers) < 20 else self._at_s
+
+    class Bucket(ListedBucket):
+        def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> Answer:
+            askers.append(threading.current_thread().name)
+            return super().list_objects(start_after=start_after, token=token, max_keys=max_keys)
+
+    askers: list[str] = []
+    bucket = Bucket([f"{n:04}" for n in range(4000)], page_size=10)
+    pieces = list_all(bucket, concurrency=4, page_size=10, clock=SlowAtFirst())
+    assert listed(pieces) == bucket.keys
+    assert sum(name.startswith("list") for name in askers[:20]) > 10
+    assert not any(name.startswith("list") for name in askers[30:])
 
 
 def test_a_long_range_of_which_nothing_was_listed_yet_can_be_cut() -> None:

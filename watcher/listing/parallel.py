@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ALONE = 4  # requests to a bucket of unknown size that are made one by one: most buckets end there
 _SLACK = 16  # one in so many objects more than remembered is asked for, so that a few new ones cost no second request
-_A_PAGE_S = 0.0005  # no page is dealt with sooner: where answers come as quickly, more requests get in each other's way
+_A_PAGE_S = 0.001  # a page and a handing over: where answers come as quickly, more requests get in each other's way
 _AT_ONCE_ANYWAY = 1
 _AT_ONCE_S = 0.002  # as quickly as that
 _COMPLAINTS_APART_S = 1.0  # requests in flight together are one complaint
@@ -119,7 +119,7 @@ class RangeListing:
                 self._goes_on.append(interval)
                 continue
             pieces = self._take(interval, lo, got)
-            if self._pool and not stopping:
+            if self._limit > 1 and not stopping:
                 self._send_some()  # before the pieces are worked on
             yield from pieces
         if error:
@@ -133,8 +133,7 @@ class RangeListing:
             interval = self._goes_on.pop() if self._goes_on else self._next()
             if interval is None:
                 return
-            self._send(interval)
-            if self._pool is None:  # it has landed: what came decides whether there is more to ask for
+            if self._send(interval):  # what came decides whether there is more to ask for
                 return
 
     @property
@@ -150,21 +149,22 @@ class RangeListing:
             self._alone = _ALONE
         return interval
 
-    def _send(self, interval: Interval) -> None:
-        if self._limit > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="list")
+    def _send(self, interval: Interval) -> bool:
+        """Ask for a range; return whether the answer has landed already, where one at a time is asked for."""
+        lo, is_alone = interval.lo, self._limit == 1
         self._flying += 1
-        lo = interval.lo
-        if self._pool:
+        if not is_alone:
+            self._pool = self._pool or ThreadPoolExecutor(self._most, thread_name_prefix="list")
             future = self._pool.submit(self._fetch, lo, interval.known)
             future.add_done_callback(lambda landed: self._landed.put((interval, lo, landed)))
-            return
+            return False
         landed: Future[_Got | None] = Future()
         try:
             landed.set_result(self._fetch(lo, interval.known))
         except CloudError as error:
             landed.set_exception(error)
         self._landed.put((interval, lo, landed))
+        return True
 
     def _fetch(self, lo: str, known: Range | None) -> _Got | None:
         """Return what is listed above `lo`; None if the process is stopping."""
