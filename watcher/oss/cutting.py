@@ -8,16 +8,13 @@ value of its field alone.  Objects that are not all alike (restored archives) ar
 from __future__ import annotations
 
 import re
-import sys
-from array import array
 from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
 from io import BytesIO
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from watcher.oss.listing import MOST_DIGITS, milliseconds
+from watcher.oss.instants import instants
+from watcher.oss.listing import MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,17 +28,6 @@ _KNOWN: Final = _NEEDED.union(_FEW)
 _MOST_VALUES: Final = 8
 _PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b'<>&"'))  # what a field may hold
 _DIGITS: Final = b"0123456789"
-_AS_ZERO: Final = bytes(ord("0") if each in _DIGITS else each for each in range(256))
-_INSTANT: Final = b"0000-00-00T00:00:00.000Z"
-_AS_NUMBER: Final = bytes(each - ord("0") if each in _DIGITS else each for each in range(256))
-_MONTH, _DAY, _TIME, _HOUR, _MINUTE, _SECOND = 5, 8, 10, 11, 14, 17  # where they begin in an instant
-_LIMITS: Final = {_MONTH: range(1, 13), _DAY: range(1, 32), _HOUR: range(24)} | dict.fromkeys(
-    (_MINUTE, _SECOND), range(60)
-)
-_LANE: Final = "I"
-_LANE_BYTES: Final = array(_LANE).itemsize
-_LATE_DAYS: Final = re.compile(rb"[\x1d-\x1f]")  # which not every month has
-
 _WHITE: Final = rb"[ \t\r\n]*"
 _GAP: Final = re.compile(_WHITE)
 _NO_TEXT: Final = re.compile(rb"[^\t\n\r\x20-\x7e]|&(?!quot;)")
@@ -182,7 +168,8 @@ def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | 
     are_plain = _holds_only(_PLAIN, keys) and _holds_only(_PLAIN, etags)
     if not (are_plain and _holds_only(_DIGITS, sizes) and _are_short(sizes)):
         return None
-    modified_at = _instants(found[b"LastModified"])
+    modified = found[b"LastModified"]
+    modified_at = instants(b"".join(modified.pieces), n, before=modified.before, behind=modified.behind)
     types, classes = (_few(found.get(name, _Pieces([b""] * n))) for name in _FEW)
     if not (modified_at and types and classes):
         return None
@@ -241,53 +228,3 @@ def _are_short(field: _Pieces) -> bool:
     """Whether each value has a byte at least, and no more than a size can have."""
     lengths, around = set(map(len, field.pieces)), len(field.before) + len(field.behind)
     return min(lengths) > around and max(lengths) <= around + MOST_DIGITS
-
-
-def _instants(field: _Pieces) -> Callable[[], list[int]] | None:
-    """Return what returns the values, in milliseconds since the epoch, if each is written as OSS does, and exists."""
-    pieces, before, behind, _ = field
-    unit, begin = before + _INSTANT + behind, len(before)
-    joined = b"".join(pieces)
-    if joined.translate(_AS_ZERO) != unit * len(pieces) or before + b"0000-" in joined:  # there is no such year
-        return None
-    numbers = {place: _two_digits(joined, begin + place, len(unit)) for place in _LIMITS}
-    if any(numbers[place].translate(None, bytes(limits)) for place, limits in _LIMITS.items()):
-        return None
-    is_late = _LATE_DAYS.search(numbers[_DAY])
-    if is_late and not all(map(_exists, set(map(itemgetter(slice(begin, begin + _TIME)), pieces)))):
-        return None
-
-    def read() -> list[int]:
-        began = map(_began, map(itemgetter(slice(begin, begin + _TIME)), pieces))
-        hours, minutes, seconds = (_lanes(numbers[place]) for place in (_HOUR, _MINUTE, _SECOND))
-        since = hours * 3_600_000 + minutes * 60_000 + seconds * 1000
-        return list(map(add, began, array(_LANE, since.to_bytes(_LANE_BYTES * len(pieces), sys.byteorder))))
-
-    return read
-
-
-def _lanes(numbers: bytes) -> int:
-    """Return numbers of a byte each as one, in which each has room for the milliseconds of a day."""
-    return int.from_bytes(array(_LANE, list(numbers)).tobytes(), sys.byteorder)
-
-
-def _two_digits(joined: bytes, place: int, width: int) -> bytes:
-    """Return the number in two digits at `place` of each `width` bytes, a byte each: all in one sum."""
-    tens, ones = (joined[place + n :: width].translate(_AS_NUMBER) for n in (0, 1))
-    both = int.from_bytes(tens, "little") * 10 + int.from_bytes(ones, "little")
-    return both.to_bytes(len(tens), "little")
-
-
-@lru_cache(10_000)  # more days than a bucket is old
-def _began(day: bytes) -> int:
-    """Return when a day began, in milliseconds since the epoch."""
-    return milliseconds(day.decode())
-
-
-@lru_cache(1_000)
-def _exists(day: bytes) -> bool:
-    try:
-        date.fromisoformat(day.decode())
-    except ValueError:
-        return False
-    return True
