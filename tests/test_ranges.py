@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import FakeClock
-from tests.listed import ListedBucket
+from tests.listed import ListedAnswer, ListedBucket
 from watcher.listing import Asking, Piece, RangeListing
 from watcher.listing.plan import Interval, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from watcher.ports import Answer
 
 PAGE = 4
 STEMS = (
@@ -198,7 +197,7 @@ def test_a_service_that_was_slow_once_is_asked_by_one_as_soon_as_it_is_quick() -
             return super().monotonic() if len(askers) < 20 else self._at_s
 
     class Bucket(ListedBucket):
-        def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> Answer:
+        def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> ListedAnswer:
             askers.append(threading.current_thread().name)
             return super().list_objects(start_after=start_after, token=token, max_keys=max_keys)
 
