@@ -53,8 +53,8 @@ def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[
     Returns:
         The objects, and the keys that have a row there (None = too many to tell).
     """
-    if not objects:
-        return objects, set()
+    if not objects or _are_as_listed(db, scene, objects):
+        return Objects.of(), set()
     keys = objects.keys
     most = 2 * len(keys) + _CHUNK  # of rows; more where many were deleted since
     rows = db.execute(
@@ -63,14 +63,36 @@ def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[
     ).fetchall()
     if not rows:
         return objects, set()
-    listed = list(zip(keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1)))
-    if rows == listed:
-        return Objects.of(), set()
     if len(rows) == most:
         return objects, None
     known = set(rows)
+    listed = zip(keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1))
     worth = Objects.of(compress(objects, [each not in known for each in listed]))
     return worth, {row[0] for row in rows}
+
+
+def _are_as_listed(db: sqlite3.Connection, scene: Scene, objects: Objects) -> bool:
+    """Whether the rows from the first key to the last are those of the listed objects, and none is to be looked at.
+
+    Compares them column by column, each joined to one text: where no listed value holds what lies between two, and
+    there are as many rows, the same text means the same values.
+    """
+    keys, etags = _BETWEEN.join(objects.keys), _BETWEEN.join(objects.etags)
+    of_range = {
+        "bucket_id": scene.bucket_id,
+        "watch_id": scene.watch_id,
+        "first": objects.keys[0],
+        "last": objects.keys[-1],
+        "others": len(objects) - 1,
+        "between": _BETWEEN,
+    }
+    if keys.count(_BETWEEN) != of_range["others"] or etags.count(_BETWEEN) != of_range["others"]:
+        return False
+    if db.execute(_LAST_OF_RANGE, of_range).fetchone() != (of_range["last"],):  # else there may be any number of rows
+        return False
+    n = len(objects)
+    listed = (n, n, keys, etags, str(objects.sizes_bytes), str(objects.modified_at))
+    return bool(db.execute(_JOINED, of_range).fetchone() == listed)
 
 
 def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:
@@ -158,13 +180,24 @@ def _is_back(row: _Row, scene: Scene) -> bool:
     return row.reason in _SHOWN_OTHERWISE and not while_listing
 
 
-_AS_LISTED = """
-SELECT key, etag, size_bytes, modified_at,
-       CASE state WHEN 'pending' THEN watch_id = :watch_id AND due_at IS NOT NULL
-                  WHEN 'failed' THEN reason NOT IN ('gone', 'archived') ELSE 1 END
+_BETWEEN = "\n"
+_IS_SETTLED = """CASE state WHEN 'pending' THEN watch_id = :watch_id AND due_at IS NOT NULL
+                           WHEN 'failed' THEN reason NOT IN ('gone', 'archived') ELSE 1 END"""
+_AS_LISTED = f"""
+SELECT key, etag, size_bytes, modified_at, {_IS_SETTLED}
   FROM entry
  WHERE bucket_id = :bucket_id
+"""  # noqa: S608 (constants)
+_LAST_OF_RANGE = """
+SELECT key FROM entry WHERE bucket_id = :bucket_id AND key >= :first ORDER BY key LIMIT 1 OFFSET :others
 """
+# The rows come in the order of the primary key.  If they ever do not, they are not as listed.
+_JOINED = f"""
+SELECT count(*), sum({_IS_SETTLED}), group_concat(key, :between), group_concat(etag, :between),
+       '[' || group_concat(size_bytes, ', ') || ']', '[' || group_concat(modified_at, ', ') || ']'
+  FROM entry
+ WHERE bucket_id = :bucket_id AND key BETWEEN :first AND :last
+"""  # noqa: S608 (constants)
 _LATEST = "etag = :etag, size_bytes = :size_bytes, modified_at = :modified_at"
 _AFRESH = (
     f"{_LATEST}, watch_id = :watch_id, state = 'pending', reason = NULL, message = NULL, attempts = 0, "

@@ -1,0 +1,122 @@
+"""Which of the listed objects are looked at: those whose rows are not there, differ, or wait, and no other."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from watcher.ledger.schema import MIGRATIONS
+from watcher.ledger.seen import Scene, _are_as_listed, to_look_at
+from watcher.model import ObjectInfo, Objects
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+SCENE = Scene(watch_id=1, bucket_id=1, now_ms=0, began_ms=0)
+SETTLED = ("registered", "claimed", "pending", "refused")
+OTHERWISE = ("of another watch", "parked", "gone", "archived")
+
+
+def put(db: sqlite3.Connection, found: ObjectInfo, state: str) -> None:
+    """Write a row as it is when all went as `state` says."""
+    kinds = dict.fromkeys(("refused", "gone", "archived"), "failed") | dict.fromkeys(OTHERWISE[:2], "pending")
+    db.execute(
+        """
+        INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at,
+                           media_id, reason)
+        VALUES (1, ?, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?)
+        """,
+        (
+            *(found.key, 2 if state == "of another watch" else 1, kinds.get(state, state)),
+            *(found.etag, found.size_bytes, found.modified_at, None if state == "parked" else 1),
+            "M" if state == "registered" else None,
+            state if kinds.get(state) == "failed" else None,
+        ),
+    )
+
+
+def is_plainly_the_same(rows: Sequence[tuple[ObjectInfo, str]], listed: Sequence[ObjectInfo]) -> bool:
+    """Whether the rows of the range are just what is listed, and no line end is in the way."""
+    between = [(found, state) for found, state in rows if listed[0].key <= found.key <= listed[-1].key]
+    is_same = [(found.key, found) for found, _ in sorted(between, key=lambda row: row[0].key)] == [
+        (each.key, each) for each in listed
+    ]
+    are_settled = all(state in SETTLED for _, state in between)
+    return is_same and are_settled and not any("\n" in each.key + each.etag for each in listed)
+
+
+def looked_at(rows: Sequence[tuple[ObjectInfo, str]], listed: Sequence[ObjectInfo]) -> list[ObjectInfo]:
+    """Return what is looked at, by a ledger that holds these rows."""
+    with closing(Database(memory=True)) as database:
+        MIGRATIONS.apply(database)
+        database.conn.execute("PRAGMA foreign_keys = OFF")
+        for found, state in rows:
+            put(database.conn, found, state)
+        worth, there = to_look_at(database.conn, SCENE, Objects.of(listed))
+        if listed:
+            assert _are_as_listed(database.conn, SCENE, Objects.of(listed)) == is_plainly_the_same(rows, listed)
+        keys = {found.key for found, _ in rows}
+        assert there is not None
+        assert all((each.key in there) == (each.key in keys) for each in worth)
+        return list(worth)
+
+
+keys = st.text(st.sampled_from("ab\n\0,é\U0001f3ac"), min_size=1, max_size=3)
+texts = st.sampled_from(["E", "E\n", "\nE", "", "E, E", "\0"])
+numbers = st.sampled_from([0, 1, 11, 2**50, -1])
+versions = st.builds(ObjectInfo, st.just(""), texts, numbers, numbers)
+states = st.sampled_from([*SETTLED * 4, *OTHERWISE])
+
+
+@given(
+    st.dictionaries(keys, st.tuples(versions, states), max_size=6),
+    st.dictionaries(keys, versions, max_size=3),
+    st.sets(keys, max_size=2),
+)
+def test_it_is_what_comparing_each_with_its_row_says(
+    known: dict[str, tuple[ObjectInfo, str]], changed: dict[str, ObjectInfo], deleted: set[str]
+) -> None:
+    rows = {key: (replace(found, key=key), state) for key, (found, state) in known.items()}
+    now = {key: found for key, (found, _) in rows.items()} | {k: replace(found, key=k) for k, found in changed.items()}
+    listed = [now[key] for key in sorted(now) if key not in deleted]
+    settled = {found for found, state in rows.values() if state in SETTLED}
+    assert looked_at(list(rows.values()), listed) == [each for each in listed if each not in settled]
+
+
+@pytest.mark.parametrize(
+    ("rows", "listed"),
+    [
+        ([("a\na", "E"), ("b", "E"), ("z", "E")], [("a", "E"), ("a\nb", "E"), ("z", "E")]),
+        ([("a", "E\nE"), ("b", "E")], [("a", "E"), ("b", "E\nE")]),
+        ([("a\nb", "E")], [("a", "E"), ("b", "E")]),
+        ([("a", "E"), ("b", "E")], [("a\nb", "E")]),
+        ([("a\0b", "E")], [("a", "E")]),
+        ([("a", "E\0")], [("a", "E")]),
+    ],
+)
+def test_what_only_looks_the_same_when_joined_is_looked_at(
+    rows: list[tuple[str, str]], listed: list[tuple[str, str]]
+) -> None:
+    found = [(ObjectInfo(key, etag, 1, 1), "registered") for key, etag in rows]
+    now = [ObjectInfo(key, etag, 1, 1) for key, etag in listed]
+    assert looked_at(found, now) == [each for each in now if each not in {row for row, _ in found}]
+
+
+@pytest.mark.parametrize("field", ["etag", "size_bytes", "modified_at"])
+@pytest.mark.parametrize("place", [0, 499, 999])
+def test_one_change_in_a_page_is_seen(field: str, place: int) -> None:
+    page = [ObjectInfo(f"{n:04}", "E", n, n) for n in range(1000)]
+    values = {"etag": "F", "size_bytes": 5000, "modified_at": 5000}
+    now = [replace(each, **{field: values[field]}) if n == place else each for n, each in enumerate(page)]  # type: ignore[arg-type]
+    rows = [(each, "registered") for each in page]
+    assert looked_at(rows, page) == []
+    assert looked_at(rows, now) == [now[place]]
+    assert looked_at([*rows[:place], *rows[place + 1 :]], page) == [page[place]]
+    assert looked_at(rows, [*page[:place], *page[place + 1 :]]) == []
