@@ -74,25 +74,18 @@ def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[
 def _are_as_listed(db: sqlite3.Connection, scene: Scene, objects: Objects) -> bool:
     """Whether the rows from the first key to the last are those of the listed objects, and none is to be looked at.
 
-    Compares them column by column, each joined to one text: where no listed value holds what lies between two, and
-    there are as many rows, the same text means the same values.
+    Compares them column by column, each as one text: where no listed value holds a line end, and there are as many
+    rows, the same text means the same values.
     """
-    keys, etags = _BETWEEN.join(objects.keys), _BETWEEN.join(objects.etags)
-    of_range = {
-        "bucket_id": scene.bucket_id,
-        "watch_id": scene.watch_id,
-        "first": objects.keys[0],
-        "last": objects.keys[-1],
-        "others": len(objects) - 1,
-        "between": _BETWEEN,
-    }
-    if keys.count(_BETWEEN) != of_range["others"] or etags.count(_BETWEEN) != of_range["others"]:
+    n, keys, etags, sizes_bytes = len(objects), *(objects.lines(name) for name in ("key", "etag", "size_bytes"))
+    first, last = objects.keys[0], objects.keys[-1]
+    of_range = {"bucket_id": scene.bucket_id, "watch_id": scene.watch_id, "first": first, "last": last, "n": n}
+    if keys is None or etags is None:
         return False
-    if db.execute(_LAST_OF_RANGE, of_range).fetchone() != (of_range["last"],):  # else there may be any number of rows
+    if db.execute(_LAST_OF_SO_MANY, of_range).fetchone() != (last,):  # else there may be far more rows
         return False
-    n = len(objects)
-    listed = (n, n, keys, etags, str(objects.sizes_bytes), str(objects.modified_at))
-    return bool(db.execute(_JOINED, of_range).fetchone() == listed)
+    listed = (n, n, keys, etags, sizes_bytes, str(objects.modified_at))
+    return bool(db.execute(_AS_LINES, of_range).fetchone() == listed)
 
 
 def known_among(db: sqlite3.Connection, bucket_id: int, keys: list[str]) -> dict[str, _Row]:
@@ -180,7 +173,6 @@ def _is_back(row: _Row, scene: Scene) -> bool:
     return row.reason in _SHOWN_OTHERWISE and not while_listing
 
 
-_BETWEEN = "\n"
 _IS_SETTLED = """CASE state WHEN 'pending' THEN watch_id = :watch_id AND due_at IS NOT NULL
                            WHEN 'failed' THEN reason NOT IN ('gone', 'archived') ELSE 1 END"""
 _AS_LISTED = f"""
@@ -188,13 +180,14 @@ SELECT key, etag, size_bytes, modified_at, {_IS_SETTLED}
   FROM entry
  WHERE bucket_id = :bucket_id
 """  # noqa: S608 (constants)
-_LAST_OF_RANGE = """
-SELECT key FROM entry WHERE bucket_id = :bucket_id AND key >= :first ORDER BY key LIMIT 1 OFFSET :others
+_LAST_OF_SO_MANY = """
+SELECT key FROM entry WHERE bucket_id = :bucket_id AND key >= :first ORDER BY key LIMIT 1 OFFSET :n - 1
 """
-# The rows come in the order of the primary key.  If they ever do not, they are not as listed.
-_JOINED = f"""
-SELECT count(*), sum({_IS_SETTLED}), group_concat(key, :between), group_concat(etag, :between),
-       '[' || group_concat(size_bytes, ', ') || ']', '[' || group_concat(modified_at, ', ') || ']'
+# The rows come in the order of the primary key; if they ever do not, they are not as listed.  Separators are literals:
+# whatever SQLite has to turn into text, it turns for each row.
+_AS_LINES = f"""
+SELECT count(*), sum({_IS_SETTLED}), group_concat(key, '\n'), group_concat(etag, '\n'),
+       group_concat(size_bytes, '\n'), '[' || group_concat(modified_at, ', ') || ']'
   FROM entry
  WHERE bucket_id = :bucket_id AND key BETWEEN :first AND :last
 """  # noqa: S608 (constants)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+
+T = TypeVar("T")
 
 
 class ObjectType(StrEnum):
@@ -43,9 +46,12 @@ _FIELDS = tuple(field.name for field in fields(ObjectInfo))
 class Objects(Sequence[ObjectInfo]):
     """The objects of one page in listing order; each field is a column as long as the page, read when asked for."""
 
-    def __init__(self, n: int, column: Callable[[str], list[Any]]) -> None:
+    def __init__(
+        self, n: int, column: Callable[[str], list[Any]], lines: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         self._n = n
         self._read = column  # from the name of a field of `ObjectInfo` to its values
+        self._lines = lines  # ... to the same as text, one a line, where that costs less
         self._columns: dict[str, list[Any]] = {}
 
     @classmethod
@@ -58,6 +64,13 @@ class Objects(Sequence[ObjectInfo]):
         if name not in self._columns:
             self._columns[name] = self._read(name)
         return self._columns[name]
+
+    def lines(self, name: str) -> str | None:
+        """Return a column as text, one value a line; None if a value holds a line end itself."""
+        if (told := self._lines(name)) is not None:
+            return told
+        lines = "\n".join(map(str, self._column(name)))
+        return lines if lines.count("\n") == max(0, self._n - 1) else None
 
     @property
     def keys(self) -> list[str]:
@@ -102,12 +115,18 @@ class Objects(Sequence[ObjectInfo]):
     @property
     def kinds(self) -> frozenset[ObjectType]:
         """Which types occur."""
-        return frozenset(self.types)
+        return _distinct(self.types)
 
     @property
     def classes(self) -> frozenset[str]:
         """Which storage classes occur."""
-        return frozenset(self.storage_classes)
+        return _distinct(self.storage_classes)
+
+    @property
+    def none_is_empty(self) -> bool:
+        """Whether each has a byte at least."""
+        lines = self._lines("size_bytes")
+        return (lines is not None and "\n0" not in f"\n{lines}") or all(self.sizes_bytes)
 
     @property
     def newest(self) -> int:
@@ -141,6 +160,10 @@ class Objects(Sequence[ObjectInfo]):
         return isinstance(other, Objects) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _distinct(column: list[T]) -> frozenset[T]:
+    return frozenset(column[:1] if column.count(column[0]) == len(column) else column) if column else frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,8 +89,8 @@ class Cut:
 
     keys: bytes  # still escaped, one a line
     prefix: bytes  # still escaped, of each key
-    etags: Callable[[], list[str]]
-    sizes_bytes: Callable[[], list[int]]
+    etags: Callable[[], bytes]  # one a line
+    sizes_bytes: Callable[[], bytes]  # one a line
     modified_at: Callable[[], list[int]]
     types: Few
     storage_classes: Few
@@ -176,8 +176,8 @@ def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | 
     return Cut(
         b"\n".join(_values(keys)),
         prefix,
-        lambda: b"\n".join(_values(etags)).decode().split("\n"),
-        lambda: list(map(int, _values(sizes))),
+        lambda: b"\n".join(_values(etags)),
+        lambda: _numbers(sizes),
         modified_at,
         types,
         classes,
@@ -207,6 +207,17 @@ def _holds_only(allowed: bytes, field: _Pieces) -> bool:
 
 def _values(field: _Pieces) -> Iterator[bytes]:
     return map(itemgetter(slice(len(field.before), -len(field.behind) or None)), field.pieces)
+
+
+def _numbers(field: _Pieces) -> bytes:
+    """Return the values of a field that holds digits only, one a line."""
+    pieces, before, behind, glue = field
+    around = before + behind + glue
+    end = next((each for each in (behind + glue)[::-1] if around.count(each) == 1), None)
+    if end is None:
+        return b"\n".join(_values(field))
+    only = bytes(set(around) - {end})
+    return glue.join(pieces).translate(bytes.maketrans(bytes((end,)), b"\n"), only).strip(b"\n")
 
 
 def _distinct(pieces: list[bytes]) -> set[bytes]:

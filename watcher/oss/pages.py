@@ -60,23 +60,28 @@ def _read_plain(body: bytes, at: int) -> Page | None:
     if envelope is None or not envelope.key_count:
         return None
     found = cut(body, start, end, envelope.key_count)
-    keys = _keys(found, envelope.key_count) if found else None
-    if found is None or keys is None:
+    told = _keys(found, envelope.key_count) if found else None
+    if found is None or told is None:
         return None
-    objects = Objects(len(keys), _reader(keys, found))
+    keys, lines = told
+    objects = Objects(len(keys), _reader(keys, found), _lines(lines, found))
     return Page(objects=objects, at=at, last_key=keys[-1], token=envelope.next_token, is_last=envelope.is_last)
 
 
-def _keys(found: Cut, n: int) -> list[str] | None:
-    """Return the exact keys, or None if one is not UTF-8 or not well escaped."""
+def _keys(found: Cut, n: int) -> tuple[list[str], str | None] | None:
+    """Return the exact keys, and the same one a line unless one holds a line end; None if one is no key.
+
+    One is none that is not UTF-8 or not well escaped.
+    """
     try:
         prefix = _unescaped(found.prefix).decode()
-        keys = _unescaped(found.keys).decode().split("\n")
-        if len(keys) != n:  # a key holds a line end, escaped
-            keys = [unquote_to_bytes(raw).decode() for raw in found.keys.split(b"\n")]
+        lines = prefix + _unescaped(found.keys).decode().replace("\n", f"\n{prefix}")
+        keys = lines.split("\n")
+        if len(keys) == n:
+            return keys, lines
+        return [prefix + unquote_to_bytes(raw).decode() for raw in found.keys.split(b"\n")], None
     except ValueError:
         return None
-    return [prefix + key for key in keys] if prefix else keys
 
 
 def _unescaped(text: bytes) -> bytes:
@@ -103,8 +108,8 @@ def _reader(keys: list[str], found: Cut) -> Callable[[str], list[Any]]:
 
     readers: dict[str, Callable[[], list[Any]]] = {
         "key": lambda: keys,
-        "etag": found.etags,
-        "size_bytes": found.sizes_bytes,
+        "etag": lambda: found.etags().decode().split("\n"),
+        "size_bytes": lambda: list(map(int, found.sizes_bytes().split(b"\n"))),
         "modified_at": found.modified_at,
         "type": lambda: found.types.meaning(lambda kind: TYPES.get(kind, ObjectType.NORMAL)),
         "storage_class": lambda: found.storage_classes.meaning(lambda name: name or "Standard"),
@@ -112,3 +117,13 @@ def _reader(keys: list[str], found: Cut) -> Callable[[str], list[Any]]:
         "restoring": lambda: restore(b"true"),
     }
     return lambda name: readers[name]()
+
+
+def _lines(keys: str | None, found: Cut) -> Callable[[str], str | None]:
+    """Return what reads a column as text, one value a line, if it was cut so."""
+    columns: dict[str, Callable[[], str | None]] = {
+        "key": lambda: keys,
+        "etag": lambda: found.etags().decode(),
+        "size_bytes": lambda: found.sizes_bytes().decode(),
+    }
+    return lambda name: columns[name]() if name in columns else None

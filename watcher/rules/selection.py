@@ -10,7 +10,7 @@ from watcher.model import Excluded, ObjectInfo, ObjectType
 from watcher.rules.globs import compile_globs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from watcher.model import Objects
 
@@ -94,18 +94,20 @@ class Rules:
         """Tell whether all objects are selected, field by field; False: that takes a look at each."""
         if not objects.kinds <= _ORDINARY or objects.classes & ARCHIVE_CLASSES:
             return False
-        sizes, modified = objects.sizes_bytes, objects.modified_at
-        if min(sizes) < max(1, self.min_size_bytes):
-            return False
-        if self.max_size_bytes is not None and max(sizes) > self.max_size_bytes:
+        if not objects.none_is_empty or not self._takes_all_sizes(objects):
             return False
         youngest_ms = now_ms - objects.newest
-        if youngest_ms < self.min_age_ms or (start_ms is not None and min(modified) < start_ms):
+        if youngest_ms < self.min_age_ms or (start_ms is not None and min(objects.modified_at) < start_ms):
             return False
-        return self._takes_all_names(objects.keys, growing=youngest_ms < GROWING_QUIET_MS)
+        return self._takes_all_names(objects, growing=youngest_ms < GROWING_QUIET_MS)
 
-    def _takes_all_names(self, keys: Sequence[str], *, growing: bool) -> bool:
-        suffixes = _suffixes(keys)
+    def _takes_all_sizes(self, objects: Objects) -> bool:
+        if self.min_size_bytes > 1 and min(objects.sizes_bytes) < self.min_size_bytes:
+            return False
+        return self.max_size_bytes is None or max(objects.sizes_bytes) <= self.max_size_bytes
+
+    def _takes_all_names(self, objects: Objects, *, growing: bool) -> bool:
+        keys, suffixes = objects.keys, _suffixes(objects)
         if growing and f".{PLAYLIST_EXTENSION}" in suffixes:
             return False
         if self._included is None and not suffixes <= _DEFAULT_SUFFIXES:
@@ -165,10 +167,11 @@ class Rules:
         return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
 
 
-def _suffixes(keys: Sequence[str]) -> set[str]:
+def _suffixes(objects: Objects) -> set[str]:
     """Return what the keys end in from their last dot on, in lower case; what is no extension may be among it."""
+    keys, lines = objects.keys, objects.lines("key")
     last = keys[-1][keys[-1].rfind(".") :]
-    if len(last) > 1 and all(map(methodcaller("endswith", last), keys)):  # the quick way: they all end alike
+    if lines and len(last) > 1 and f"{lines}\n".count(f"{last}\n") == len(keys):  # the quick way: they all end alike
         return {last.lower()}
     return {key[key.rfind(".") :].lower() for key in keys}
 
