@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import socket
 import threading
 from contextlib import ExitStack, closing
@@ -49,6 +50,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Asked)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.status, self.body, self.missing_bytes = 200, LISTING, 0
+        self.lingers_s = 0.0
         self.headers: dict[str, str] = {}
         self.seen: list[Asked] = []
         self.clients: set[object] = set()
@@ -65,11 +67,13 @@ class Asked(BaseHTTPRequestHandler):
         self.server.clients.add(self.client_address)
         self.line, self.given = self.requestline, self.headers
         self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(self.server.body) + self.server.missing_bytes))
+        if "Transfer-Encoding" not in self.server.headers:
+            self.send_header("Content-Length", str(len(self.server.body) + self.server.missing_bytes))
         for name, value in self.server.headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(self.server.body)
+        threading.Event().wait(self.server.lingers_s)
         self.close_connection = bool(self.server.missing_bytes)
 
     do_CONNECT = do_GET  # noqa: N815 (http.server's name)
@@ -176,6 +180,42 @@ def test_a_proxy_is_not_asked_for_what_is_excepted(server: Server, source: Sourc
 def test_a_proxy_that_cannot_be_used_is_told(source: Source, proxy: str) -> None:
     with pytest.raises(NotSent, match="could not be reached"):
         source("http://oss-cn-shanghai.aliyuncs.com", proxy=proxy).list_objects()
+
+
+def test_an_answer_that_was_packed_or_sent_in_chunks_unasked_is_read_all_the_same(
+    server: Server, source: Source
+) -> None:
+    server.body, server.headers = gzip.compress(LISTING), {"content-encoding": "gzip"}
+    assert source(server.url).list_objects().page().objects.keys == ["a b.mp4", "c/d.mp4"]
+    server.body = b"no gzip"
+    with pytest.raises(Unavailable, match="could not be reached"):
+        source(server.url).list_objects()
+    chunks = (LISTING[:100], LISTING[100:], b"")
+    server.body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    server.headers = {"Transfer-Encoding": "chunked"}
+    one = source(server.url)
+    assert [one.list_objects().page().objects.keys for _ in range(2)] == [["a b.mp4", "c/d.mp4"]] * 2
+    server.body = server.body[:-9]
+    server.missing_bytes = 1  # the connection ends there
+    with pytest.raises(Unavailable, match="could not be reached"):
+        source(server.url).list_objects()
+
+
+def test_an_answer_that_does_not_come_in_time_is_told(
+    server: Server, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watcher.oss.transport.TIMEOUT_S", 0.2)
+    server.missing_bytes, server.lingers_s = 1, 1.0
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        source(server.url).list_objects()
+
+
+def test_a_connection_that_the_service_closes_is_opened_anew(server: Server, source: Source) -> None:
+    server.headers = {"Connection": "close"}
+    one = source(server.url)
+    for _ in range(3):
+        one.list_objects()
+    assert (len(server.seen), len(server.clients)) == (3, 3)
 
 
 def test_half_a_body_is_none(server: Server, source: Source) -> None:

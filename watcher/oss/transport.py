@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +18,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url
 from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context, make_headers
 
+from watcher.oss.connections import open_handed
 from watcher.oss.faults import as_cloud_error, redirected
 
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ class Received:
 
     headers: Mapping[str, str]  # found whatever the letter case
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What oss2 signs: an `oss2.http.Request` of a listing, as far as the signature looks at it."""
+
+    params: dict[str, str]
+    region: str
+    headers: dict[str, str] = field(default_factory=lambda: {"User-Agent": oss2.http.USER_AGENT})
+    method: str = "GET"
+    product: str = "oss"
+    cloudbox_id: None = None
 
 
 class Transport:
@@ -59,15 +72,14 @@ class Transport:
             CloudError: there is none, or it is a refusal.
             CredentialsMissing: there is nothing to sign with.
         """
-        call = oss2.http.Request("GET", self._url, params=dict(parameters), region=self._client.region, product="oss")
+        call = _Call(dict(parameters), self._client.region)
         self._client.auth._sign_request(call, self._bucket, "")  # noqa: SLF001 (oss2 signs headers only by this)
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
-        headers = {name: value for name, value in call.headers.items() if value is not None}
         try:
             answer = (self._pool or self._open()).urlopen(
                 "GET",
                 f"{self._target}?{query}",
-                headers=headers,
+                headers=call.headers,
                 retries=_NEVER_AGAIN,
                 redirect=False,
                 assert_same_host=False,
@@ -90,7 +102,7 @@ class Transport:
         with self._opening:
             if self._manager is None:
                 self._manager = self._connections_kept()
-            self._pool = self._manager.connection_from_url(self._url)
+            self._pool = open_handed(self._manager.connection_from_url(self._url))
             return self._pool
 
     def _connections_kept(self) -> urllib3.PoolManager:
