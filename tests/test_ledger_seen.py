@@ -54,18 +54,24 @@ def is_plainly_the_same(rows: Sequence[tuple[ObjectInfo, str]], listed: Sequence
 
 def looked_at(rows: Sequence[tuple[ObjectInfo, str]], listed: Sequence[ObjectInfo]) -> list[ObjectInfo]:
     """Return what is looked at, by a ledger that holds these rows."""
-    with closing(Database(memory=True)) as database:
-        MIGRATIONS.apply(database)
-        database.conn.execute("PRAGMA foreign_keys = OFF")
-        for found, state in rows:
-            put(database.conn, found, state)
-        worth, there = to_look_at(database.conn, SCENE, Objects.of(listed))
+    with closing(ledger(rows)) as db:
+        worth, there = to_look_at(db, SCENE, Objects.of(listed))
         if listed:
-            assert _are_as_listed(database.conn, SCENE, Objects.of(listed)) == is_plainly_the_same(rows, listed)
-        keys = {found.key for found, _ in rows}
-        assert there is not None
-        assert all((each.key in there) == (each.key in keys) for each in worth)
-        return list(worth)
+            assert _are_as_listed(db, SCENE, Objects.of(listed)) == is_plainly_the_same(rows, listed)
+    keys = {found.key for found, _ in rows}
+    assert there is not None
+    assert all((each.key in there) == (each.key in keys) for each in worth)
+    return list(worth)
+
+
+def ledger(rows: Sequence[tuple[ObjectInfo, str]]) -> sqlite3.Connection:
+    """Return a ledger that holds these rows."""
+    database = Database(memory=True)
+    MIGRATIONS.apply(database)
+    database.conn.execute("PRAGMA foreign_keys = OFF")
+    for found, state in rows:
+        put(database.conn, found, state)
+    return database.conn
 
 
 keys = st.text(st.sampled_from("ab\n\0,é\U0001f3ac"), min_size=1, max_size=3)
@@ -109,6 +115,14 @@ def test_what_only_looks_the_same_when_joined_is_looked_at(
     assert looked_at(found, now) == [each for each in now if each not in {row for row, _ in found}]
 
 
+@pytest.mark.parametrize("state", [*SETTLED, *OTHERWISE])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_waits_for_being_listed_is_looked_at(state: str, place: int) -> None:
+    page = [ObjectInfo(key, "E", 1, 1) for key in "abc"]
+    rows = [(each, state if n == place else "registered") for n, each in enumerate(page)]
+    assert looked_at(rows, page) == ([page[place]] if state in OTHERWISE else [])
+
+
 @pytest.mark.parametrize("field", ["etag", "size_bytes", "modified_at"])
 @pytest.mark.parametrize("place", [0, 499, 999])
 def test_one_change_in_a_page_is_seen(field: str, place: int) -> None:
@@ -120,3 +134,15 @@ def test_one_change_in_a_page_is_seen(field: str, place: int) -> None:
     assert looked_at(rows, now) == [now[place]]
     assert looked_at([*rows[:place], *rows[place + 1 :]], page) == [page[place]]
     assert looked_at(rows, [*page[:place], *page[place + 1 :]]) == []
+
+
+def test_however_many_rows_there_are_between_few_are_read() -> None:
+    """Most of a bucket was deleted: of the many rows between the first key and the last, no text is made."""
+    page = [ObjectInfo(f"{n:05}", "E", n, n) for n in range(0, 5000, 100)]
+    told: list[str] = []
+    with closing(ledger([(ObjectInfo(f"{n:05}", "E", n, n), "registered") for n in range(5000)])) as db:
+        db.set_trace_callback(told.append)
+        worth, there = to_look_at(db, SCENE, Objects.of(page))
+    assert told
+    assert not any("group_concat" in statement for statement in told)
+    assert (list(worth), there) == (page, None)

@@ -75,16 +75,16 @@ def _are_as_listed(db: sqlite3.Connection, scene: Scene, objects: Objects) -> bo
     """Whether the rows from the first key to the last are those of the listed objects, and none is to be looked at.
 
     Compares them column by column, each as one text: where no listed value holds a line end, and there are as many
-    rows, the same text means the same values.
+    rows (the n-th from the first key on is the last), the same text means the same values.
     """
     n, keys, etags, sizes_bytes = len(objects), *(objects.lines(name) for name in ("key", "etag", "size_bytes"))
     first, last = objects.keys[0], objects.keys[-1]
     of_range = {"bucket_id": scene.bucket_id, "watch_id": scene.watch_id, "first": first, "last": last, "n": n}
     if keys is None or etags is None:
         return False
-    if db.execute(_LAST_OF_SO_MANY, of_range).fetchone() != (last,):  # else there may be far more rows
+    if db.execute(_LAST_OF_SO_MANY, of_range).fetchone() != (last,):  # there may be far more
         return False
-    listed = (n, n, keys, etags, sizes_bytes, str(objects.modified_at))
+    listed = (n, keys, etags, sizes_bytes, str(objects.modified_at))
     return bool(db.execute(_AS_LINES, of_range).fetchone() == listed)
 
 
@@ -186,7 +186,7 @@ SELECT key FROM entry WHERE bucket_id = :bucket_id AND key >= :first ORDER BY ke
 # The rows come in the order of the primary key; if they ever do not, they are not as listed.  Separators are literals:
 # whatever SQLite has to turn into text, it turns for each row.
 _AS_LINES = f"""
-SELECT count(*), sum({_IS_SETTLED}), group_concat(key, '\n'), group_concat(etag, '\n'),
+SELECT sum({_IS_SETTLED}), group_concat(key, '\n'), group_concat(etag, '\n'),
        group_concat(size_bytes, '\n'), '[' || group_concat(modified_at, ', ') || ']'
   FROM entry
  WHERE bucket_id = :bucket_id AND key BETWEEN :first AND :last

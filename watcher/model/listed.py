@@ -53,6 +53,7 @@ class Objects(Sequence[ObjectInfo]):
         self._read = column  # from the name of a field of `ObjectInfo` to its values
         self._lines = lines  # ... to the same as text, one a line, where that costs less
         self._columns: dict[str, list[Any]] = {}
+        self._texts: dict[str, str | None] = {}
 
     @classmethod
     def of(cls, objects: Iterable[ObjectInfo] = ()) -> Objects:
@@ -66,11 +67,14 @@ class Objects(Sequence[ObjectInfo]):
         return self._columns[name]
 
     def lines(self, name: str) -> str | None:
-        """Return a column as text, one value a line; None if a value holds a line end itself."""
-        if (told := self._lines(name)) is not None:
-            return told
-        lines = "\n".join(map(str, self._column(name)))
-        return lines if lines.count("\n") == max(0, self._n - 1) else None
+        """Return a column as text, one value a line; None if a value holds a line end itself.
+
+        Numbers are as the listing spells them: two that are the same may differ in leading zeros.
+        """
+        if name not in self._texts:
+            told = self._lines(name)
+            self._texts[name] = _one_a_line(self._column(name)) if told is None else told
+        return self._texts[name]
 
     @property
     def keys(self) -> list[str]:
@@ -125,8 +129,7 @@ class Objects(Sequence[ObjectInfo]):
     @property
     def none_is_empty(self) -> bool:
         """Whether each has a byte at least."""
-        lines = self._lines("size_bytes")
-        return (lines is not None and "\n0" not in f"\n{lines}") or all(self.sizes_bytes)
+        return "\n0" not in f"\n{self.lines('size_bytes')}" or all(self.sizes_bytes)
 
     @property
     def newest(self) -> int:
@@ -160,6 +163,11 @@ class Objects(Sequence[ObjectInfo]):
         return isinstance(other, Objects) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _one_a_line(column: list[Any]) -> str | None:
+    lines = "\n".join(map(str, column))
+    return lines if lines.count("\n") == max(0, len(column) - 1) else None
 
 
 def _distinct(column: list[T]) -> frozenset[T]:
