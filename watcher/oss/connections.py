@@ -1,20 +1,26 @@
 """Connections of urllib3 that hand over an answer as it came: whole, its headers read once.
 
-urllib3 makes up to three copies of the headers and a stream of the body, which cost as much as all that the wire needs.
-What it opens, verifies, tunnels, keeps and raises is not touched.
+urllib3 makes up to three copies of the headers and a stream of the body, and http.client reads headers as if they
+were mail: together that costs more than all that the wire needs.  What urllib3 opens, verifies, tunnels, keeps and
+raises is not touched, and an answer that is not plain in every respect is read by http.client.
 """
 
 from __future__ import annotations
 
-from http.client import HTTPConnection
+import re
+from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import urllib3
+from requests.structures import CaseInsensitiveDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from http.client import HTTPResponse
+
+_PLAIN: Final = re.compile(rb"HTTP/1\.1 200 [ -~]*\r\n((?:[\w-]+: [!-~][ -~]*\r\n)+)\r\n", re.ASCII)
+_HEADER: Final = re.compile(r"([^:]+): (.*)\r\n")
+_TELLING: Final = frozenset(("transfer-encoding", "content-encoding", "connection"))  # how to read what follows
 
 
 class Whole:
@@ -36,9 +42,28 @@ def open_handed(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
     return pool
 
 
+class _Answer(HTTPResponse):
+    """Reads plain headers at once."""
+
+    def begin(self) -> None:
+        plain = _PLAIN.match(self.fp.peek())
+        told = _HEADER.findall(plain[1].decode()) if plain else ()
+        headers = CaseInsensitiveDict(told)
+        length = headers.get("Content-Length", "")
+        is_odd = len(headers) < len(told) or not length.isdecimal() or any(each in headers for each in _TELLING)
+        if plain is None or is_odd:
+            super().begin()
+            return
+        self.fp.read(plain.end())
+        self.status, self.reason, self.version = 200, "", 11
+        self.headers = self.msg = cast("Any", headers)
+        self.length, self.chunked, self.will_close = int(length), False, False
+
+
 class _HandsOver:
     """Goes before a connection of urllib3."""
 
+    response_class = _Answer
     sock: Any
     timeout: float | None
 
