@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tests.listings import RESTORED, RESTORING, Listed, Spelling, body, listings
 from watcher.model import ObjectInfo, Objects, ObjectType
 from watcher.oss.faults import BAD_BODY
 from watcher.oss.listing import parse
-from watcher.oss.pages import _read_plain, read
+from watcher.oss.pages import _read_plain, envelope_of, read
 
 if TYPE_CHECKING:
     from watcher.model import Page
@@ -97,6 +98,57 @@ def test_a_body_that_was_tampered_with_is_read_as_slowly_or_is_no_page(
         piece = data.draw(st.one_of(pieces, st.just(xml[source : source + data.draw(st.integers(0, 200))])))
         xml = xml[:start] + piece + xml[end:]
     assert read_or_none(read, xml) == read_or_none(parse, xml)
+
+
+around = st.sampled_from(
+    [
+        *("<Name>b</Name>", "<Prefix></Prefix>", "<Prefix/>", "<EncodingType>url</EncodingType>", "<EncodingType/>"),
+        *("<IsTruncated>true</IsTruncated>", "<IsTruncated>False </IsTruncated>", "<IsTruncated>no</IsTruncated>"),
+        *("<KeyCount>1</KeyCount>", "<KeyCount> 1\n</KeyCount>", "<KeyCount>x</KeyCount>", "<KeyCount></KeyCount>"),
+        *("<NextContinuationToken>a%2Fb=</NextContinuationToken>", "<Name>&amp;</Name>", "<Name>&</Name>", "<N>é</N>"),
+        *("<Contents/>", "<Contents></Contents>", "<CommonPrefixes></CommonPrefixes>", "<1a>x</1a>", "<a>x</b>", "x"),
+        *(
+            "<a><b>x</b></a>",
+            "<!-- x -->",
+            "\r\n",
+            "\t",
+            "\x01",
+            "<Name>]]></Name>",
+            "<a b='c'>x</a>",
+            "</ListBucketResult>",
+        ),
+    ]
+)
+FIELDS = ("<EncodingType>url</EncodingType>", "<IsTruncated>false</IsTruncated>", "<KeyCount>1</KeyCount>")
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(around, max_size=4),
+    st.lists(around, max_size=4),
+    st.permutations(FIELDS),
+    st.sampled_from(["", ' xmlns="http://doc.oss-cn-hangzhou.aliyuncs.com"', ' xmlns=""', ' a="b"', " "]),
+    st.sampled_from(["", '<?xml version="1.0" encoding="UTF-8"?>\n', '<?xml version="1.1"?>', "\n", "\ufeff"]),
+    st.sampled_from(["<Contents></Contents>", ""]),
+)
+def test_what_lies_around_the_objects_is_what_a_parser_reads(  # noqa: PLR0917 (drawn)
+    before: list[str], behind: list[str], fields: list[str], space: str, declaration: str, listed: str
+) -> None:
+    head = f"{declaration}<ListBucketResult{space}>\n  {''.join(before)}"
+    xml = f"{head}{listed}{''.join(fields)}{' '.join(behind)}\n</ListBucketResult>\n".encode()
+    start = len(head.encode())
+    ends = start, start + len(listed)
+    found = envelope_of(xml, *ends)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("watcher.oss.pages._PLAIN_ENVELOPE", re.compile(b"(?!)"))
+        assert found == envelope_of(xml, *ends)
+
+
+def test_what_lies_around_a_page_of_oss_takes_no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    xml = body([ONE, TWO])
+    page = read(xml, at=AT)
+    monkeypatch.setattr("watcher.oss.pages.read_envelope", lambda _: pytest.fail("parsed"))
+    assert read(xml, at=AT) == page
 
 
 ONE, TWO = Listed(b"a/b c.mp4"), Listed(b"a/d.mp4", "AB", "7")

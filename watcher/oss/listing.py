@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 from watcher.model import ObjectInfo, Objects, ObjectType, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 TYPES = {str(kind): kind for kind in ObjectType}
 MOST_DIGITS = 18  # of a size; OSS's largest object has 14
@@ -82,9 +82,18 @@ def read_envelope(root: ET.Element) -> Envelope:
         ValueError or KeyError: it is no listing.
     """
     space = _namespace(root)
+    return envelope_from(lambda name: root.findtext(f"{space}{name}"))
+
+
+def envelope_from(field: Callable[[str], str | None]) -> Envelope:
+    """Return what an answer says beside its objects, by what returns the text of an element.
+
+    Raises:
+        ValueError or KeyError: it is no listing.
+    """
 
     def text(name: str) -> str:
-        return root.findtext(f"{space}{name}") or ""
+        return field(name) or ""
 
     key_count = text("KeyCount").strip()
     return Envelope(

@@ -15,12 +15,20 @@ from xml.etree import ElementTree as ET
 
 from watcher.model import Objects, ObjectType, Page
 from watcher.oss.cutting import CLOSE, OPEN, Cut, cut
-from watcher.oss.listing import TYPES, Envelope, parse, read_envelope
+from watcher.oss.listing import TYPES, Envelope, envelope_from, parse, read_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_HERE = b"<Contents/>"  # where the objects are
+_PLAIN_ENVELOPE = re.compile(
+    rb"""(?:<\?xml version="1\.0" encoding="(?i:utf-8)"\?>)?[ \n]*"""
+    rb"""<ListBucketResult(?: xmlns="https?://[a-z\d.-]+")?>"""
+    rb"""(?:[ \n]*(?:<((?!Contents|CommonPrefixes)[A-Za-z]+)>[ -%'-;=?-~]*</\1>|<Contents/>))*"""
+    rb"""[ \n]*</ListBucketResult>[ \n]*"""
+)
+_FIELD = re.compile(r"<(\w+)>([^<>]*)</")
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["'](?!utf-8["'])""", re.IGNORECASE)
 
 
@@ -41,7 +49,9 @@ def where_listed(body: bytes) -> tuple[int, int]:
 
 def envelope_of(body: bytes, start: int, end: int) -> Envelope | None:
     """Return what lies around the objects from `start` to `end`, or None if that is no plain listing."""
-    around = body[:start] + b"<Contents/>" * (start < end) + body[end:]
+    around = body[:start] + _HERE * (start < end) + body[end:]
+    if _PLAIN_ENVELOPE.fullmatch(around) and around.count(_HERE) == (start < end):
+        return _plain_envelope(around)
     if b"<!" in around or _ENCODING.match(around):
         return None
     try:
@@ -52,6 +62,15 @@ def envelope_of(body: bytes, start: int, end: int) -> Envelope | None:
     space = root.tag.removesuffix("ListBucketResult")
     is_plain = len(root.findall(f"{space}Contents")) == (start < end) and not root.findall(f"{space}CommonPrefixes")
     return envelope if is_plain and envelope.is_url_encoded else None
+
+
+def _plain_envelope(around: bytes) -> Envelope | None:
+    fields = dict(reversed(_FIELD.findall(around.decode())))  # of several the first counts
+    try:
+        envelope = envelope_from(fields.get)
+    except (ValueError, LookupError):
+        return None
+    return envelope if envelope.is_url_encoded else None
 
 
 def _read_plain(body: bytes, at: int) -> Page | None:
