@@ -34,8 +34,8 @@ class Sifted:
 _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred
 
 _DECIDING = (
-    *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.rules.selection", "watcher.rules.globs"),
-    "watcher.rules.filters",
+    *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.model.listed"),
+    *("watcher.rules.selection", "watcher.rules.globs", "watcher.rules.filters"),
     *("watcher.oss.listing", "watcher.oss.pages", "watcher.oss.cutting", "watcher.oss.instants"),
     *("watcher.ledger.seen", "watcher.ledger.intake"),
 )
