@@ -1,5 +1,6 @@
 # Everything sets itself up: `make demo` and `make test` need Python 3.11 or later, make and a package index, nothing else.
 # Variables: PYTHON (the interpreter), VENV (where it goes), PYTEST_ARGS, DEMO_ARGS, BENCH_ARGS, WORKERS (parallel test processes).
+# For a service: PREFIX (/usr/local), DESTDIR, WHEELHOUSE (a folder of wheels in the place of a package index), EXTRAS (sandbox).
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -7,10 +8,13 @@ BENCH_ARGS ?= --plot tests/bench/growth.png
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 BIN := $(VENV)/bin
+# Services want the system's own Python, so only one that was asked for is passed on.
+SERVICE = PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" WHEELHOUSE="$(WHEELHOUSE)" EXTRAS="$(EXTRAS)" \
+	PYTHON="$(if $(filter-out file,$(origin PYTHON)),$(PYTHON))" sh systemd/setup.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system check bench soak format clean setup
+.PHONY: help demo test test-system check bench soak format clean setup install uninstall wheelhouse
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -49,6 +53,15 @@ soak: $(VENV)/.test-ready ## A daemon under load and faults for 20 minutes: noth
 format: $(VENV)/.test-ready ## Rewrite the code as `check` wants it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+install: ## As a service: program, units, user, example configuration (as root; PREFIX, DESTDIR, WHEELHOUSE)
+	@$(SERVICE) install
+
+uninstall: ## Take that away again; configuration and ledger stay
+	@$(SERVICE) uninstall
+
+wheelhouse: ## All packages into dist/wheelhouse, for an installation without a network
+	@$(SERVICE) wheelhouse
 
 clean: ## Remove the virtual environment and the caches
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -177,20 +176,6 @@ def test_the_journal_gets_priorities_and_no_time_of_ours(log: Log) -> None:
         "<3>media.failed",
         "<2>the",
     ]
-
-
-@pytest.mark.parametrize(("of_journal", "first"), [(True, "<6>scan.started"), (False, "20")])
-def test_auto_is_the_journal_only_when_stderr_is_the_journal(
-    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, of_journal: bool, first: str
-) -> None:
-    log.set_up()
-    with (tmp_path / "stderr").open("w+", encoding="utf-8") as stream:
-        status = os.fstat(stream.fileno())
-        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino + (not of_journal)}")
-        logs.configure(format="auto", level="info", stream=stream, quiet=False)
-        logs.emit("scan.started", watch="w")
-        stream.seek(0)
-        assert stream.read().startswith(first)
 
 
 def test_configuring_again_replaces_the_first_and_writes_nothing_twice(log: Log) -> None:

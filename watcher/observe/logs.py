@@ -1,32 +1,20 @@
 """The log: one line for each event, under names that alerts can match on; nothing secret in it.
 
 Everything goes through the standard library's loggers, ours and the SDKs' alike, into one handler, which masks secrets
-and writes JSON, lines for people, or lines for the journal.  structlog is imported with the first line written: the
-commands that log nothing stay quick.
+and writes JSON, lines for people, or entries of the journal.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import traceback
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from watcher.observe.printable import one_line
-from watcher.redaction import redact_value
+from watcher.observe import destinations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping
-    from types import TracebackType
+    from collections.abc import Iterable
     from typing import TextIO
-
-    import structlog
-
-    Fields = MutableMapping[str, Any]
-    Renderer = Callable[[Any, str, Fields], str]
 
 SCAN_STARTED: Final = "scan.started"
 SCAN_PROGRESS: Final = "scan.progress"
@@ -170,7 +158,6 @@ EVENTS: Final = {
 }
 
 _LEVELS: Final = {"debug": _DEBUG, "info": _INFO, "warning": _WARNING, "error": _ERROR}
-_PRIORITIES: Final = {_DEBUG: 7, _INFO: 6, _WARNING: 4, _ERROR: 3, logging.CRITICAL: 2}  # of syslog, for the journal
 _SDK_LEVELS: Final = {  # the SDKs tell by exceptions too; below these levels they print headers and signed URLs
     "aliyunsdkcore": logging.CRITICAL,
     "alibabacloud-tea": _WARNING,
@@ -201,20 +188,22 @@ def tells(event: str) -> bool:
 
 
 def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None:  # noqa: A002 (the option's public name)
-    """Send all logging of this process to `stream`; calling it again replaces what it set up before.
+    """Send all logging of this process to one place; calling it again replaces what it set up before.
 
     Args:
-        format: auto | console | json | journal; auto = journal if `stream` is connected to it, else console.
+        format: auto | console | json | journal; auto = journal if `stream` is connected to it, console if it is a
+            terminal, else json.
         level: debug | info | warning | error; what is below it is not written.
-        stream: usually stderr.
+        stream: usually stderr.  If it is connected to the journal, the journal format goes there directly, with every
+            field as one of the journal's.
         quiet: nothing below warning, whatever `level` says.
     """
-    pipe = _Pipe(stream)
-    pipe.setFormatter(_LazyFormatter(_RENDERERS[_is_journal(stream) if format == "auto" else format]))
+    handler = destinations.choose(format, stream)
     root = logging.getLogger()
-    for handler in [each for each in root.handlers if isinstance(each, _Pipe)]:
-        root.removeHandler(handler)
-    root.addHandler(pipe)
+    for before in [each for each in root.handlers if isinstance(each, destinations.OURS)]:
+        root.removeHandler(before)
+        before.close()
+    root.addHandler(handler)
     root.setLevel(max(_LEVELS[level], _WARNING) if quiet else _LEVELS[level])
     tame_sdk_loggers()
 
@@ -232,97 +221,7 @@ def tame_sdk_loggers() -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def _is_journal(stream: TextIO) -> str:
-    """Return "journal" if what is written to `stream` goes straight to the journal (see systemd.exec(5))."""
-    try:
-        status = os.fstat(stream.fileno())
-    except (OSError, ValueError, AttributeError):
-        return "console"
-    return "journal" if os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}" else "console"
-
-
-class _Pipe(logging.StreamHandler["TextIO"]):
-    """Our handler.  A log that cannot be written (full disk, closed pipe) stops no work and says nothing."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
-        """Drop the line; logging would print its arguments, unmasked."""
-
-
-class _LazyFormatter(logging.Formatter):
-    """structlog's formatter, made when the first line is written."""
-
-    def __init__(self, render: Renderer) -> None:
-        super().__init__()
-        self._render = render
-        self._inner: structlog.stdlib.ProcessorFormatter | None = None
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line."""
-        if self._inner is None:
-            import structlog  # noqa: PLC0415 (130 ms)
-
-            self._inner = structlog.stdlib.ProcessorFormatter(
-                processors=[
-                    _collect,
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    _redacted,
-                    self._render,
-                ]
-            )
-        return self._inner.format(record)
-
-
-def _collect(_logger: Any, _method: str, found: Fields) -> Fields:
-    """Bring the parts of a record into order: at, level, event, then its fields."""
-    record: logging.LogRecord = found["_record"]
-    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    head = {"at": at, "level": record.levelname.lower(), "event": found["event"]}
-    fields: dict[str, Any] = {**getattr(record, "fields", {})}
-    if not record.name.startswith("watcher"):
-        fields["logger"] = record.name
-    if found.get("exc_info"):
-        fields["exception"] = _trace(found["exc_info"])
-    meta = {"_record": record, "_from_structlog": found["_from_structlog"]}
-    return head | {name: value for name, value in fields.items() if name not in head} | meta
-
-
-def _trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    return "".join(traceback.format_exception(*exc_info)).rstrip()
-
-
-def _redacted(_logger: Any, _method: str, found: Fields) -> Fields:
-    return {name: redact_value(value, name=name) for name, value in found.items()}
-
-
-def _json(_logger: Any, _method: str, found: Fields) -> str:
-    return one_line(json.dumps(found, ensure_ascii=False, default=str))
-
-
-def _console(_logger: Any, _method: str, found: Fields) -> str:
-    return f"{found.pop('at')} {found.pop('level'):<7} {_words(found)}"
-
-
-def _journal(_logger: Any, _method: str, found: Fields) -> str:
-    found.pop("at")  # the journal has its own
-    priority = _PRIORITIES.get(logging.getLevelNamesMapping().get(found.pop("level").upper(), _INFO), 6)
-    return f"<{priority}>{_words(found)}"
-
-
-def _words(found: Fields) -> str:
-    event = one_line(str(found.pop("event")).replace("\n", "\\n"))
-    return " ".join([event, *(f"{name}={_word(value)}" for name, value in found.items())])
-
-
-def _word(value: object) -> str:
-    if isinstance(value, str) and value and not set(value) & set(" \"'=\\") and value.isprintable():
-        return value
-    return one_line(json.dumps(value, ensure_ascii=False, default=str))
-
-
 def table() -> Iterable[tuple[str, str, str, str, str]]:
     """Yield (event, level, fields, meaning, when to alert) for the documentation."""
     for event in EVENTS.values():
         yield event.name, logging.getLevelName(event.level).lower(), ", ".join(event.fields), event.meaning, event.alert
-
-
-_RENDERERS: Final = {"console": _console, "json": _json, "journal": _journal}

@@ -1,0 +1,94 @@
+"""Where log lines go: a stream, or straight to the journal, with the stream for what the journal does not take."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING, Final
+
+from watcher.observe import rendering
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
+_SEND_TIMEOUT: Final = struct.pack("ll", 5, 0)  # seconds, microseconds: the journal may be busy, but not for ever
+
+_RENDERERS: Final = {
+    "console": rendering.for_people,
+    "json": rendering.as_json,
+    "journal": rendering.for_a_pipe_to_the_journal,
+}
+
+
+def choose(log_format: str, stream: TextIO, *, journal_socket: str = JOURNAL_SOCKET) -> logging.Handler:
+    """Return the handler for a format (see `logs.configure`)."""
+    of_journal = _is_of_journal(stream)
+    if log_format == "auto":
+        log_format = "journal" if of_journal else "console" if _is_terminal(stream) else "json"
+    if log_format == "journal" and of_journal:
+        return ToJournal(stream, journal_socket)
+    pipe = ToStream(stream)
+    pipe.setFormatter(rendering.LazyFormatter(_RENDERERS[log_format]))
+    return pipe
+
+
+class ToStream(logging.StreamHandler["TextIO"]):
+    """Lines on a stream.  A log that cannot be written (full disk, closed pipe) stops no work and says nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Drop the line; logging would print its arguments, unmasked."""
+
+
+class ToJournal(logging.Handler):
+    """Entries with fields, over the journal's socket; lines on the stream, which leads there too, while that fails."""
+
+    def __init__(self, stream: TextIO, address: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._address = address
+        # Not connected: after a restart of the journal the next entry finds the new one.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)
+        self.setFormatter(rendering.LazyFormatter(rendering.entry_of_the_journal))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Deliver one entry, or drop it where nothing takes it."""
+        try:
+            entry = self.format(record)
+            try:
+                self._socket.sendto(entry.encode(), self._address)
+            except OSError:  # no journal for the moment, or an entry too long for a datagram
+                self._stream.write(rendering.line_of_entry(entry) + "\n")
+                self._stream.flush()
+        except Exception:  # noqa: BLE001 (a log line stops no work)
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Drop the line; logging would print its arguments, unmasked."""
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._socket.close()
+        super().close()
+
+
+OURS: Final = (ToStream, ToJournal)
+
+
+def _is_of_journal(stream: TextIO) -> bool:
+    """Return whether what is written to `stream` goes straight to the journal (see systemd.exec(5))."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (OSError, ValueError, AttributeError):
+        return False

@@ -1,0 +1,138 @@
+"""From a log record to text: JSON, a line for people, a line or an entry for the journal; secrets masked in each.
+
+structlog is imported with the first line written: the commands that log nothing stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.observe.printable import one_line
+from watcher.redaction import redact_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+    from types import TracebackType
+
+    import structlog
+
+    Fields = MutableMapping[str, Any]
+    Renderer = Callable[[Any, str, Fields], str]
+
+IDENTIFIER: Final = "oss-vod-watcher"
+_PREFIX: Final = "OSS_VOD_WATCHER_"  # the journal's own names come from everybody
+_LONGEST_NAME: Final = 64  # of a field of the journal
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # of syslog
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class LazyFormatter(logging.Formatter):
+    """structlog's formatter, made when the first line is written."""
+
+    def __init__(self, render: Renderer) -> None:
+        super().__init__()
+        self._render = render
+        self._inner: structlog.stdlib.ProcessorFormatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return what the renderer makes of it."""
+        if self._inner is None:
+            import structlog  # noqa: PLC0415 (130 ms)
+
+            self._inner = structlog.stdlib.ProcessorFormatter(
+                processors=[
+                    _collect,
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _redacted,
+                    self._render,
+                ]
+            )
+        return self._inner.format(record)
+
+
+def as_json(_logger: Any, _method: str, found: Fields) -> str:
+    """Return one object on one line."""
+    return one_line(json.dumps(found, ensure_ascii=False, default=str))
+
+
+def for_people(_logger: Any, _method: str, found: Fields) -> str:
+    """Return a line that says when, how bad, and what."""
+    return f"{found.pop('at')} {found.pop('level'):<7} {_words(found)}"
+
+
+def for_a_pipe_to_the_journal(_logger: Any, _method: str, found: Fields) -> str:
+    """Return a line with its priority in front, as sd-daemon(3) has it; the journal has its own time."""
+    priority, _ = _priority(found), found.pop("at")
+    return f"<{priority}>{_words(found)}"
+
+
+def entry_of_the_journal(_logger: Any, _method: str, found: Fields) -> str:
+    """Return NAME=value lines, MESSAGE and PRIORITY first: the native protocol, as far as no value has two lines."""
+    priority, _ = _priority(found), found.pop("at")
+    fields = {f"{_PREFIX}{_journal_name(name)}"[:_LONGEST_NAME]: value for name, value in found.items()}
+    return "\n".join(
+        [
+            f"MESSAGE={_words(found)}",
+            f"PRIORITY={priority}",
+            f"SYSLOG_IDENTIFIER={IDENTIFIER}",
+            *(f"{name}={_value(value)}" for name, value in fields.items()),
+        ]
+    )
+
+
+def line_of_entry(entry: str) -> str:
+    """Return the same as a line for a pipe, where the entry itself cannot be delivered."""
+    message, priority, *_ = entry.split("\n")
+    return f"<{priority.removeprefix('PRIORITY=')}>{message.removeprefix('MESSAGE=')}"
+
+
+def _collect(_logger: Any, _method: str, found: Fields) -> Fields:
+    """Bring the parts of a record into order: at, level, event, then its fields."""
+    record: logging.LogRecord = found["_record"]
+    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    head = {"at": at, "level": record.levelname.lower(), "event": found["event"]}
+    fields: dict[str, Any] = {**getattr(record, "fields", {})}
+    if not record.name.startswith("watcher"):
+        fields["logger"] = record.name
+    if found.get("exc_info"):
+        fields["exception"] = _trace(found["exc_info"])
+    meta = {"_record": record, "_from_structlog": found["_from_structlog"]}
+    return head | {name: value for name, value in fields.items() if name not in head} | meta
+
+
+def _trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return "".join(traceback.format_exception(*exc_info)).rstrip()
+
+
+def _redacted(_logger: Any, _method: str, found: Fields) -> Fields:
+    return {name: redact_value(value, name=name) for name, value in found.items()}
+
+
+def _priority(found: Fields) -> int:
+    return _PRIORITIES.get(found.pop("level"), _PRIORITIES["info"])
+
+
+def _words(found: Fields) -> str:
+    fields = [f"{name}={_word(value)}" for name, value in found.items() if name != "event"]
+    return " ".join([one_line(str(found["event"]).replace("\n", "\\n")), *fields])
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str) and value and not set(value) & set(" \"'=\\") and value.isprintable():
+        return value
+    return one_line(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _value(value: object) -> str:
+    """Return text as it is, so that it can be asked for by what it says; all else as JSON."""
+    return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _journal_name(name: str) -> str:
+    """Return REQUEST_ID for RequestId: the journal takes capitals, digits and underscores."""
+    return re.sub(r"[^A-Z0-9_]", "_", _HUMP.sub("_", name).upper())
