@@ -13,6 +13,8 @@ import pytest
 from tests.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.workspace import Ran
     from watcher.sandbox import Sandbox
 
@@ -183,3 +185,12 @@ def test_an_interrupt_while_the_program_loads_ends_it_without_a_word(workspace: 
         _, err = child.communicate(timeout=30)
         assert child.returncode in {0, 130, -signal.SIGINT}, (delay_ms, err)
         assert "watcher/cli" not in err, (delay_ms, err)
+
+
+def test_what_a_sentence_quotes_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    named = tmp_path / "\x1b[31mred.toml"
+    command = [sys.executable, "-m", "watcher", "-c", str(named), "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "\\x1b[31mred.toml" in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())

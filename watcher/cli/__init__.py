@@ -13,6 +13,7 @@ import click
 from watcher import __version__
 from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
 from watcher.cli.invocation import Invocation
+from watcher.cli.output import printable_lines
 from watcher.errors import ConfigError, WatcherError
 
 _UNFORESEEN = 1
@@ -101,9 +102,10 @@ def tell(error: WatcherError) -> None:
     from watcher.redaction import redact
 
     # A configuration problem quotes no secret, and the names of settings that hold them must stay readable.
-    click.echo(f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}"), err=True)
+    sentence = f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}")
+    click.echo(printable_lines(sentence), err=True)
     if error.hint:
-        click.echo(redact(f"hint: {error.hint}"), err=True)
+        click.echo(printable_lines(redact(f"hint: {error.hint}")), err=True)
 
 
 def _unforeseen(error: Exception) -> int:
@@ -112,7 +114,7 @@ def _unforeseen(error: Exception) -> int:
 
     from watcher.redaction import redact
 
-    click.echo(redact(f"error: unforeseen: {type(error).__name__}: {error}"), err=True)
+    click.echo(printable_lines(redact(f"error: unforeseen: {type(error).__name__}: {error}")), err=True)
     click.echo("hint: this is a bug; run again with --log-level debug and report what it prints", err=True)
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         click.echo(redact("".join(traceback.format_exception(error))), err=True)

@@ -51,6 +51,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return `text` with all but its ends of lines escaped."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def for_machines() -> None:
     """Write UTF-8 to stdout, whatever the locale: keys must come out exactly."""
     if isinstance(sys.stdout, TextIOWrapper):
