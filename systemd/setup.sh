@@ -78,11 +78,15 @@ install_program() {
     "$interpreter" -m venv "$new"
     if [ -n "${WHEELHOUSE:-}" ]; then
         set -- --no-index --find-links "$(absolute "$WHEELHOUSE")"
+    else
+        set -- --use-pep517
     fi
     "$new/bin/python" -m pip install --quiet --no-compile -c constraints.txt "$@" "$(requirement)"
+    # An installed program needs no installer: this script makes a new environment each time.
+    "$new/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
     move_paths "$new" "$home"
     # Some of the SDKs' own files are for Python 2 and do not compile; nothing imports them.
-    "$new/bin/python" -W ignore -m compileall -qq -s "$new" -p "$home" "$new/lib" || true
+    "$new/bin/python" -W ignore -m compileall -qq -j 0 -s "$new" -p "$home" "$new/lib" || true
     rm -rf "$stage$home"
     mv "$new" "$stage$home"
     ln -sfn "../lib/$name/bin/$name" "$stage$prefix/bin/$name"
@@ -129,6 +133,7 @@ uninstall_all() {
     need_root
     if systemd_runs; then
         systemctl stop "$name*"
+        systemctl reset-failed "$name*" 2>/dev/null || true
         systemctl --quiet disable $name.service $name@.service $name-scan.timer 2>/dev/null || true
     fi
     for unit in systemd/*.service systemd/*.timer; do rm -f "$stage$lib/systemd/system/${unit#systemd/}"; done
@@ -149,7 +154,8 @@ make_wheelhouse() {
     trap 'rm -rf "$target.new" "$target.venv"' EXIT
     mkdir -p "$target.new"
     "$interpreter" -m venv "$target.venv"
-    "$target.venv/bin/python" -m pip wheel --quiet -c constraints.txt -w "$target.new" "$(requirement)"
+    # Some of the SDKs come as source only; built in isolation, they need nothing of this machine but Python.
+    "$target.venv/bin/python" -m pip wheel --quiet --use-pep517 -c constraints.txt -w "$target.new" "$(requirement)"
     mv "$target.new" "$target"
     echo "$(find "$target" -name '*.whl' | wc -l) wheels in $target, for $("$interpreter" -V) on $(uname -m). On the other machine:"
     echo "  make install WHEELHOUSE=$target"

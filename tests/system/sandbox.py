@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tests.system.machine import Booted
 
-PROGRAM = "/opt/oss-vod-watcher/bin/oss-vod-watcher"
+PROGRAM = "/usr/local/bin/oss-vod-watcher"
+PYTHON = "/usr/local/lib/oss-vod-watcher/bin/python"
 OUTPUT = "/run/sandbox.toml"
 BUCKET = "incoming"
 PUT = "import oss2, sys; id, secret, endpoint, bucket, *keys = sys.argv[1:]; \
@@ -26,7 +27,7 @@ class Sandbox:
     def put(self, machine: Booted, *keys: str) -> None:
         """Upload objects, with the SDK and not through our own code."""
         arguments = [self.access_key_id, self.access_key_secret, self.endpoint, BUCKET, *keys]
-        machine.run(f"/opt/oss-vod-watcher/bin/python -c {shlex.quote(PUT)} {shlex.join(arguments)}")
+        machine.run(f"{PYTHON} -c {shlex.quote(PUT)} {shlex.join(arguments)}")
 
 
 def start_sandbox(machine: Booted) -> Sandbox:

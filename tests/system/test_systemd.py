@@ -1,128 +1,242 @@
-"""The program as a service of a real systemd: its user, its credentials, its exit status, its journal."""
+"""The daemon as a service of a real systemd: ready, reload, hang, kill, stop, and a backfill beside it."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.system.machine import CHECKOUT, Booted, Machine, fresh
-from tests.system.sandbox import PROGRAM, Sandbox, start_sandbox
+from tests.system.machine import Booted, Machine
+from tests.system.sandbox import Sandbox
+from tests.system.service import (
+    DAEMON,
+    ETC,
+    STATE,
+    Unit,
+    configuration,
+    entries,
+    give_credentials,
+    init_ledger,
+    registered,
+    until,
+)
 
-ETC = "/etc/oss-vod-watcher"
-STATE = "/var/lib/oss-vod-watcher"
-SCAN = "oss-vod-watcher-scan"
+# Two minutes are right for a service; a test does not wait so long.  A stopped process does not even die of SIGABRT.
+QUICK = "[Service]\nWatchdogSec=4\nTimeoutAbortSec=1\nRestartSec=100ms\n"
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Make a Debian with systemd, the program under /opt and our units, as the comments of the unit say."""
-    machine = fresh(tmp_path_factory.mktemp("systemd"))
-    machine.install("systemd", "systemd-sysv", "dbus", "python3-venv")
-    machine.take_checkout("/root/checkout", owner="root")
-    machine.run(
-        "python3 -m venv /opt/oss-vod-watcher && cd /root/checkout && "
-        "/opt/oss-vod-watcher/bin/pip install --quiet -c constraints.txt '.[sandbox]'"
+def ready(prepared: Machine, booted: Booted, sandbox: Sandbox) -> Iterator[Unit]:
+    """Start the daemon."""
+    assert sandbox.config
+    prepared.write(f"/etc/systemd/system/{DAEMON}.d/quick.conf", QUICK)
+    booted.run("systemctl daemon-reload")
+    unit = Unit(booted, DAEMON)
+    unit.start()
+    yield unit
+    unit.control("stop")
+
+
+@pytest.fixture
+def daemon(ready: Unit) -> Unit:
+    """Return the daemon, running whatever the test before has done to it."""
+    if not ready.is_active:
+        ready.machine.run("systemctl reset-failed", check=False)
+        ready.start()
+    return ready
+
+
+def made(unit: Unit) -> dict[str, set[str]]:
+    """Return the media IDs of each file URL, as the answers of VOD in the journal have them."""
+    found: dict[str, set[str]] = {}
+    for event in unit.events("batch.settled"):
+        for media in json.loads(event["OSS_VOD_WATCHER_REGISTERED_MEDIA_LIST"]):
+            found.setdefault(media["FileURL"], set()).add(media["MediaId"])
+    return found
+
+
+def assert_registered(booted: Booted, keys: set[str], *, config: str = "watcher", seconds: float = 30) -> float:
+    """Wait until all keys are registered; each has a media ID of its own."""
+    took = until(f"{len(keys)} registered", lambda: keys <= registered(booted, config), seconds=seconds)
+    ids = [entry["media_id"] for key, entry in entries(booted, config).items() if key in keys]
+    assert len(set(ids)) == len(keys)
+    return took
+
+
+def test_it_is_started_when_it_says_so_and_tells_how_it_is(daemon: Unit) -> None:
+    assert daemon.is_active
+    assert daemon.tells("NotifyAccess") == "main"
+    until("it says so in the journal", lambda: daemon.events("daemon.ready"))
+    until("a status", lambda: "registered" in daemon.tells("StatusText"))
+
+
+def test_what_is_uploaded_is_registered_with_the_keys_that_systemd_handed_over(
+    booted: Booted, sandbox: Sandbox, daemon: Unit
+) -> None:
+    keys = {f"videos/daemon/{n}-影.mp4" for n in range(20)}
+    sandbox.put(booted, *keys)
+    assert_registered(booted, keys)
+    environment = booted.run(f"tr '\\0' '\\n' < /proc/{daemon.pid}/environ").stdout
+    assert "CREDENTIALS_DIRECTORY=" in environment
+    for secret in (sandbox.access_key_id, sandbox.access_key_secret):
+        assert secret not in environment
+        assert secret not in booted.run(f"journalctl --no-pager --output=export -u {DAEMON}").stdout
+
+
+def test_the_journal_can_be_asked_for_one_event_and_one_field(booted: Booted, daemon: Unit) -> None:
+    scans = daemon.events("scan.finished OSS_VOD_WATCHER_WATCH=incoming")
+    assert scans
+    assert {scan["PRIORITY"] for scan in scans} == {"6"}
+    assert {scan["SYSLOG_IDENTIFIER"] for scan in scans} == {"oss-vod-watcher"}
+    assert (
+        booted.run("journalctl --no-pager OSS_VOD_WATCHER_EVENT=media.failed", check=False).stdout
+        == "-- No entries --\n"
     )
-    for unit in (*CHECKOUT.glob("systemd/*.service"), *CHECKOUT.glob("systemd/*.timer")):
-        machine.write(f"/etc/systemd/system/{unit.name}", unit.read_text(encoding="utf-8"))
-    users = CHECKOUT / "systemd/oss-vod-watcher.sysusers.conf"
-    machine.write("/usr/lib/sysusers.d/oss-vod-watcher.conf", users.read_text(encoding="utf-8"))
-    # A minute is what people want, a second is what a test waits.
-    machine.write(f"/etc/systemd/system/{SCAN}.timer.d/soon.conf", "[Timer]\nOnUnitInactiveSec=1s\n")
-    yield machine
-    machine.remove()
 
 
-@pytest.fixture(scope="module")
-def booted(installed: Machine) -> Iterator[Booted]:
-    with installed.booted() as machine:
-        until("systemd is up", lambda: is_up(machine))
-        yield machine
-
-
-@pytest.fixture(scope="module")
-def sandbox(installed: Machine, booted: Booted) -> Sandbox:
-    """Start a cloud on the machine's loopback; write the configuration that points to it, and make a ledger."""
-    sandbox = start_sandbox(booted)
-    installed.write(f"{ETC}/watcher.toml", sandbox.config)
-    give_credentials(installed, sandbox.access_key_secret, sandbox)
-    booted.run(
-        f"systemd-sysusers && install -d -m 0700 -o oss-vod-watcher -g oss-vod-watcher {STATE} && umask 077 && "
-        f"runuser -u oss-vod-watcher -- {PROGRAM} -c {ETC}/watcher.toml ledger init"
-    )
-    return sandbox
-
-
-def is_up(booted: Booted) -> bool:
-    return booted.run("systemctl is-system-running", check=False).stdout.strip() in {"running", "degraded"}
-
-
-def give_credentials(machine: Machine, secret: str, sandbox: Sandbox) -> None:
-    machine.write(f"{ETC}/credentials/access-key-id", sandbox.access_key_id, mode=0o600)
-    machine.write(f"{ETC}/credentials/access-key-secret", secret, mode=0o600)
-
-
-def until(what: str, found: Callable[[], object], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds  # noqa: TID251 (a real systemd keeps real time)
-    while not found():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"  # noqa: TID251
-        time.sleep(0.2)  # noqa: TID251
-
-
-def start_scan(booted: Booted) -> tuple[int, int, str]:
-    """Return systemctl's exit status, the program's, and what the journal has that was not read before."""
-    started = booted.run(f"systemctl start {SCAN}.service", check=False).returncode
-    status = int(booted.run(f"systemctl show --property=ExecMainStatus --value {SCAN}.service").stdout)
-    booted.run("journalctl --sync")
-    journal = f"journalctl --no-pager --output=cat --cursor-file=/run/read-so-far --unit={SCAN}.service"
-    return started, status, booted.run(journal).stdout
-
-
-def exported_keys(booted: Booted, state: str) -> list[str]:
-    lines = booted.run(f"runuser -u oss-vod-watcher -- {PROGRAM} -q -c {ETC}/watcher.toml export").stdout.splitlines()
-    entries = [json.loads(line) for line in lines if line.startswith("{")]
-    return sorted(entry["key"] for entry in entries if entry["state"] == state)
-
-
-def test_systemd_takes_the_units_as_they_are(booted: Booted) -> None:
-    done = booted.run(f"systemd-analyze verify --man=no /etc/systemd/system/{SCAN}.service {SCAN}.timer")
-    assert done.stdout == ""
-
-
-def test_a_started_scan_registers_every_object_and_says_so_in_the_journal(booted: Booted, sandbox: Sandbox) -> None:
-    sandbox.put(booted, "videos/a.mp4", "videos/中文.mp4")
-    started, status, journal = start_scan(booted)
-    assert (started, status) == (0, 0), journal
-    assert {"videos/a.mp4", "videos/中文.mp4"} <= set(exported_keys(booted, "registered"))
-    for event in ("scan.started", "scan.finished", "batch.settled"):
-        assert event in journal
-    assert sandbox.access_key_secret not in booted.run(f"journalctl --no-pager --output=export -u {SCAN}").stdout
-
-
-@pytest.mark.usefixtures("sandbox")
-def test_all_that_it_writes_is_its_users_alone(booted: Booted) -> None:
+def test_all_that_it_writes_is_its_users_alone(booted: Booted, daemon: Unit) -> None:
+    assert daemon.is_active
     listing = booted.run(f"find {STATE} -printf '%u %m %y\\n' | sort -u").stdout.splitlines()
     assert listing == ["oss-vod-watcher 600 f", "oss-vod-watcher 700 d"]
 
 
-def test_the_timer_finds_what_comes_later(booted: Booted, sandbox: Sandbox) -> None:
-    sandbox.put(booted, "videos/later.mp4")
-    booted.run(f"systemctl start {SCAN}.timer")
-    until("the timer registers it", lambda: "videos/later.mp4" in exported_keys(booted, "registered"), seconds=90)
-    booted.run(f"systemctl stop {SCAN}.timer")
-    idle = f"systemctl show --property=ActiveState --value {SCAN}.service"
-    until("the last scan has ended", lambda: booted.run(idle).stdout.strip() == "inactive")
-
-
-def test_a_wrong_secret_makes_the_unit_fail_with_5_and_stays_a_secret(
-    installed: Machine, booted: Booted, sandbox: Sandbox
+def test_a_reload_takes_a_new_watch_and_keeps_the_process(
+    prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
 ) -> None:
-    wrong = "n0t-the-secret-of-this-key"
-    give_credentials(installed, wrong, sandbox)
-    started, status, journal = start_scan(booted)
-    assert (started, status) == (1, 5), journal
-    assert "scan.incomplete" in journal
-    assert wrong not in journal
-    give_credentials(installed, sandbox.access_key_secret, sandbox)
-    assert start_scan(booted)[:2] == (0, 0)
+    pid = daemon.pid
+    one = configuration(sandbox, prefix="videos/")
+    more = one + "\n[[watch]]" + configuration(sandbox, prefix="added/").split("[[watch]]")[1]
+    prepared.write(
+        f"{ETC}/watcher.toml",
+        more.replace('name = "incoming"', 'name = "added"').replace('name = "added"', 'name = "incoming"', 1),
+    )
+    assert daemon.control("reload") == 0
+    sandbox.put(booted, "added/a.mp4")
+    assert_registered(booted, {"added/a.mp4"})
+    assert daemon.events("daemon.reloaded")
+    assert (daemon.pid, daemon.tells("ActiveState"), daemon.tells("NRestarts")) == (pid, "active", "0")
+
+
+def test_a_broken_file_changes_nothing_and_is_told(
+    prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
+) -> None:
+    pid = daemon.pid
+    prepared.write(f"{ETC}/watcher.toml", "[[watch]\n")
+    daemon.control("reload")
+    until("it is told", lambda: daemon.events("daemon.reload_refused"))
+    sandbox.put(booted, "videos/after-the-broken-file.mp4")
+    until("the old one is at work", lambda: any("after-the-broken-file" in url for url in made(daemon)))
+    assert daemon.pid == pid
+    prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
+    assert daemon.control("reload") == 0
+
+
+def test_a_process_that_hangs_is_replaced(booted: Booted, sandbox: Sandbox, daemon: Unit) -> None:
+    pid, restarts = daemon.pid, int(daemon.tells("NRestarts"))
+    booted.run(f"kill -STOP {pid}")
+    sandbox.put(booted, "videos/while-it-hangs.mp4")
+    until("systemd restarts it", lambda: int(daemon.tells("NRestarts")) > restarts and daemon.is_active)
+    assert daemon.pid != pid
+    assert "Watchdog timeout" in booted.run(f"journalctl --no-pager -u {DAEMON}").stdout
+    assert_registered(booted, {"videos/while-it-hangs.mp4"})
+
+
+def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(
+    booted: Booted, sandbox: Sandbox, daemon: Unit
+) -> None:
+    keys = {f"videos/killed/{n}.mp4" for n in range(300)}
+    restarts = int(daemon.tells("NRestarts"))
+    sandbox.put(booted, *keys)
+    for n in range(3):
+        daemon.control("kill --kill-who=main --signal=KILL")
+        until("systemd restarts it", lambda: int(daemon.tells("NRestarts")) > restarts + n and daemon.is_active)  # noqa: B023
+    assert_registered(booted, keys, seconds=60)
+    assert {len(ids) for ids in made(daemon).values()} == {1}
+
+
+def test_it_stops_in_time_and_cleanly(booted: Booted, sandbox: Sandbox, daemon: Unit) -> None:
+    sandbox.put(booted, *(f"videos/stopped/{n}.mp4" for n in range(100)))
+    took = until("it stops", lambda: daemon.control("stop") == 0)
+    assert took < 10, took
+    assert (daemon.tells("Result"), daemon.tells("ExecMainStatus")) == ("success", "0")
+    assert daemon.events("daemon.stopped")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "status"),
+    [
+        (f"mv {ETC}/watcher.toml {ETC}/away", f"mv {ETC}/away {ETC}/watcher.toml", "2"),
+        (f"mv {STATE}/ledger.db {STATE}/away", f"mv {STATE}/away {STATE}/ledger.db", "4"),
+    ],
+)
+def test_what_wants_a_person_is_not_tried_again(
+    booted: Booted, daemon: Unit, break_it: str, mend_it: str, status: str
+) -> None:
+    daemon.control("stop")
+    booted.run(break_it)
+    try:
+        assert daemon.control("start") != 0
+        told = [daemon.tells(name) for name in ("ActiveState", "ExecMainStatus", "NRestarts")]
+        assert told == ["failed", status, "0"]
+    finally:
+        booted.run(mend_it)
+
+
+def test_a_backfill_beside_the_daemon_takes_what_is_there_and_doubles_nothing(
+    prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
+) -> None:
+    late = configuration(sandbox, prefix="videos/").replace('start = "all"', 'start = "2099-01-01T00:00:00Z"')
+    prepared.write(f"{ETC}/watcher.toml", late)
+    daemon.control("restart")
+    old = {f"videos/old/{n}.mp4" for n in range(150)}
+    sandbox.put(booted, *old)
+    scans = len(daemon.events("scan.finished"))
+    until("two more scans", lambda: len(daemon.events("scan.finished")) > scans + 1)
+    assert not old & registered(booted)
+    backfill = Unit(booted, "oss-vod-watcher-backfill@watcher.service")
+    backfill.start()
+    assert (backfill.tells("Result"), backfill.tells("ExecMainStatus")) == ("success", "0")
+    assert_registered(booted, old)
+    assert {len(ids) for ids in made(daemon).values()} == {1}
+    assert daemon.is_active
+    owners = booted.run(f"find {STATE} -printf '%u %m %y\\n' | sort -u").stdout.splitlines()
+    assert owners == ["oss-vod-watcher 600 f", "oss-vod-watcher 700 d"]
+    prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
+
+
+@pytest.mark.parametrize("after", ["the start", "its first event"])
+def test_a_stopped_backfill_is_no_failure(booted: Booted, daemon: Unit, after: str) -> None:
+    assert daemon.is_active
+    backfill = Unit(booted, "oss-vod-watcher-backfill@watcher.service")
+    scans = len(backfill.events("scan.started"))
+    assert backfill.control("start --no-block") == 0
+    if after == "its first event":
+        until("it is at work", lambda: len(backfill.events("scan.started")) > scans)
+    backfill.control("stop")
+    assert (backfill.tells("Result"), backfill.tells("ActiveState")) == ("success", "inactive")
+
+
+def test_an_instance_has_a_ledger_a_port_and_an_account_of_its_own(
+    prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
+) -> None:
+    http = '[http]\nlisten = "127.0.0.1:9465"\n\n'
+    prepared.write(f"{ETC}/second.toml", http + configuration(sandbox, prefix="second/"))
+    account = "".join(f"LoadCredential={key}:second-{key}\n" for key in ("access-key-id", "access-key-secret"))
+    for unit in ("oss-vod-watcher@second", "oss-vod-watcher-backfill@second"):
+        prepared.write(f"/etc/systemd/system/{unit}.service.d/account.conf", f"[Service]\n{account}")
+    give_credentials(prepared, sandbox.access_key_secret, sandbox, prefix="second-")
+    give_credentials(prepared, "not-the-secret-of-this-one", sandbox)  # the common one, which it must not take
+    booted.run("systemctl daemon-reload")
+    try:
+        init_ledger(booted, "second")
+        second = Unit(booted, "oss-vod-watcher@second.service")
+        second.start()
+        sandbox.put(booted, "second/a.mp4")
+        assert_registered(booted, {"second/a.mp4"}, config="second")
+        backfill = Unit(booted, "oss-vod-watcher-backfill@second.service")
+        backfill.start()
+        assert backfill.tells("Result") == "success"
+        assert booted.run(f"stat -c '%U %a' {STATE}/second").stdout == "oss-vod-watcher 700\n"
+        assert second.control("stop") == 0
+    finally:
+        give_credentials(prepared, sandbox.access_key_secret, sandbox)
+    assert daemon.is_active
