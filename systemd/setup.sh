@@ -82,8 +82,9 @@ install_program() {
         set -- --use-pep517
     fi
     "$new/bin/python" -m pip install --quiet --no-compile -c constraints.txt "$@" "$(requirement)"
-    # An installed program needs no installer: this script makes a new environment each time.
-    "$new/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
+    # An installed program needs no installer: this script makes a new environment each time.  (-B: pip imports some of what
+    # it installed, and would leave it compiled under the path of here.)
+    "$new/bin/python" -B -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
     move_paths "$new" "$home"
     # Some of the SDKs' own files are for Python 2 and do not compile; nothing imports them.
     "$new/bin/python" -W ignore -m compileall -qq -j 0 -s "$new" -p "$home" "$new/lib" || true

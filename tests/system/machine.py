@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -135,16 +136,23 @@ class Booted:
 def fresh(folder: Path) -> Machine:
     """Return a Debian that nobody has used, with nothing but `PACKAGES`; skip the test where none can be made."""
     if os.geteuid() != 0:
-        pytest.skip("needs root, to make a Debian and to start it")
+        _lacking("needs root, to make a Debian and to start it")
     for tool in ("debootstrap", "systemd-nspawn"):
         if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool} (apt-get install debootstrap systemd-container)")
+            _lacking(f"needs {tool} (apt-get install debootstrap systemd-container)")
     root = folder / "root"
     copy = ["cp", "-a", "--reflink=auto", str(_pristine()), str(root)]
     subprocess.run(copy, check=True)
     machine = Machine(root)
     _take_apt_settings(machine)
     return machine
+
+
+def _lacking(what: str) -> NoReturn:
+    """End the test: as skipped, or as failed where these tests are what a change has to pass."""
+    if os.environ.get("SYSTEM_TESTS") == "required":
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def _pristine() -> Path:
@@ -157,7 +165,7 @@ def _pristine() -> Path:
         if done.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
             last = without_addresses(done.stdout + done.stderr).strip().splitlines()[-1:]
-            pytest.skip(f"needs Debian's package registry; debootstrap says: {' '.join(last)}")
+            _lacking(f"needs Debian's package registry; debootstrap says: {' '.join(last)}")
         unfinished.rename(root)
     return root
 

@@ -71,3 +71,22 @@ def test_a_command_by_hand_can_be_given_the_same_keys(booted: Booted, sandbox: S
         "-p LoadCredential=access-key-secret /usr/local/bin/oss-vod-watcher scan --dry-run"
     )
     assert "would register oss://incoming/videos/by-hand.mp4" in done.stdout
+
+
+def test_a_drop_in_with_an_encrypted_key_takes_the_place_of_the_common_one(
+    prepared: Machine, booted: Booted, sandbox: Sandbox
+) -> None:
+    give_credentials(prepared, "not-the-secret-of-this-key", sandbox)
+    drop_in = f"/etc/systemd/system/{SCAN}.service.d"
+    booted.run(
+        f"printf %s {sandbox.access_key_secret} | "
+        "systemd-creds encrypt --name=access-key-secret - /root/secret.cred && "
+        f"mkdir -p {drop_in} && "
+        f"printf '[Service]\\nLoadCredentialEncrypted=access-key-secret:/root/secret.cred\\n' > {drop_in}/key.conf && "
+        "systemctl daemon-reload"
+    )
+    try:
+        assert run_scan(booted) == (0, 0)
+    finally:
+        booted.run(f"rm -r {drop_in} && systemctl daemon-reload")
+        give_credentials(prepared, sandbox.access_key_secret, sandbox)
