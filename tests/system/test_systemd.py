@@ -54,6 +54,17 @@ def made(unit: Unit) -> dict[str, set[str]]:
     return found
 
 
+def fetched(booted: Booted, address: str) -> str:
+    """Return what a URL of the machine answers."""
+    script = f"import urllib.request; print(urllib.request.urlopen('http://{address}', timeout=5).read().decode())"
+    return booted.run(f'python3 -c "{script}"').stdout
+
+
+def uptime(booted: Booted) -> float:
+    """Return the monotonic clock's seconds, which container and host share."""
+    return float(booted.run("python3 -c 'import time; print(time.monotonic())'").stdout)
+
+
 def assert_registered(booted: Booted, keys: set[str], *, config: str = "watcher", seconds: float = 30) -> float:
     """Wait until all keys are registered; each has a media ID of its own."""
     took = until(f"{len(keys)} registered", lambda: keys <= registered(booted, config), seconds=seconds)
@@ -128,6 +139,21 @@ def test_a_broken_file_changes_nothing_and_is_told(
     assert daemon.pid == pid
     prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
     assert daemon.control("reload") == 0
+
+
+def test_the_page_answers_and_the_walls_hide_no_figure_of_the_process(booted: Booted, daemon: Unit) -> None:
+    assert daemon.is_active
+    assert [fetched(booted, f"127.0.0.1:9464{path}").strip() for path in ("/livez", "/readyz")] == ["ok", "ok"]
+    metrics = fetched(booted, "127.0.0.1:9464/metrics")
+    for name in ("oss_vod_watcher_registered_total", "process_cpu_seconds_total", "process_resident_memory_bytes"):
+        assert f"\n{name}" in metrics
+
+
+def test_a_process_that_works_is_left_alone_by_the_watchdog(booted: Booted, daemon: Unit) -> None:
+    pid = daemon.pid
+    began = float(daemon.tells("ExecMainStartTimestampMonotonic")) / 1e6
+    until("it is older than WatchdogSec and some", lambda: uptime(booted) - began > 6)
+    assert (daemon.pid, daemon.tells("NRestarts")) == (pid, "0")
 
 
 def test_a_process_that_hangs_is_replaced(booted: Booted, sandbox: Sandbox, daemon: Unit) -> None:
@@ -235,6 +261,7 @@ def test_an_instance_has_a_ledger_a_port_and_an_account_of_its_own(
         backfill = Unit(booted, "oss-vod-watcher-backfill@second.service")
         backfill.start()
         assert backfill.tells("Result") == "success"
+        assert "oss_vod_watcher_registered_total" in fetched(booted, "127.0.0.1:9465/metrics")
         assert booted.run(f"stat -c '%U %a' {STATE}/second").stdout == "oss-vod-watcher 700\n"
         assert second.control("stop") == 0
     finally:
