@@ -41,6 +41,7 @@ DESIGNED = {
     "ledger.recovered",
     "daemon.ready",
     "daemon.degraded",
+    "daemon.reload_refused",
     "daemon.reloaded",
     "daemon.stopping",
     "daemon.stopped",

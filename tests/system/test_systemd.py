@@ -132,12 +132,14 @@ def test_a_broken_file_changes_nothing_and_is_told(
 ) -> None:
     pid = daemon.pid
     prepared.write(f"{ETC}/watcher.toml", "[[watch]\n")
-    daemon.control("reload")
-    until("it is told", lambda: daemon.events("daemon.reload_refused"))
-    sandbox.put(booted, "videos/after-the-broken-file.mp4")
-    until("the old one is at work", lambda: any("after-the-broken-file" in url for url in made(daemon)))
-    assert daemon.pid == pid
-    prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
+    try:
+        daemon.control("reload")
+        until("it is told", lambda: daemon.events("daemon.reload_refused"))
+        sandbox.put(booted, "videos/after-the-broken-file.mp4")
+        until("the old one is at work", lambda: any("after-the-broken-file" in url for url in made(daemon)))
+        assert daemon.pid == pid
+    finally:
+        prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
     assert daemon.control("reload") == 0
 
 
