@@ -32,19 +32,20 @@ python() {
         set -- /usr/bin/python3.11 /usr/bin/python3.12 /usr/bin/python3.13 /usr/bin/python3 /usr/local/bin/python3 \
             python3.11 python3.12 python3.13 python3
     fi
-    why="no Python 3.11 or later: install one, or say make PYTHON=/path/to/python3.11 install"
+    why=
     for candidate; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
         if "$candidate" -c 'import sys; sys.exit(not sys.base_prefix.startswith(("/root/", "/home/")))'; then
-            why="$candidate lies in a home folder, which services do not see: say make PYTHON=/usr/bin/python3.11 install"
+            no="$candidate lies in a home folder, which services do not see: say make PYTHON=/usr/bin/python3.11 install"
         elif ! "$candidate" -c 'import ensurepip' 2>/dev/null; then
-            why="$candidate cannot make virtual environments; as root: apt-get install python3-venv"
+            no="$candidate cannot make virtual environments; as root: apt-get install python3-venv"
         else
             echo "$candidate"
             return
         fi
+        why=${why:-$no}
     done
-    fail "$why"
+    fail "${why:-no Python 3.11 or later: install one, or say make PYTHON=/path/to/python3.11 install}"
 }
 
 requirement() { # of this checkout, or of a wheel
