@@ -82,9 +82,10 @@ class Bench:
             self.sizes.append(size)
             yield from rows_scanning.rows(station, size)
         if self._big:
-            with grown(self._folder, _BIG, shape=self._shape) as (_, big):
+            with grown(self._folder, _BIG, shape=self._shape) as (station, big):
                 self.sizes.append(big)
                 yield from rows_scanning.requests(big)
+                yield from attempted(lambda: rows_scanning.stopped(station), what="SIGTERM during a scan")
                 yield rows_scanning.memory_growth(size, big, at_most=16)
         elif smaller:
             yield rows_scanning.memory_growth(self.sizes[0], size, at_most=None)

@@ -75,7 +75,7 @@ def rows(station: Station, size: Size) -> Iterator[Row]:
     yield from requests(size)
     if size.n >= _MILLION:
         yield from attempted(lambda: idle(station), what="idle daemon")
-    yield from attempted(lambda: _stopped(station), what="SIGTERM during a scan")
+    yield from attempted(lambda: stopped(station), what="SIGTERM during a scan")
 
 
 def requests(size: Size) -> Iterator[Row]:
@@ -149,7 +149,7 @@ def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _stopped(station: Station) -> Iterator[Row]:
+def stopped(station: Station) -> Iterator[Row]:
     """Stop the first scan of a new ledger when a tenth of it is listed."""
     say("SIGTERM during a scan")
     stub = station.stub
