@@ -87,6 +87,19 @@ def test_a_listing_with_an_impossible_size_is_no_listing(workspace: Workspace, s
     assert workspace.scan().json["registered"] == 10
 
 
+def test_a_look_at_an_object_that_somebody_else_answers_tells_nothing_of_it(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    sandbox.oss.fill(BUCKET, KEYS)
+    sandbox.vod.refuse(BUCKET, KEYS[0])
+    workspace.configure(more='[retry]\nfirst_delay = "1s"\nmax_delay = "1s"')
+    faults = answering(sandbox, "HeadObject", Answer(headers={"Content-Type": "text/html"}), next=99)
+    done = workspace.scan()
+    assert (done.status, done.json["registered"], done.json["failed"]) == (6, 9, 1), done.err
+    assert faults.hits.total() > 0
+    assert [entry["reason"] for entry in workspace.entries() if entry["state"] == "failed"] == ["refused"]
+
+
 def test_a_redirect_is_not_followed(workspace: Workspace, sandbox: Sandbox) -> None:
     sandbox.oss.fill(BUCKET, KEYS)
     answer = Answer(status=307, headers={"Location": f"{sandbox.url}/{BUCKET}?list-type=2"})

@@ -11,7 +11,7 @@ from requests.utils import should_bypass_proxies
 from watcher.errors import AccountRefused, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.answer import ListAnswer
-from watcher.oss.faults import as_cloud_error
+from watcher.oss.faults import BAD_BODY, as_cloud_error
 from watcher.oss.transport import TIMEOUT_S, Transport
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class BucketSource:
             if error.code == "NoSuchBucket":
                 raise as_cloud_error(error, bucket=self.bucket) from None
             return None
-        except (oss2.exceptions.OssError, requests.RequestException, ValueError) as error:
+        except (oss2.exceptions.OssError, requests.RequestException, *BAD_BODY) as error:
             raise as_cloud_error(error, bucket=self.bucket) from None
 
     def close(self) -> None:
