@@ -47,6 +47,11 @@ class SystemClock:
         """Return milliseconds since the epoch, for those who need no waits."""
         return time.time_ns() // 1_000_000
 
+    @staticmethod
+    def read_s() -> float:
+        """Return elapsed seconds, as `monotonic`, for those who need no waits."""
+        return time.monotonic()
+
     def now_ms(self) -> int:
         """See `ports.Clock.now_ms`."""
         return self.read_ms()

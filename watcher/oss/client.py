@@ -8,6 +8,8 @@ import oss2
 import requests
 from requests.utils import should_bypass_proxies
 
+from watcher.clock import SystemClock
+from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.answer import ListAnswer
@@ -67,6 +69,9 @@ class BucketSource:
 
     def __init__(self, client: oss2.Bucket, *, prefix: str, connections: int = _CONNECTIONS) -> None:
         self._client = client
+        for scheme in ("http://", "https://"):  # heads are short; readers of whole objects have clients of their own
+            ending = EndingAdapter(TIMEOUT_S, pool_size=_MOST_AT_ONCE, elapsed=SystemClock.read_s)
+            client.session.session.mount(scheme, ending)
         self._transport = Transport(client, connections=connections)
         self.bucket: str = client.bucket_name
         self.prefix = prefix

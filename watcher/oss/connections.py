@@ -38,12 +38,14 @@ class Whole:
 
 def open_handed(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
     """Return the pool, whose connections will hand over answers as they came."""
-    pool.ConnectionCls = type("Connection", (_HandsOver, pool.ConnectionCls), {})
+    connection = pool.ConnectionCls
+    answer = type("Answer", (_ReadsAtOnce, connection.response_class), {})
+    pool.ConnectionCls = type("Connection", (_HandsOver, connection), {"response_class": answer})
     return pool
 
 
-class _Answer(HTTPResponse):
-    """Reads plain headers at once."""
+class _ReadsAtOnce(HTTPResponse):
+    """Goes before a response class, and reads plain headers at once."""
 
     def begin(self) -> None:
         plain = _PLAIN.match(self.fp.peek())
@@ -63,7 +65,6 @@ class _Answer(HTTPResponse):
 class _HandsOver:
     """Goes before a connection of urllib3."""
 
-    response_class = _Answer
     sock: Any
     timeout: float | None
 

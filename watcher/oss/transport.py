@@ -18,6 +18,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url
 from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context, make_headers
 
+from watcher.clock import SystemClock
+from watcher.deadline import end_answers
 from watcher.oss.connections import open_handed
 from watcher.oss.faults import as_cloud_error, redirected
 
@@ -111,9 +113,11 @@ class Transport:
         trusted = _trusting(self._client.session.session.verify) if "https" in schemes else None
         timeout = urllib3.Timeout(TIMEOUT_S)
         if not self._proxy:
-            return urllib3.PoolManager(maxsize=self._connections, timeout=timeout, ssl_context=trusted)
+            direct = urllib3.PoolManager(maxsize=self._connections, timeout=timeout, ssl_context=trusted)
+            end_answers(direct, TIMEOUT_S, elapsed=SystemClock.read_s)
+            return direct
         user, password = get_auth_from_url(self._proxy)
-        return urllib3.ProxyManager(
+        proxied = urllib3.ProxyManager(
             self._proxy,
             proxy_headers=make_headers(proxy_basic_auth=f"{user}:{password}") if user else None,
             proxy_ssl_context=trusted,
@@ -121,6 +125,8 @@ class Transport:
             timeout=timeout,
             ssl_context=trusted,
         )
+        end_answers(proxied, TIMEOUT_S, elapsed=SystemClock.read_s)
+        return proxied
 
 
 class _Refusal:

@@ -21,10 +21,11 @@ from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.auth.signers.signer import Signer
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.http import protocol_type
-from requests.adapters import HTTPAdapter
 from requests.utils import should_bypass_proxies
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from watcher.clock import SystemClock
+from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ class NoAnswer:
 class _Session(requests.Session):
     """Current TLS, our own proxies, and a memory of the last exchange of each thread."""
 
-    def __init__(self, *, proxies: Mapping[str, str], no_proxy: str, pool_size: int) -> None:
+    def __init__(self, *, proxies: Mapping[str, str], no_proxy: str, pool_size: int, within_s: float) -> None:
         super().__init__()
         self.trust_env = False
         self._our_proxies = dict(proxies)
         self._no_proxy = no_proxy
         self.last = threading.local()
         for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(pool_connections=pool_size, pool_maxsize=pool_size))
+            self.mount(scheme, EndingAdapter(within_s, pool_size=pool_size, elapsed=SystemClock.read_s))
 
     def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
         """Send as told, but through our proxies; keep what came back."""
@@ -122,7 +123,7 @@ class VodClient:
         plain = endpoint.startswith("http://")
         self._host = urlsplit(endpoint).netloc if "://" in endpoint else endpoint
         self._protocol = protocol_type.HTTP if plain else protocol_type.HTTPS
-        self._session = _Session(proxies=proxies, no_proxy=no_proxy, pool_size=concurrent_calls)
+        self._session = _Session(proxies=proxies, no_proxy=no_proxy, pool_size=concurrent_calls, within_s=timeout_s)
         self._client = AcsClient(
             region_id=region,
             credential=StsTokenCredential("", "", ""),

@@ -1,0 +1,93 @@
+"""Answers over HTTP that end: whole within a time, however slowly their bytes come.
+
+The timeouts of `requests` and `urllib3` are for each read: a service that sends one byte now and then has no end.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+from typing import TYPE_CHECKING, Any, cast
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from urllib3 import PoolManager
+
+
+def end_answers(manager: PoolManager, within_s: float, *, elapsed: Callable[[], float]) -> None:
+    """Let connections that `manager` opens from now on give up an answer that is not whole within `within_s`.
+
+    `elapsed` is the monotonic clock.
+    """
+
+    class Response(http.client.HTTPResponse):
+        """One answer, from its first byte on."""
+
+        def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_Until(elapsed() + within_s, raw, sock, elapsed=elapsed))
+
+    class Http(HTTPConnectionPool):
+        class ConnectionCls(HTTPConnection):
+            response_class = Response
+
+    class Https(HTTPSConnectionPool):
+        class ConnectionCls(HTTPSConnection):
+            response_class = Response
+
+    manager.pool_classes_by_scheme = {"http": Http, "https": Https}
+
+
+class EndingAdapter(HTTPAdapter):
+    """Carries requests as `HTTPAdapter` does; see `end_answers`."""
+
+    def __init__(self, within_s: float, *, pool_size: int, elapsed: Callable[[], float]) -> None:
+        self._within_s = within_s
+        self._elapsed = elapsed
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """See `HTTPAdapter.init_poolmanager`."""
+        super().init_poolmanager(*args, **kwargs)
+        end_answers(self.poolmanager, self._within_s, elapsed=self._elapsed)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """See `HTTPAdapter.proxy_manager_for`."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        end_answers(manager, self._within_s, elapsed=self._elapsed)
+        return manager
+
+
+class _Until(io.RawIOBase):
+    """What a socket receives until an instant; then TimeoutError."""
+
+    def __init__(self, until: float, raw: io.RawIOBase, sock: socket.socket, *, elapsed: Callable[[], float]) -> None:
+        self._until = until
+        self._raw = raw
+        self._socket = sock
+        self._elapsed = elapsed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any, /) -> int | None:
+        left_s = self._until - self._elapsed()
+        if left_s <= 0:
+            raise TimeoutError("the answer does not end")
+        usual_s = self._socket.gettimeout()
+        self._socket.settimeout(left_s if usual_s is None else min(left_s, usual_s))
+        try:
+            return cast("int | None", cast("Any", self._raw).readinto(into))
+        finally:
+            self._socket.settimeout(usual_s)  # the connection carries other requests yet
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
