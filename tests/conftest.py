@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemons import EVERY_SECOND, NO_PAGE
+from tests.daemons import EVERY_SECOND, NO_PAGE, Systemd
 from tests.running import Running
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import create
@@ -53,3 +53,11 @@ def daemon(seconds: Workspace) -> Iterator[Running]:
     with Running(seconds) as running:
         running.until_told("daemon.ready")
         yield running
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    """One that listens."""
+    manager = Systemd(tmp_path)
+    yield manager
+    manager.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -15,48 +13,11 @@ from tests.running import Running
 from watcher.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from tests.daemons import Systemd
     from tests.workspace import Workspace
     from watcher.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("seconds")
-
-
-class Systemd:
-    """The other end of $NOTIFY_SOCKET."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(folder / "notify"))
-        self._socket.settimeout(0)
-        self.env = {"NOTIFY_SOCKET": str(folder / "notify")}
-        self.heard: list[dict[str, str]] = []
-
-    def listen(self) -> list[dict[str, str]]:
-        """Return what was said since this was last asked."""
-        new: list[dict[str, str]] = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                lines = self._socket.recv(65536).decode().splitlines()
-                new.append(dict(line.partition("=")[::2] for line in lines))
-        self.heard += new
-        return new
-
-    def has_heard(self, name: str) -> bool:
-        self.listen()
-        return any(name in message for message in self.heard)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    manager = Systemd(tmp_path)
-    yield manager
-    manager.close()
 
 
 def test_systemd_hears_of_ready_reload_life_and_stop_in_that_order(workspace: Workspace, systemd: Systemd) -> None:

@@ -9,8 +9,8 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from watcher import __version__
-from watcher.errors import AlreadyRunning, WatcherError
-from watcher.ledger import RUN, Ledger, ProcessLock
+from watcher.errors import AlreadyRunning, MachineFailed, WatcherError
+from watcher.ledger import RUN, Ledger, ProcessLock, recognise
 from watcher.observe import logs
 from watcher.observe.health import Health
 from watcher.observe.web import WebServer
@@ -18,7 +18,7 @@ from watcher.wiring.serving import Serving
 from watcher.wiring.viewing import LedgerView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from watcher.clock import SystemClock
     from watcher.config import Config
@@ -76,20 +76,22 @@ class Daemon:
             WatcherError: it cannot start, or cannot go on.
         """
         config = self._config
-        with contextlib.ExitStack() as stack:
+        with self._unless_stopping(), contextlib.ExitStack() as stack:
+            recognise(config.ledger_path)
             self._refuse_second(stack.enter_context(ProcessLock(config.ledger_path, RUN)))
             self._show(stack)
             lock = stack.enter_context(ProcessLock(config.ledger_path))
-            ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._clock.wait, tries=None))
+            ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._wait, tries=None))
             self._ledger, self._lock = ledger, lock
             self._opened = True
             stack.callback(self._leave_ledger)
             self._serving = self._served(config)
             stack.callback(self._end)
-            self._serving.prepare()
-            self._serving.start()
-            self._ready()
-            self._go_on()
+            with self._unless_stopping():
+                self._serving.prepare()
+                self._serving.start()
+                self._ready()
+                self._go_on()
             self._stop()
 
     def health(self) -> Health:
@@ -98,6 +100,15 @@ class Daemon:
         if behind_s > self._hangs_after_s:
             return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
         return self._health
+
+    @contextlib.contextmanager
+    def _unless_stopping(self) -> Iterator[None]:
+        """Let what could not be written be no failure of a daemon that has waited for it until it was asked to stop."""
+        try:
+            yield
+        except MachineFailed:
+            if not self._clock.stopping:
+                raise
 
     # The start
 
@@ -132,12 +143,20 @@ class Daemon:
 
     def _going_on(self) -> None:
         """Let systemd, and people, wait while every page or entry of the ledger is looked at."""
+        self._give_sign("looking through the ledger, since the last process died or watches changed")
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for the ledger, with signs that this takes as long as it takes; return whether to stop."""
+        self._give_sign("waiting for the ledger: the disk is full or fails, or another process has locked it")
+        return self._clock.wait(seconds)
+
+    def _give_sign(self, status: str) -> None:
         now = self._looked_at = self._clock.monotonic()
         if now - self._signed_at > _SIGNS_APART_S:
             self._signed_at = now
             self._manager.extend_start(_STARTS_IN_S)
             self._manager.alive()
-            self._manager.status("looking through the ledger, since the last process died or watches changed")
+            self._manager.status(status)
 
     def _ready(self) -> None:
         self._look()

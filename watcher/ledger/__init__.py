@@ -15,5 +15,6 @@ from watcher.ledger.creating import create
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.lock import RUN, ProcessLock
 from watcher.ledger.reading import LedgerReader
+from watcher.ledger.recognising import recognise
 
-__all__ = ["RUN", "Ledger", "LedgerReader", "ProcessLock", "create"]
+__all__ = ["RUN", "Ledger", "LedgerReader", "ProcessLock", "create", "recognise"]

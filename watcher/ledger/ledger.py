@@ -34,7 +34,8 @@ class Ledger:
     ) -> None:
         self._path = path
         self._lock = lock
-        connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait)
+        self._wait = wait
+        connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait, tries=tries)
         self._transactions = Transactions(path, connection, wait=wait, tries=tries)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
@@ -47,15 +48,17 @@ class Ledger:
         """What keeps the ledger from being written at the moment."""
         return self._transactions.trouble
 
-    def check_after_unclean_stop(self, *, going_on: Callable[[], None] = lambda: None) -> None:
+    def check_after_unclean_stop(self, *, stop: Callable[[], bool] | None = None) -> None:
         """Check every page, if this process has taken the lock and its last owner died at work.
 
-        To be called after taking the lock, before anything else.  `going_on` is called all the while.
+        To be called after taking the lock, before anything else.  It may take minutes; whether to `stop` is asked all
+        the while, by default whether the process is to.
 
         Raises:
             LedgerUntrusted: it is damaged.
+            MachineFailed: it was stopped, and is to be made by whoever takes the lock next.
         """
-        see_that_it_is_whole(self._path, self._lock, going_on=going_on)
+        see_that_it_is_whole(self._path, self._lock, stop=stop or (lambda: self._wait(0)))
 
     def __enter__(self) -> Self:
         """Return the open ledger."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _READERS_WAIT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
-_STEPS_BETWEEN_SIGNS = 1_000_000  # of SQLite's machine: a fraction of a second
+_STEPS_BETWEEN_QUESTIONS = 1_000_000  # of SQLite's machine: a fraction of a second
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -251,26 +251,34 @@ def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait
             hint=f"Restart process {lock.owner_pid()} with this version, then run the command again.",
         )
     try:
-        see_that_it_is_whole(path, lock)
+        see_that_it_is_whole(path, lock, stop=lambda: wait(0))
         MIGRATIONS.apply(database)  # applies what is still pending: another process may have been quicker
     finally:
         if not was_held:
             lock.release()
 
 
-def see_that_it_is_whole(path: Path, lock: ProcessLock, *, going_on: Callable[[], None] = lambda: None) -> None:
+def see_that_it_is_whole(path: Path, lock: ProcessLock, *, stop: Callable[[], bool] = lambda: False) -> None:
     """Check the ledger if the last owner of `lock`, which is held, died at work.
 
-    Until the check has passed, whoever takes the lock next must make it again.  `going_on` is called all the while.
+    Until the check has passed, whoever takes the lock next must make it again.  `stop` is asked all the while.
 
     Raises:
         LedgerUntrusted: it is damaged.
+        MachineFailed: the check was stopped.
     """
     if not (lock.held and lock.found_unclean):
         return
     with translated(path), contextlib.closing(open_as_it_is(path)) as connection:
-        connection.set_progress_handler(going_on, _STEPS_BETWEEN_SIGNS)
-        refuse_damaged(path, connection)
+        connection.set_progress_handler(stop, _STEPS_BETWEEN_QUESTIONS)
+        try:
+            refuse_damaged(path, connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_INTERRUPT":
+                raise
+            raise MachineFailed(
+                f"the check of the ledger {path} was cut short", hint="Run the command again: it begins with the check."
+            ) from error
     lock.trust()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,9 +29,15 @@ if TYPE_CHECKING:
     from watcher.observe.history import History
     from watcher.observe.metrics import Metrics
     from watcher.ports import Clock
+    from watcher.pulse import Part
 
 _REGISTERING = "registering"
 _LOOK_S = 0.5  # how often a lock that another process holds is tried
+_BETWEEN_SIGNS = 500  # entries
+
+
+class _CutShort(Exception):
+    """The ledger was not looked through to its end: that is done by whoever takes the lock, or starts, next."""
 
 
 class Serving:
@@ -80,11 +88,18 @@ class Serving:
             ConfigError: see `prepare`.
             LedgerUntrusted: the ledger is damaged.
         """
+        with contextlib.suppress(_CutShort):  # asked to stop already
+            self._adopt(self._shift.clock)
+            self._begin()
+
+    def _adopt(self, clock: Part) -> None:
         terms, owner = self._terms, self._lock.try_acquire()
-        recovered = self._take_over() if owner else 0
+        recovered = self._take_over(clock) if owner else 0
         self._ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
         if owner:
-            self._give_out(recovered)
+            self._give_out(recovered, clock)
+
+    def _begin(self) -> None:
         for watch in self.config.watches:
             scan = partial(self._guarded, partial(self._scan, watch.name))
             self._timetable.add(watch.name, watch.schedule, self.config.timezone, scan, now_ms=self._clock.now_ms())
@@ -135,6 +150,8 @@ class Serving:
         """Do the work of a thread; what it cannot go on after ends the daemon."""
         try:
             work()
+        except _CutShort:
+            pass
         except MachineFailed as error:
             if not self._shift.is_over:  # else it has waited for the ledger until it was asked to stop
                 self.fatal = self.fatal or error
@@ -168,23 +185,36 @@ class Serving:
                 if clock.wait(_LOOK_S):
                     return
                 if self._lock.try_acquire():
-                    self._give_out(self._take_over())
+                    self._give_out(self._take_over(clock), clock)
             with self._parts.registering(self._ledger, self._notes, clock) as (registering, self._breakers):
                 registering.serve(self._arrivals)
 
-    def _take_over(self) -> int:
+    def _take_over(self, clock: Part) -> int:
         """See that the ledger is as the last owner of the lock left it; return how many claims went back in line."""
-        self._ledger.check_after_unclean_stop(going_on=self._going_on)
+        try:
+            self._ledger.check_after_unclean_stop(stop=partial(self._is_over, clock))
+        except MachineFailed as error:
+            if self._shift.is_over:
+                raise _CutShort from error
+            raise
         recovered = self._ledger.queue.recover(now_ms=self._clock.now_ms())
         if recovered:
             logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
         return recovered
 
-    def _give_out(self, recovered: int) -> None:
+    def _give_out(self, recovered: int, clock: Part) -> None:
         """See that each pending entry belongs to the watch whose present rules select it."""
         if recovered or not self._ledger.intake.is_assigned:
-            self._ledger.intake.reassign(self._owner, now_ms=self._clock.now_ms())
+            entries = itertools.count()
 
-    def _owner(self, bucket: str, key: str, size_bytes: int) -> str | None:
+            def owner(bucket: str, key: str, size_bytes: int) -> str | None:
+                if next(entries) % _BETWEEN_SIGNS == 0 and self._is_over(clock):
+                    raise _CutShort
+                return self._terms.owner(bucket, key, size_bytes)
+
+            self._ledger.intake.reassign(owner, now_ms=self._clock.now_ms())
+
+    def _is_over(self, clock: Part) -> bool:
+        """Give a sign that the ledger is being looked through; tell whether to leave off."""
         self._going_on()
-        return self._terms.owner(bucket, key, size_bytes)
+        return clock.wait(0)
