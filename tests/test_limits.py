@@ -171,6 +171,18 @@ def test_throttling_halves_the_rate_once_a_second_and_it_creeps_back() -> None:
     assert limited.calls_per_second == 20
 
 
+def test_configurations_that_follow_one_another_keep_within_the_rate_of_one() -> None:
+    """However often the configuration is read again."""
+    clock, calls = SteppedClock(), Scripted()
+    taken: list[float] = []
+    for _ in range(30):
+        limited = limit(calls, clock, [])
+        for _ in range(2):
+            limited.register(media("a"), CallOptions())
+            taken.append(clock.at)
+    assert max(sum(1 for other in taken if at <= other < at + 1) for at in taken) <= 20 + 1
+
+
 def test_the_rate_starts_at_what_the_account_was_last_seen_to_give() -> None:
     assert limit(Scripted(), SteppedClock(), [], given=3.0).calls_per_second == 3.0
     assert limit(Scripted(), SteppedClock(), [], given=99.0).calls_per_second == 20

@@ -31,6 +31,10 @@ class Pace:
         self._next = 0.0
         self._taken: deque[float] = deque(maxlen=max(1, int(per_second)))
 
+    def pass_one(self) -> None:
+        """Let one slot pass, which somebody else may have taken just now."""
+        self._next = self._clock.monotonic() + MARGIN / self.per_second
+
     def wait(self, rest_s: float = 0.0) -> bool:
         """Wait for the next slot, at least `rest_s`, and take it; return False, at once, if the process is stopping."""
         with self._turn:
@@ -86,7 +90,10 @@ class Timed:
 
 
 class RateLimit:
-    """Keeps the calls within the quota: halves the rate when throttled, then settles below what was too much."""
+    """Keeps the calls within the quota: halves the rate when throttled, then settles below what was too much.
+
+    It begins as if there had been a call just now: of the last process, or under the configuration before.
+    """
 
     def __init__(
         self,
@@ -101,6 +108,7 @@ class RateLimit:
         self._most = calls_per_second
         self._pace = Pace(calls_per_second, clock)
         self._pace.per_second = min(calls_per_second, given or calls_per_second)
+        self._pace.pass_one()
         self._too_much = self._pace.per_second / _NEAR  # the rate at which the service last asked to slow down
         self._clock = clock
         self._lowered = lowered  # told the new rate
