@@ -60,6 +60,21 @@ def test_beside_a_one_shot_it_lists_and_takes_over_when_that_ends(workspace: Wor
     assert one_shot.returncode == 0
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_whose_ledger_is_removed_or_replaced_it_exits_4(daemon: Running, sandbox: Sandbox, *, replaced: bool) -> None:
+    workspace = daemon.workspace
+    put(sandbox, "a.mp4")
+    daemon.until_told("batch.settled")
+    workspace.run("ledger", "backup", str(workspace.folder / "backup.db"))
+    if replaced:
+        (workspace.folder / "backup.db").replace(workspace.ledger)
+    else:
+        workspace.ledger.unlink()
+    assert daemon.ended() == 4
+    assert "removed" in daemon.told("daemon.stopping")[0]["reason"]
+    assert workspace.run("scan").status == 4, "the log of the other one is still beside it"
+
+
 # Another configuration
 
 

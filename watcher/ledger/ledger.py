@@ -12,6 +12,7 @@ from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
 from watcher.ledger.patience import TRIES, patiently
 from watcher.ledger.queue import Queue
+from watcher.ledger.recognising import RESTORE
 from watcher.ledger.retrying import Retrying
 from watcher.ledger.transactions import Transactions
 
@@ -36,6 +37,7 @@ class Ledger:
         self._lock = lock
         self._wait = wait
         connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait, tries=tries)
+        self._identity = _identity(path)
         self._transactions = Transactions(path, connection, wait=wait, tries=tries)
         self.intake = Intake(self._transactions)
         self.queue = Queue(self._transactions)
@@ -60,12 +62,38 @@ class Ledger:
         """
         see_that_it_is_whole(self._path, self._lock, stop=stop or (lambda: self._wait(0)))
 
+    def refuse_another(self) -> None:
+        """See that the file by the ledger's name is still the one that is open.
+
+        Raises:
+            LedgerUntrusted: it was removed, or another put in its place: what is written goes nowhere.
+        """
+        if self._is_elsewhere:
+            raise LedgerUntrusted(
+                f"the ledger {self._path} was removed, or another file was put in its place, while it was in use",
+                hint=f"Stop the watcher before its ledger is moved. {RESTORE}",
+            )
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        try:
+            return _identity(self._path) != self._identity
+        except FileNotFoundError:
+            return True
+        except OSError:  # that tells nothing
+            return False
+
     def __enter__(self) -> Self:
         """Return the open ledger."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         """Close it; a damaged one stays as it is."""
-        damaged = kind is not None and issubclass(kind, LedgerUntrusted)
+        damaged = kind is not None and issubclass(kind, LedgerUntrusted) and not self._is_elsewhere
         with as_it_is(self._path) if damaged else contextlib.nullcontext():
             self._transactions.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino

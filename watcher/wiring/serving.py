@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from watcher.arrivals import Arrivals
-from watcher.errors import MachineFailed, WatcherError
+from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
 from watcher.ledger import LedgerReader
 from watcher.observe import logs
 from watcher.pulse import Shift
@@ -107,7 +107,11 @@ class Serving:
         self._timetable.start()
 
     def look(self) -> None:
-        """See what the clock says: to be called every second or so."""
+        """See what the clock says, and that the ledger is there: to be called every second or so."""
+        try:
+            self._ledger.refuse_another()
+        except LedgerUntrusted as error:
+            self.fatal = self.fatal or error
         self._timetable.look(self._clock.now_ms())
 
     def end(self) -> None:
