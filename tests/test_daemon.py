@@ -107,6 +107,22 @@ def test_asked_to_stop_in_a_call_it_ends_after_that_call_and_writes_it_down(
         assert registered == known(sandbox), "what was registered was not written down"
 
 
+def test_however_often_it_is_interrupted_nobody_else_registers_before_it_has_ended(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    put(sandbox, "a.mp4")
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=3, next=1, effect="before"))
+    with Running(workspace) as running:
+        running.until(lambda: sandbox.vod.journal, "the call")
+        for _ in range(3):
+            running.send(signal.SIGINT)
+            time.sleep(0.2)  # noqa: TID251 (signals in a row must not be one)
+        assert f"registering: pid {running.pid}" in workspace.scan().err
+        assert running.ended() == 0
+    assert [entry["state"] for entry in workspace.entries()] == ["registered"]
+    assert len(sandbox.vod.journal) == 1
+
+
 def _in_flight(running: Running) -> bool:
     return bool(running.told("scan.started"))
 

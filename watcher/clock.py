@@ -30,6 +30,7 @@ class SystemClock:
         self._signal = 0
         self._hangups = 0
         self._interrupts = 0
+        self._insistent = True
         self._closed = False
         self._before: dict[signal.Signals, Any] = {}
         self._fd_before = -1
@@ -83,8 +84,12 @@ class SystemClock:
             self._listen()
         return self._signal
 
-    def stop_on_signals(self) -> None:
-        """Make SIGTERM and SIGINT stop requests; a second SIGINT is a KeyboardInterrupt.  Main thread only."""
+    def stop_on_signals(self, *, insistent: bool = True) -> None:
+        """Make SIGTERM and SIGINT stop requests; if `insistent`, a second SIGINT is a KeyboardInterrupt.
+
+        Main thread only.
+        """
+        self._insistent = insistent
         self._fd_before = signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
         for number in _STOPPING:
             self._before[number] = signal.signal(number, self._note)
@@ -114,7 +119,7 @@ class SystemClock:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self._interrupts += 1
-            if self._interrupts > 1:
+            if self._interrupts > 1 and self._insistent:
                 raise KeyboardInterrupt
         self._signal = self._signal or number
 

@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> None:
     from watcher.observe.systemd import ServiceManager
 
     with SystemClock() as clock:
-        clock.stop_on_signals()
+        clock.stop_on_signals(insistent=False)  # it ends soon, and its threads must end first
         clock.note_hangups()
         daemon = Daemon(
             invocation.load(),
