@@ -132,6 +132,23 @@ def test_a_line_follows_the_configured_time_zone() -> None:
     assert start == MONDAY.replace(hour=1)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Europe/Berlin", datetime(2027, 3, 28)),  # noqa: DTZ001 (as the clocks of the zone have it)
+        ("America/New_York", datetime(2027, 3, 14)),  # noqa: DTZ001
+        ("Australia/Lord_Howe", datetime(2026, 10, 4)),  # noqa: DTZ001 (by half an hour)
+        ("America/Santiago", datetime(2026, 9, 6)),  # noqa: DTZ001 (at midnight, which there is not)
+    ],
+)
+@pytest.mark.parametrize("line", ["0 0 * * *", "@daily", "59 23 * * *", "0 12 * * *", "30 0 * * 0-6"])
+def test_no_day_is_left_out_when_the_clocks_go_forward(zone: str, day: datetime, line: str) -> None:
+    local = ZoneInfo(zone)
+    begin = (day - timedelta(days=2)).replace(tzinfo=local)
+    found = [start.astimezone(UTC) for start, _ in zip(starts(line, begin, zone=local), range(6), strict=False)]
+    assert {later - earlier for earlier, later in pairwise(found)} <= {timedelta(hours=h / 2) for h in range(45, 52)}
+
+
 @pytest.mark.parametrize(("text", "every_s"), [("1m", 60), ("1500ms", 1.5), ("1h30m", 5400), (" 24h ", 86400)])
 def test_a_duration_starts_a_scan_that_often(text: str, every_s: float) -> None:
     times = [start for start, _ in zip(starts(text, MONDAY), range(5), strict=False)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from apscheduler.triggers.combining import OrTrigger
@@ -90,8 +90,21 @@ def parse(text: str, timezone: ZoneInfo, *, drawn_out: bool = False) -> BaseTrig
     }
     on_day, on_weekday = _list(schedule.days), _list(schedule.weekdays)
     if not schedule.either:
-        return CronTrigger(day=on_day, day_of_week=on_weekday, **time)
-    return OrTrigger([CronTrigger(day=on_day, **time), CronTrigger(day_of_week=on_weekday, **time)])
+        return _Crontab(day=on_day, day_of_week=on_weekday, **time)
+    return OrTrigger([_Crontab(day=on_day, **time), _Crontab(day_of_week=on_weekday, **time)])
+
+
+class _Crontab(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """One that finds the midnight after the clocks went forward.
+
+    APScheduler steps to the next day by the hours that a day has as a rule, and so past the first of them.
+    """
+
+    def _increment_field_value(self, dateval: datetime, fieldnum: int) -> tuple[datetime, int]:
+        after, fieldnum = super()._increment_field_value(dateval, fieldnum)
+        meant = dateval.replace(tzinfo=None) + (after.astimezone(UTC) - dateval.astimezone(UTC))
+        is_past = after.replace(tzinfo=None) > meant
+        return (meant.replace(tzinfo=self.timezone) if is_past else after), fieldnum
 
 
 def is_interval(text: str) -> bool:
