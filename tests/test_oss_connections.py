@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.oss.connections import _Answer
+from watcher.oss.connections import _ReadsAtOnce
 
 BODY = b"<ListBucketResult/>" * 20
 PLAIN = {
@@ -72,7 +72,7 @@ ODD = {
 
 @pytest.mark.parametrize("case", ODD)
 def test_what_is_odd_is_what_http_client_makes_of_it(case: str) -> None:
-    assert told(_Answer, ODD[case]) == told(HTTPResponse, ODD[case])
+    assert told(_ReadsAtOnce, ODD[case]) == told(HTTPResponse, ODD[case])
 
 
 @given(
@@ -86,10 +86,10 @@ def test_what_is_odd_is_what_http_client_makes_of_it(case: str) -> None:
 )
 def test_whatever_the_headers_are_they_are_what_http_client_reads(headers: dict[str, str], is_plain: bool) -> None:  # noqa: FBT001 (drawn)
     wire = spelled({**PLAIN, **headers} if is_plain else headers)
-    assert told(_Answer, wire) == told(HTTPResponse, wire)
+    assert told(_ReadsAtOnce, wire) == told(HTTPResponse, wire)
 
 
 def test_plain_headers_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = told(HTTPResponse, spelled(PLAIN))
     monkeypatch.setattr(HTTPResponse, "_read_status", lambda _: pytest.fail("read one by one"))
-    assert told(_Answer, spelled(PLAIN)) == expected
+    assert told(_ReadsAtOnce, spelled(PLAIN)) == expected

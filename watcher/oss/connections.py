@@ -38,9 +38,9 @@ class Whole:
 
 def open_handed(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
     """Return the pool, whose connections will hand over answers as they came."""
-    connection = pool.ConnectionCls
+    connection = cast("type[HTTPConnection]", pool.ConnectionCls)
     answer = type("Answer", (_ReadsAtOnce, connection.response_class), {})
-    pool.ConnectionCls = type("Connection", (_HandsOver, connection), {"response_class": answer})
+    pool.ConnectionCls = cast("Any", type("Connection", (_HandsOver, connection), {"response_class": answer}))
     return pool
 
 
