@@ -126,6 +126,22 @@ def test_what_waits_goes_to_the_watch_that_selects_it_now_without_a_scan(daemon:
     assert [entry["watch"] for entry in workspace.entries()] == ["a"]
 
 
+def test_a_first_call_in_flight_keeps_the_form_of_file_urls_and_the_old_file_in_force(
+    daemon: Running, sandbox: Sandbox
+) -> None:
+    workspace = daemon.workspace
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=1))
+    workspace.configure(workspace.watch(more=f'{EVERY_SECOND}\nfile_url_encoding = "raw"'), more=NO_PAGE)
+    put(sandbox, "a.mp4")
+    for _ in range(20):  # before the claim, after it, and in between
+        daemon.send(signal.SIGHUP)
+        time.sleep(0.1)  # noqa: TID251
+    daemon.until(lambda: known(sandbox), "it is registered")
+    put(sandbox, "b.mp4")
+    daemon.until(lambda: len(known(sandbox)) == 2, "the daemon goes on")
+    assert daemon.stop() == 0
+
+
 def test_a_form_of_file_url_that_would_double_every_media_is_refused(daemon: Running, sandbox: Sandbox) -> None:
     workspace = daemon.workspace
     put(sandbox, "a.mp4")

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _TICK_S: Final = 0.5
 _SAMPLE_S: Final = 10.0
 _HANGS_AFTER_S: Final = 90.0
-"""Without a sign of progress; every call and every wait ends long before.  Or what systemd is told to watch for."""
+"""Without a sign of progress; every wait ends long before, and every call unless its `timeout` is long."""
+_CALLS_A_HANG: Final = 3  # so many calls that time out take less
 _OF_THE_WATCHDOG: Final = 0.75  # so much of its time without progress, and it is fed no more
 _STARTS_IN_S: Final = 60.0  # how much longer the start may take, from each sign on that it goes on
 _SIGNS_APART_S: Final = 2.0
@@ -53,7 +54,7 @@ class Daemon:
         self._manager = manager
         self._health = Health(live=True, ready=False, reasons=("it has not started yet",))
         watched_s = (manager.watchdog_s or math.inf) * _OF_THE_WATCHDOG
-        self._hangs_after_s = min(_HANGS_AFTER_S, watched_s)
+        self._hangs_after_s = min(max(_HANGS_AFTER_S, _CALLS_A_HANG * config.vod.timeout_s), watched_s)
         self._view = LedgerView(
             lambda: self._config,
             ledger_path=config.ledger_path,
@@ -243,10 +244,14 @@ class Daemon:
             config = given.model_copy(update={"ledger": self._config.ledger, "http": self._config.http})
             after = self._served(config)
             after.prepare()
+            self._serving.end()
+            after.prepare()  # once more: a call may have been in flight, after which file URLs keep their form
         except WatcherError as error:
             logs.emit(logs.DAEMON_RELOAD_REFUSED, reason=str(error), hint=error.hint)
+            if self._serving.has_ended:
+                self._serving = self._served(self._config)
+                self._serving.start()
         else:
-            self._serving.end()
             self._serving, self._config = after, config
             after.start()
             self._in_force(config)

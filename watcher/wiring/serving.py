@@ -68,6 +68,7 @@ class Serving:
         self._timetable = Timetable(len(config.watches))
         self._registering = threading.Thread(target=self._guarded, args=(self._register,), name=_REGISTERING)
         self._breakers: Breakers | None = None
+        self.has_ended = False
         self.fatal: BaseException | None = None  # what the daemon must end for
 
     def prepare(self) -> None:
@@ -116,6 +117,7 @@ class Serving:
 
     def end(self) -> None:
         """Make no new call, wait for those in flight, and close the connections."""
+        self.has_ended = True
         self._shift.end()
         self._timetable.close()
         if self._registering.ident is not None:
