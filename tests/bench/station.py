@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.bench.measuring import CHECKOUT, PATH, Cost, measure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -127,6 +128,20 @@ class Station:
             db.execute(
                 "INSERT INTO tally (watch_id, state, n) SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2"
             )
+
+    @contextlib.contextmanager
+    def remembering_nothing(self) -> Iterator[None]:
+        """Let scans be plain while the block runs, as they become where most remembered ranges change."""
+        self._remember(is_plain=True)
+        try:
+            yield
+        finally:
+            self._remember(is_plain=False)
+            self.scan("--full")
+
+    def _remember(self, *, is_plain: bool) -> None:
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
+            db.execute("UPDATE listing SET is_plain = ?", (is_plain,))
 
     def forget_all(self) -> None:
         """Delete every row, and that there ever was a scan."""

@@ -132,12 +132,12 @@ def confirm(db: sqlite3.Connection, begun: ScanBegun, found: Sequence[Range], *,
     for each in found:
         same = db.execute(
             """
-            UPDATE listed_range SET scan = ?, listed = ?, matched = ?, excluded = ?, n_bytes = ?
-             WHERE listing_id = ? AND lo = ? AND hi IS ? AND digest = ? AND digest <> x''
+            UPDATE listed_range SET scan = ?, listed = ?, matched = ?, excluded = ?, n_bytes = ?, digest = ?
+             WHERE listing_id = ? AND lo = ? AND hi IS ?
             """,
             (
-                *(begun.number, each.listed, each.matched, _json(each), each.n_bytes),
-                *(begun.id, each.lo, each.hi, each.digest),
+                *(begun.number, each.listed, each.matched, _json(each), each.n_bytes, each.digest),
+                *(begun.id, each.lo, each.hi),
             ),
         )
         if not same.rowcount:
