@@ -25,11 +25,16 @@ class Notes:
         self._turn = threading.Lock()
         self._told: dict[str, tuple[int, int, int]] = {}  # by watch, of the scan that runs: listed, requests, new
         self._scans: dict[str, ScanReport] = {}  # by watch: the last that ended
+        self._costly: set[str] = set()  # watches that were told to be, once and not at each scan
 
     # Events
 
     def emit(self, event: str, /, **fields: Any) -> None:
         """Write an event to the log, and count it."""
+        if event == logs.LISTING_COSTLY:
+            if fields["watch"] in self._costly:
+                return
+            self._costly.add(fields["watch"])
         logs.emit(event, **fields)
         match event:
             case logs.SCAN_STARTED:
@@ -79,8 +84,3 @@ class Notes:
     def incomplete(self) -> list[ScanReport]:
         """Return the last scans that ended early."""
         return [report for _, report in sorted(self._scans.items()) if not report.complete]
-
-    def forget(self, kept: set[str]) -> None:
-        """Forget the scans of watches that are no longer configured."""
-        for watch in set(self._scans) - kept:
-            self._scans.pop(watch, None)
