@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
@@ -101,6 +102,28 @@ def test_the_table_holds_exactly_the_events_that_the_program_emits() -> None:
         for constant in re.findall(r"emit\(\s*logs\.([A-Z_]+)", path.read_text(encoding="utf-8"))
     }
     assert emitted == set(logs.EVENTS)
+
+
+def test_the_fields_that_an_event_carries_are_those_of_the_table() -> None:
+    carried: dict[str, set[str]] = {}
+    gathered = set()  # events whose fields come in a mapping, too
+    for path in (CHECKOUT / "watcher").rglob("*.py"):
+        for name, fields in emissions(path):
+            carried.setdefault(name, set()).update(field for field in fields if field)
+            gathered |= {name} if None in fields else set()
+    documented = {event.name: set(event.fields) for event in logs.EVENTS.values()}
+    assert {name: fields - documented[name] for name, fields in carried.items() if fields - documented[name]} == {}
+    assert [name for name in carried if name not in gathered and documented[name] - carried[name]] == []
+
+
+def emissions(path: Path) -> Iterator[tuple[str, list[str | None]]]:
+    """Yield each event that a file emits, with its fields; None: and those of a mapping."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(args=[ast.Attribute(value=ast.Name(id="logs"), attr=constant), *_]):
+                yield getattr(logs, constant), [keyword.arg for keyword in node.keywords]
+            case _:
+                pass
 
 
 def test_no_event_is_emitted_under_a_name_written_out_by_hand() -> None:

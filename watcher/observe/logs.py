@@ -61,8 +61,8 @@ EVENTS: Final = {
         Event(
             SCAN_STARTED,
             _INFO,
-            ("watch", "source", "after"),
-            "A listing began; `after` is the key behind which it goes on with one that was cut short.",
+            ("watch", "source", "listed"),
+            "A listing began; `listed`: what the one that it goes on with had seen before it was cut short.",
         ),
         Event(
             SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."
@@ -124,7 +124,13 @@ EVENTS: Final = {
             "always",
         ),
         Event(BREAKER_CLOSED, _INFO, ("bucket", "kind", "open_s"), "A probe was answered: calls go on."),
-        Event(THROTTLE_LOWERED, _WARNING, ("calls_per_second",), "VOD asked to slow down.", "several an hour"),
+        Event(
+            THROTTLE_LOWERED,
+            _WARNING,
+            ("calls_per_second", "watch", "list_concurrency"),
+            "VOD asked to slow down (`calls_per_second`), or OSS did (`list_concurrency` of a `watch`).",
+            "several an hour",
+        ),
         Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
         Event(
             DAEMON_READY,
@@ -136,7 +142,7 @@ EVENTS: Final = {
             DAEMON_DEGRADED,
             _WARNING,
             ("reasons",),
-            "`run` goes on, but not with all that it should do; told whenever the reasons change.",
+            "`run` goes on, but not with all that it should do; told whenever a reason comes or goes.",
             "for ten minutes",
         ),
         Event(
