@@ -86,7 +86,7 @@ def test_names_and_labels_are_those_of_the_design() -> None:
 def test_each_metric_of_the_table_is_shown_with_its_labels_and_no_other_of_ours() -> None:
     metrics = Metrics(Asked())
     metrics.called("", 0.1)
-    metrics.scanned("videos", seconds=1.5, listed=46, complete=True)
+    metrics.scanned("videos", seconds=1.5)
     shown: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         for sample in family.samples:
@@ -135,7 +135,7 @@ def test_what_happens_is_counted() -> None:
     metrics.called("Throttling.User", 0.2)
     metrics.listed("videos", calls=2, objects=1500)
     metrics.listed("videos", calls=1, objects=3)
-    metrics.scanned("videos", seconds=2.5, listed=1503, complete=False)
+    metrics.scanned("videos", seconds=2.5)
     time.now += 1000
     after = samples(metrics)
     rose = {key: value - before.get(key, 0) for key, value in after.items() if key[0].endswith("_total") and key[1:]}

@@ -6,6 +6,7 @@ import functools
 import itertools
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
 from watcher.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Iterator
 
+    from apscheduler.events import JobSubmissionEvent
     from time_machine import Traveller
 
 NOON = datetime(2027, 3, 27, 12, tzinfo=UTC)
@@ -34,6 +36,8 @@ class Days:
         self._traveller = traveller
         self._timetable = Timetable(len(watches))
         self.starts: dict[str, list[float]] = {watch: [] for watch in watches}
+        self.skipped: Counter[str] = Counter()  # starts, because the last scan was not over
+        self._timetable._scheduler.add_listener(self._skip, EVENT_JOB_MAX_INSTANCES)
         self.busy = threading.Event()  # while it is set, scans do not end
         for watch, times in watches.items():
             zone = ZoneInfo("Europe/Berlin")
@@ -44,6 +48,9 @@ class Days:
         self.starts[watch].append(_now_ms() / 1000)
         while self.busy.is_set():
             threading.Event().wait(0.001)
+
+    def _skip(self, event: JobSubmissionEvent) -> None:
+        self.skipped[event.job_id] += 1
 
     def pass_by(self, seconds: float, *, step_s: float = 1.0) -> None:
         """Let time pass, in steps small enough that each start is one of its own."""
@@ -61,10 +68,6 @@ class Days:
         before = None
         while before != (before := {watch: len(starts) for watch, starts in self.starts.items()}):
             threading.Event().wait(0.01)
-
-    @property
-    def skipped(self) -> Counter[str]:
-        return self._timetable.skipped
 
     def close(self) -> None:
         self.busy.clear()

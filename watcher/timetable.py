@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -34,10 +32,8 @@ class Timetable:
             executors={"default": ThreadPoolExecutor(max(1, watches))},  # so that no watch waits for another
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        self._scheduler.add_listener(self._note_skipped, EVENT_JOB_MAX_INSTANCES)
         self._times: dict[str, tuple[str, ZoneInfo]] = {}
         self._seen_ms = 0
-        self.skipped: Counter[str] = Counter()  # starts, by watch, because the last scan was not over
 
     def add(self, watch: str, times: str, timezone: ZoneInfo, scan: Callable[[], None], *, now_ms: int) -> None:
         """Let `scan` be called at the times of a schedule; if that is a duration, also at the very start."""
@@ -69,9 +65,6 @@ class Timetable:
 
     def _trigger(self, watch: str) -> BaseTrigger:
         return _Forward(schedule.parse(*self._times[watch], drawn_out=True))
-
-    def _note_skipped(self, event: JobSubmissionEvent) -> None:
-        self.skipped[event.job_id] += 1
 
 
 class _Forward(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

@@ -39,6 +39,6 @@ def test_the_figures_are_as_prometheus_wants_them(tmp_path: Path) -> None:
     with served(tmp_path) as it:
         it.view.metrics.called("Throttling.User", 0.2)
         it.view.metrics.registered("w", new_register=True, after_s=1.5)
-        it.view.metrics.scanned("w", seconds=1.0, listed=3, complete=True)
+        it.view.metrics.scanned("w", seconds=1.0)
         text = get(it, "/metrics").text
     assert promtool("check", "metrics", text=text) == ""

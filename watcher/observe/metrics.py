@@ -165,7 +165,7 @@ class Metrics:
         self._list_calls.labels(watch).inc(calls)
         self._listed.labels(watch).inc(objects)
 
-    def scanned(self, watch: str, *, seconds: float, listed: int, complete: bool) -> None:  # noqa: ARG002
+    def scanned(self, watch: str, *, seconds: float) -> None:
         """Note a scan that ended; what a complete one listed is in the ledger, and is told by its standing."""
         self._scan_seconds.labels(watch).set(seconds)
 

@@ -77,7 +77,7 @@ class Notes:
     def scanned(self, report: ScanReport, *, started_at_ms: int) -> None:
         """Remember a scan that ended."""
         self.listed(report)
-        self._metrics.scanned(report.watch, seconds=report.duration_s, listed=report.listed, complete=report.complete)
+        self._metrics.scanned(report.watch, seconds=report.duration_s)
         self._history.scanned(report, started_at_ms=started_at_ms)
         self._scans[report.watch] = report
 

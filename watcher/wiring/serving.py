@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from watcher.breaker import Breakers
     from watcher.config import Config
     from watcher.ledger import Ledger, ProcessLock
-    from watcher.model import Breaker
     from watcher.observe.history import History
     from watcher.observe.metrics import Metrics
     from watcher.ports import Clock
@@ -126,11 +125,6 @@ class Serving:
 
     # How it is
 
-    @property
-    def breakers(self) -> tuple[Breaker, ...]:
-        """The open breakers, as far as this process registers."""
-        return self._breakers.open if self._breakers else ()
-
     def reasons(self) -> dict[str, str]:
         """Return why not all is well: by what it concerns, one sentence each."""
         found = {}
@@ -138,7 +132,7 @@ class Serving:
             found["registering"] = f"registering: pid {self._lock.owner_pid() or 'of another process'}"
         if trouble := self._ledger.trouble:
             found["ledger"] = str(trouble)
-        for breaker in self.breakers:
+        for breaker in self._breakers.open if self._breakers else ():
             whom = f"for bucket {breaker.bucket}" if breaker.bucket else "at all"
             found[f"calls {whom}"] = f"no calls {whom}: {breaker.reason}"
         for scan in self._notes.incomplete():
