@@ -18,6 +18,7 @@ from watcher.errors import AddressUnusable
 from watcher.ledger import LedgerReader
 from watcher.observe.health import Health
 from watcher.observe.web import WebServer
+from watcher.observe.web.app import ENDPOINTS, Application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +139,11 @@ def test_the_status_is_what_the_command_prints(page: Served) -> None:
         (row.watch, row.pending, row.failed) for row in rows
     ]
     assert list(shown) == ["watches", "breaker", "calls_per_second"]
+
+
+def test_the_table_of_endpoints_is_what_is_answered(page: Served) -> None:
+    answered = Application(page.view, loopback=True, allowed_hosts=())._routes
+    assert [endpoint.path.partition("?")[0] for endpoint in ENDPOINTS] == list(answered)
 
 
 @pytest.mark.parametrize(
