@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.daemons import EVERY_SECOND, known, put
 from tests.running import Running
+from tests.workspace import BUCKET
 from watcher.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
@@ -88,6 +91,30 @@ def test_a_watch_that_came_by_a_reload_is_shown_and_counts_go_on(shown: Running,
     shown.until(lambda: 'watch="another"' in shown.get("/metrics")[1], "the new watch has its figures")
     assert "another" in shown.get("/")[1]
     assert shown.stop() == 0
+
+
+@pytest.mark.long
+def test_three_thousand_requests_for_figures_take_nothing_from_a_backlog(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    sandbox.oss.fill(BUCKET, [f"{n:04}.mp4" for n in range(8000)])
+    workspace.configure(vod="calls_per_second = 20", more=ON_ANY_PORT)
+    with Running(workspace) as running:
+        running.until_told("batch.settled", times=20)
+        host, _, port = running.told("daemon.ready")[0]["listen"].rpartition(":")
+        connections = [http.client.HTTPConnection(host, int(port), timeout=10) for _ in range(3)]
+        before, began = len(running.told("batch.settled")), time.monotonic()  # noqa: TID251 (a real process)
+        for n in range(3000):
+            connections[n % 3].request("GET", "/metrics")
+            answer = connections[n % 3].getresponse()
+            assert answer.read()
+            assert answer.status == 200
+        took_s = time.monotonic() - began  # noqa: TID251
+        calls = len(running.told("batch.settled")) - before
+        for connection in connections:
+            connection.close()
+        assert calls >= 0.8 * 20 * took_s - 2
+        assert running.stop() == 0
 
 
 def test_a_port_that_is_taken_is_told_and_nothing_is_touched(workspace: Workspace) -> None:
