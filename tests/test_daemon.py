@@ -168,6 +168,22 @@ def test_a_cloud_that_is_gone_is_waited_for_also_at_the_start(workspace: Workspa
         assert running.stop() == 0
 
 
+@pytest.mark.long
+def test_a_cloud_that_is_gone_for_a_minute_is_taken_up_again(daemon: Running, sandbox: Sandbox) -> None:
+    put(sandbox, "before.mp4")
+    daemon.until(lambda: known(sandbox) == {"before.mp4"}, "the first is registered")
+    port = int(sandbox.url.rpartition(":")[2])
+    sandbox._server.close()
+    daemon.until_told("daemon.degraded")
+    time.sleep(60)  # noqa: TID251
+    put(sandbox, "meanwhile.mp4")
+    sandbox._server = WireServer(port, sandbox._answer)
+    daemon.until_told("daemon.ready", times=2)
+    daemon.until(lambda: "meanwhile.mp4" in known(sandbox), "what came meanwhile is registered")
+    assert daemon.stop() == 0
+    assert {entry["attempts"] for entry in daemon.workspace.entries()} == {0}
+
+
 def test_what_stops_all_calls_is_probed_until_it_has_passed(workspace: Workspace, sandbox: Sandbox) -> None:
     workspace.configure(
         workspace.watch(more=EVERY_SECOND), more=f'[retry]\nfirst_delay = "100ms"\nmax_delay = "1s"\n{NO_PAGE}'

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
-from watcher.observe import logs
 from watcher.rehearse import Rehearsal
 from watcher.turn import TurnReport, take_turn
 from watcher.wiring.auditing import audit
 from watcher.wiring.backfilling import await_owner, source_of
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.inventories import inventory_of
+from watcher.wiring.owning import give_out, recover
 from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
@@ -80,7 +80,7 @@ class App:
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
             owner = lock.try_acquire()
             ledger.check_after_unclean_stop()
-            recovered = self._recover(ledger) if owner else 0
+            recovered = recover(ledger, self.clock) if owner else 0
             ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
             if owner:
                 self._give_out(ledger, recovered)
@@ -104,7 +104,7 @@ class App:
                 before=before,
             ):
                 ledger.check_after_unclean_stop()
-                self._give_out(ledger, self._recover(ledger))
+                self._give_out(ledger, recover(ledger, self.clock))
                 report.add(take([], owner=True))
             report.pending = ledger.queue.pending()
             report.duration_s = round(self.clock.monotonic() - began, 3)
@@ -116,17 +116,8 @@ class App:
         if self._terms.backfill and self._terms.backfill.manifest:
             self._snapshots = inventory_of(self._terms, self._cloud, self.clock)
 
-    def _recover(self, ledger: Ledger) -> int:
-        """Put the claims of a dead process back in line; return how many."""
-        recovered = ledger.queue.recover(now_ms=self.clock.now_ms())
-        if recovered:
-            logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
-        return recovered
-
     def _give_out(self, ledger: Ledger, recovered: int) -> None:
-        """See that each pending entry belongs to the watch whose present rules select it."""
-        if recovered or not ledger.intake.is_assigned:
-            ledger.intake.reassign(self._terms.owner, now_ms=self.clock.now_ms())
+        give_out(ledger, self.clock, owner=self._terms.owner, recovered=recovered)
 
     def _begin(self, ledger: Ledger, progress: Progress) -> Standing:
         terms = self._terms

@@ -16,6 +16,7 @@ from watcher.pulse import Shift
 from watcher.timetable import Timetable
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.noting import Notes
+from watcher.wiring.owning import give_out, recover
 from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
@@ -197,22 +198,17 @@ class Serving:
             if self._shift.is_over:
                 raise _CutShort from error
             raise
-        recovered = self._ledger.queue.recover(now_ms=self._clock.now_ms())
-        if recovered:
-            logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
-        return recovered
+        return recover(self._ledger, self._clock)
 
     def _give_out(self, recovered: int, clock: Part) -> None:
-        """See that each pending entry belongs to the watch whose present rules select it."""
-        if recovered or not self._ledger.intake.is_assigned:
-            entries = itertools.count()
+        entries = itertools.count()
 
-            def owner(bucket: str, key: str, size_bytes: int) -> str | None:
-                if next(entries) % _BETWEEN_SIGNS == 0 and self._is_over(clock):
-                    raise _CutShort
-                return self._terms.owner(bucket, key, size_bytes)
+        def owner(bucket: str, key: str, size_bytes: int) -> str | None:
+            if next(entries) % _BETWEEN_SIGNS == 0 and self._is_over(clock):
+                raise _CutShort
+            return self._terms.owner(bucket, key, size_bytes)
 
-            self._ledger.intake.reassign(owner, now_ms=self._clock.now_ms())
+        give_out(self._ledger, self._clock, owner=owner, recovered=recovered)
 
     def _is_over(self, clock: Part) -> bool:
         """Give a sign that the ledger is being looked through; tell whether to leave off."""

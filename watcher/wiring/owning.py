@@ -1,0 +1,27 @@
+"""What the owner of the lock does first: put right what the last one left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watcher.observe import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.ledger import Ledger
+    from watcher.ports import Clock
+
+
+def recover(ledger: Ledger, clock: Clock) -> int:
+    """Put the claims of a dead process back in line; return how many."""
+    recovered = ledger.queue.recover(now_ms=clock.now_ms())
+    if recovered:
+        logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
+    return recovered
+
+
+def give_out(ledger: Ledger, clock: Clock, *, owner: Callable[[str, str, int], str | None], recovered: int) -> None:
+    """See that each pending entry belongs to the watch whose present rules select it, by `Intake.reassign`."""
+    if recovered or not ledger.intake.is_assigned:
+        ledger.intake.reassign(owner, now_ms=clock.now_ms())
