@@ -59,15 +59,14 @@ def look(pid: int, at_s: float) -> Sample:
 
 
 def load(sandbox: Sandbox, chance: random.Random, n: int) -> None:
-    """Put some objects, overwrite one, delete one."""
+    """Put some objects, delete as many so that no bucket grows, and overwrite one now and then."""
     bucket = chance.choice(BUCKETS)
+    keys = [key.decode() for key in sandbox.oss.keys(bucket)]
     for each in range(chance.randrange(4)):
         sandbox.oss.put(bucket, f"{chance.randrange(1000):03}/{n}-{each} 节目.mp4", b"x")
-    keys = sandbox.oss.keys(bucket)
-    if keys and n % 7 == 0:
-        sandbox.oss.put(bucket, chance.choice(keys).decode(), bytes(chance.randrange(9)))
-    if keys and n % 50 == 0:
-        sandbox.oss.delete(bucket, chance.choice(keys).decode())
+        sandbox.oss.delete(bucket, keys.pop(chance.randrange(len(keys))))
+    if n % 7 == 0:
+        sandbox.oss.put(bucket, chance.choice(keys), bytes(chance.randrange(9)))
 
 
 def soak(minutes: float, folder: Path) -> list[Sample]:
