@@ -33,6 +33,10 @@ def test_systemd_hears_of_ready_reload_life_and_stop_in_that_order(workspace: Wo
     order = [name for message in systemd.heard for name in message if name in {"READY", "RELOADING", "STOPPING"}]
     assert order == ["READY", "RELOADING", "READY", "STOPPING"]
     assert "in line" in systemd.heard[0]["STATUS"]
+    after = [
+        message["STATUS"] for message in systemd.heard if "last scan: videos, complete" in message.get("STATUS", "")
+    ]
+    assert after, "the status never told of a scan"
 
 
 def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(

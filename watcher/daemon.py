@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher import __version__
@@ -232,6 +233,10 @@ class Daemon:
         except WatcherError as error:
             return str(error)
         words = f"{now.pending + now.claimed} in line, {now.registered} registered, {now.failed} failed"
+        if scan := self._view.history.last_scan():
+            ended_at_s = scan.started_at_ms / 1000 + scan.duration_s
+            how = f"complete, {scan.listed} listed" if scan.complete else "incomplete"
+            words += f"; last scan: {scan.watch}, {how}, {datetime.fromtimestamp(ended_at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
         return f"degraded: {self._health.reasons[0]}; {words}" if self._health.reasons else words
 
     # Another configuration

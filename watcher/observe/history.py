@@ -105,6 +105,11 @@ class History:
             newest = [self._hour[-1]] if self._hour and self._hour[-1] is not self._day[-1] else []
             return (*self._day, *newest)
 
+    def last_scan(self) -> ScanMemory | None:
+        """Return the scan that ended last, of whichever watch."""
+        with self._turn:
+            return next(reversed(self._scans.values()))[-1] if self._scans else None
+
     def scans(self) -> dict[str, tuple[ScanMemory, ...]]:
         """Return the last scans of each watch, the newest first."""
         with self._turn:
