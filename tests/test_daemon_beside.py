@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -126,19 +128,25 @@ def test_what_waits_goes_to_the_watch_that_selects_it_now_without_a_scan(daemon:
     assert [entry["watch"] for entry in workspace.entries()] == ["a"]
 
 
-def test_a_first_call_in_flight_keeps_the_form_of_file_urls_and_the_old_file_in_force(
+def test_a_call_that_ends_during_a_reload_keeps_the_form_of_file_urls_and_the_old_file_in_force(
     daemon: Running, sandbox: Sandbox
 ) -> None:
     workspace = daemon.workspace
-    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=1))
-    workspace.configure(workspace.watch(more=f'{EVERY_SECOND}\nfile_url_encoding = "raw"'), more=NO_PAGE)
+    denied = Fault(operation="RegisterMedia", kind="access_denied")
+    sandbox.hook = Faults(denied)
     put(sandbox, "a.mp4")
-    for _ in range(20):  # before the claim, after it, and in between
-        daemon.send(signal.SIGHUP)
-        time.sleep(0.1)  # noqa: TID251
-    daemon.until(lambda: known(sandbox), "it is registered")
-    put(sandbox, "b.mp4")
-    daemon.until(lambda: len(known(sandbox)) == 2, "the daemon goes on")
+    daemon.until_told("breaker.opened")
+    sandbox.hook = Faults(denied, Fault(operation="ListObjectsV2", kind="slow", seconds=3, next=1))
+    starts = len(daemon.told("scan.started"))
+    daemon.until_told("scan.started", times=starts + 1)  # the reload waits for it, and has looked at the file before
+    workspace.configure(workspace.watch(more=f'{EVERY_SECOND}\nfile_url_encoding = "raw"'), more=NO_PAGE)
+    daemon.send(signal.SIGHUP)
+    time.sleep(1.5)  # noqa: TID251
+    with contextlib.closing(sqlite3.connect(workspace.ledger)) as ledger, ledger:  # as if a call had been in flight
+        ledger.execute("UPDATE entry SET state = 'registered', media_id = 'm', due_at = NULL")
+    assert "second media" in daemon.until_told("daemon.reload_refused")["reason"]
+    scans = len(daemon.told("scan.finished"))
+    daemon.until_told("scan.finished", times=scans + 2)
     assert daemon.stop() == 0
 
 
