@@ -136,10 +136,10 @@ class Booted:
 def fresh(folder: Path) -> Machine:
     """Return a Debian that nobody has used, with nothing but `PACKAGES`; skip the test where none can be made."""
     if os.geteuid() != 0:
-        _lacking("needs root, to make a Debian and to start it")
+        lacking("needs root, to make a Debian and to start it")
     for tool in ("debootstrap", "systemd-nspawn"):
         if shutil.which(tool) is None:
-            _lacking(f"needs {tool} (apt-get install debootstrap systemd-container)")
+            lacking(f"needs {tool} (apt-get install debootstrap systemd-container)")
     root = folder / "root"
     copy = ["cp", "-a", "--reflink=auto", str(_pristine()), str(root)]
     subprocess.run(copy, check=True)
@@ -148,7 +148,7 @@ def fresh(folder: Path) -> Machine:
     return machine
 
 
-def _lacking(what: str) -> NoReturn:
+def lacking(what: str) -> NoReturn:
     """End the test: as skipped, or as failed where these tests are what a change has to pass."""
     if os.environ.get("SYSTEM_TESTS") == "required":
         pytest.fail(what)
@@ -165,7 +165,7 @@ def _pristine() -> Path:
         if done.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
             last = without_addresses(done.stdout + done.stderr).strip().splitlines()[-1:]
-            _lacking(f"needs Debian's package registry; debootstrap says: {' '.join(last)}")
+            lacking(f"needs Debian's package registry; debootstrap says: {' '.join(last)}")
         unfinished.rename(root)
     return root
 

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.asking import get
+from tests.system.machine import lacking
 from tests.watching import served
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 def promtool(*arguments: str, text: str = "") -> str:
     if shutil.which("promtool") is None:
-        pytest.skip("needs promtool (apt-get install prometheus)")
+        lacking("needs promtool (apt-get install prometheus)")
     command: Sequence[str] = ("promtool", *arguments)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert done.returncode == 0, done.stdout + done.stderr

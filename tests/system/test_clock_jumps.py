@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.daemons import NO_PAGE
 from tests.running import Running
+from tests.system.machine import lacking
 from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
 
@@ -46,8 +46,8 @@ class Machine:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    if shutil.which("faketime") is None and os.environ.get("SYSTEM_TESTS") != "required":
-        pytest.skip("needs libfaketime")
+    if shutil.which("faketime") is None:
+        lacking("needs libfaketime (apt-get install faketime)")
     with Sandbox() as local:
         local.oss.create_bucket(BUCKET)
         yield local

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.system.machine import lacking
 from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
 
@@ -24,7 +25,7 @@ SIZE = 24 * 1024 * 1024
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 megabytes."""
     if os.geteuid() != 0:
-        pytest.skip("needs root to mount a tmpfs")
+        lacking("needs root to mount a tmpfs")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)], check=True)  # noqa: S607

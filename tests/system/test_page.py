@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.system.machine import lacking
 from tests.watching import CHINESE, LONG, ODD, SCRIPT, Served, remember, served
 from watcher.ledger import LedgerReader
 
@@ -25,7 +26,7 @@ STATES = ("registered", "pending", "claimed", "failed", "changed")
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
-        pytest.skip("needs a browser (apt-get install chromium)")
+        lacking("needs a browser (apt-get install chromium)")
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only where there is a browser)
 
     with sync_playwright() as playwright:
