@@ -187,6 +187,27 @@ def test_an_interrupt_while_the_program_loads_ends_it_without_a_word(workspace: 
         assert "watcher/cli" not in err, (delay_ms, err)
 
 
+def test_an_interrupt_that_a_library_makes_an_error_of_is_an_interrupt() -> None:
+    program = """
+import os, signal
+from watcher import cli
+
+@cli.cli.command()
+def loads():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+    except KeyboardInterrupt:
+        raise ValueError("of a library") from None
+
+cli.main()
+"""
+    command = [sys.executable, "-c", program, "loads"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.startswith("interrupted")
+
+
 def test_what_a_sentence_quotes_cannot_steer_a_terminal(tmp_path: Path) -> None:
     named = tmp_path / "\x1b[31mred.toml"
     command = [sys.executable, "-m", "watcher", "-c", str(named), "status"]

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,6 +15,9 @@ from watcher.cli import auditing, backfilling, ledger, reports, retrying, runnin
 from watcher.cli.invocation import Invocation
 from watcher.cli.output import printable_lines
 from watcher.errors import ConfigError, WatcherError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _UNFORESEEN = 1
 
@@ -70,6 +73,9 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command; return its exit status (design 4.1)."""
+    interrupts = _Interrupts()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupts)
     try:
         return _invoke(arguments)
     except WatcherError as error:
@@ -79,7 +85,17 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNFORESEEN
     except Exception as error:  # noqa: BLE001 (the one place: a bug ends neither in silence nor in a traceback)
-        return _unforeseen(error)
+        return _interrupted() if interrupts.came else _unforeseen(error)
+
+
+class _Interrupts:
+    """Raises KeyboardInterrupt, and remembers it: pydantic's core makes a SchemaError of one that it meets."""
+
+    came = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self.came = True
+        raise KeyboardInterrupt
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -92,9 +108,13 @@ def _invoke(arguments: list[str]) -> int:
         wrong.show()
         return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was done is in the ledger, run the command again to go on", err=True)
-        return 128 + signal.SIGINT
+        return _interrupted()
     return int(status or 0)
+
+
+def _interrupted() -> int:
+    click.echo("interrupted; what was done is in the ledger, run the command again to go on", err=True)
+    return 128 + signal.SIGINT
 
 
 def tell(error: WatcherError) -> None:
