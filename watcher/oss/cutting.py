@@ -72,14 +72,15 @@ class _Pieces(NamedTuple):
 class Few:
     """The values of a field that has a handful of them."""
 
-    pieces: list[bytes]
+    n: int
+    pieces: list[bytes]  # none where all are the same
     values: dict[bytes, str]  # by piece
 
     def meaning(self, of: Callable[[str], T]) -> list[T]:
         """Return what each value means."""
         meanings = {piece: of(value) for piece, value in self.values.items()}
-        if len(meanings) == 1:
-            return list(meanings.values()) * len(self.pieces)
+        if not self.pieces:
+            return list(meanings.values()) * self.n
         return list(map(meanings.__getitem__, self.pieces))
 
 
@@ -232,7 +233,9 @@ def _few(field: _Pieces) -> Few | None:
         value = piece[len(before) : len(piece) - len(behind)]
         if before + value + behind == piece and not value.translate(None, _PLAIN):
             values[piece] = value.decode()
-    return Few(pieces, values) if len(values) == len(distinct) else None
+    if len(values) != len(distinct):
+        return None
+    return Few(len(pieces), pieces if len(values) > 1 else [], values)
 
 
 def _are_short(field: _Pieces) -> bool:
