@@ -256,6 +256,8 @@ def _take(
 ) -> _Taken:
     """Bring the rows of listed objects up to date."""
     worth, there = to_look_at(db, scene, objects)
+    if not worth:
+        return _Taken(new=0, again=False)
     known = known_among(db, scene.bucket_id, [key for key in worth.keys if there is None or key in there])
     new = Objects.of(listed for listed in worth if listed.key not in known) if known else worth
     _insert(db, scene, new, fresh_since=fresh_since)

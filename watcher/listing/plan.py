@@ -99,8 +99,7 @@ class Plan:
         self._taken.remove(interval)
 
     def _learn(self, keys: Sequence[str]) -> None:
-        for key in (*keys[::_SAMPLED], *keys[-1:]):
-            self._alphabet.learn(key)
+        self._alphabet.learn("".join((*keys[::_SAMPLED], *keys[-1:])))
         if keys and self._levels is None:
             self._stem = common_stem(keys[0], keys[-1], *([] if self._stem is None else [self._stem]))
 

@@ -91,7 +91,7 @@ class Cut:
     keys: bytes  # still escaped, one a line
     prefix: bytes  # still escaped, of each key
     etags: Callable[[], bytes]  # one a line
-    sizes_bytes: Callable[[], bytes]  # one a line
+    sizes_bytes: bytes  # one a line
     modified_at: Callable[[], list[int]]
     types: Few
     storage_classes: Few
@@ -166,8 +166,8 @@ def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | 
     prefix = _shared(found[b"Key"])
     keys, etags, sizes = (found[name] for name in (b"Key", b"ETag", b"Size"))
     keys = keys._replace(before=keys.before + prefix)
-    are_plain = _holds_only(_PLAIN, keys) and _holds_only(_PLAIN, etags)
-    if not (are_plain and _holds_only(_DIGITS, sizes) and _are_short(sizes)):
+    sizes_bytes = _numbers(sizes)
+    if sizes_bytes is None or not (_holds_only(keys) and _holds_only(etags)):
         return None
     modified = found[b"LastModified"]
     modified_at = instants(b"".join(modified.pieces), n, before=modified.before, behind=modified.behind)
@@ -178,7 +178,7 @@ def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | 
         b"\n".join(_values(keys)),
         prefix,
         lambda: b"\n".join(_values(etags)),
-        lambda: _numbers(sizes),
+        sizes_bytes,
         modified_at,
         types,
         classes,
@@ -194,15 +194,15 @@ def _shared(keys: _Pieces) -> bytes:
     return first[: first.rfind(_SLASH, 0, n_shared) + len(_SLASH)] if _SLASH in first[:n_shared] else b""
 
 
-def _holds_only(allowed: bytes, field: _Pieces) -> bool:
-    """Whether each piece is a value of `allowed` bytes with exactly what is to be before and behind it."""
+def _holds_only(field: _Pieces) -> bool:
+    """Whether each piece is a value of plain bytes with exactly what is to be before and behind it."""
     pieces, before, behind, glue = field
-    joined, marks = glue.join(pieces), (before + behind + glue).translate(None, allowed)
+    joined, marks = glue.join(pieces), (before + behind + glue).translate(None, _PLAIN)
     return (
         joined.startswith(before)
         and joined.endswith(behind)
         and joined.count(behind + glue + before) == len(pieces) - 1
-        and joined.translate(None, allowed) + glue == marks * len(pieces)
+        and joined.translate(None, _PLAIN) + glue == marks * len(pieces)
     )
 
 
@@ -210,15 +210,18 @@ def _values(field: _Pieces) -> Iterator[bytes]:
     return map(itemgetter(slice(len(field.before), -len(field.behind) or None)), field.pieces)
 
 
-def _numbers(field: _Pieces) -> bytes:
-    """Return the values of a field that holds digits only, one a line."""
+def _numbers(field: _Pieces) -> bytes | None:
+    """Return the values of a field, one a line; None if one is no size, or not exactly what is to be around it is."""
     pieces, before, behind, glue = field
-    around = before + behind + glue
-    end = next((each for each in (behind + glue)[::-1] if around.count(each) == 1), None)
-    if end is None:
-        return b"\n".join(_values(field))
-    only = bytes(set(around) - {end})
-    return glue.join(pieces).translate(bytes.maketrans(bytes((end,)), b"\n"), only).strip(b"\n")
+    between = behind + glue + before
+    end = next((each for each in behind + glue if between.count(each) == 1 and each not in _DIGITS), None)
+    if end is None or not _are_short(field):
+        return None
+    others = bytes(set(between) - {end} - set(_DIGITS))
+    joined = glue.join(pieces)
+    values = joined.translate(bytes.maketrans(bytes((end,)), b"\n"), others).strip(b"\n")
+    is_all = before + values.replace(b"\n", between) + behind == joined
+    return values if is_all and not values.translate(None, _DIGITS + b"\n") else None
 
 
 def _distinct(pieces: list[bytes]) -> set[bytes]:

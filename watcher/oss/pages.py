@@ -83,7 +83,7 @@ def _read_plain(body: bytes, at: int) -> Page | None:
     if found is None or told is None:
         return None
     keys, lines = told
-    texts = {"etag": _Text(found.etags), "size_bytes": _Text(found.sizes_bytes)}
+    texts = {"etag": _Text(found.etags), "size_bytes": _Text(lambda: found.sizes_bytes)}
     objects = Objects(len(keys), _reader(keys, found, texts), _lines(lines, texts))
     return Page(objects=objects, at=at, last_key=keys[-1], token=envelope.next_token, is_last=envelope.is_last)
 

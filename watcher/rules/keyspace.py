@@ -21,9 +21,9 @@ class Alphabet:
         self._seen: set[str] = set()
         self._sorted: list[str] = []
 
-    def learn(self, key: str) -> None:
-        """Note the characters of a key."""
-        for new in set(key) - self._seen:
+    def learn(self, text: str) -> None:
+        """Note the characters of one key, or of several."""
+        for new in set(text) - self._seen:
             self._seen.add(new)
             insort(self._sorted, new)
 
