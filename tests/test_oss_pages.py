@@ -155,6 +155,8 @@ ONE, TWO = Listed(b"a/b c.mp4"), Listed(b"a/d.mp4", "AB", "7")
 LINE = b"    <Size>344606</Size>\n"
 DOUBTFUL = {
     "a size that is none": (b"344606", b"34x606"),
+    "a size with a space in it": (b"344606", b"34 606"),
+    "a size between other tags": (b"<Size>344606</Size>", b"<Siez>344606</Siez>"),
     "no size": (b">344606<", b"><"),
     "a size too large": (b"344606", b"3" * 19),
     "a day that does not exist": (b"2026-11-25", b"2026-02-30"),
