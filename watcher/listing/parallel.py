@@ -170,10 +170,7 @@ class RangeListing:
         """Return what is listed above `lo`; None if the process is stopping."""
 
         def read(answer: Answer) -> _Got:
-            page = None if known and _repeats(answer, known) else answer.page()
-            if page:
-                page.objects.settle()
-            return _Got(at=answer.at, answer=answer, page=page)
+            return _Got(at=answer.at, answer=answer, page=None if known and _repeats(answer, known) else answer.page())
 
         got = self._asking.ask(read, start_after=lo, max_keys=self._max_keys(known))
         while got and got.page and not got.page.is_last and (token := got.page.next_token or not got.page.last_key):

@@ -76,14 +76,6 @@ class Objects(Sequence[ObjectInfo]):
             self._texts[name] = _one_a_line(self._column(name)) if told is None else told
         return self._texts[name]
 
-    def settle(self) -> None:
-        """Read what a ledger compares, so that the many pieces of a page that it is read from are let go of early.
-
-        While they are kept, those of the next page lie elsewhere in memory, and no cache of a processor holds them all.
-        """
-        for name in ("etag", "size_bytes"):
-            self.lines(name)
-
     @property
     def keys(self) -> list[str]:
         """Exact, valid UTF-8, ascending."""

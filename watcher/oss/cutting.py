@@ -17,7 +17,7 @@ from watcher.oss.instants import instants
 from watcher.oss.listing import MOST_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 OPEN: Final = b"<Contents>"
 CLOSE: Final = b"</Contents>"
@@ -86,11 +86,14 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """All objects of a listing, field by field, proven to be well-formed: sizes are digits, instants exist."""
+    """All objects of a listing, field by field, proven to be well-formed: sizes are digits, instants exist.
+
+    Texts, not the pieces: those of the pages that wait for a commit would be too many for any cache of a processor.
+    """
 
     keys: bytes  # still escaped, one a line
     prefix: bytes  # still escaped, of each key
-    etags: Callable[[], bytes]  # one a line
+    etags: bytes  # one a line
     sizes_bytes: bytes  # one a line
     modified_at: Callable[[], list[int]]
     types: Few
@@ -164,26 +167,16 @@ def _proven(found: dict[bytes, _Pieces], restore: list[bytes], n: int) -> Cut | 
     if not found.keys() >= _NEEDED:
         return None
     prefix = _shared(found[b"Key"])
-    keys, etags, sizes = (found[name] for name in (b"Key", b"ETag", b"Size"))
-    keys = keys._replace(before=keys.before + prefix)
-    sizes_bytes = _numbers(sizes)
-    if sizes_bytes is None or not (_holds_only(keys) and _holds_only(etags)):
+    keys = _values(found[b"Key"]._replace(before=found[b"Key"].before + prefix))
+    etags, sizes_bytes = _values(found[b"ETag"]), _numbers(found[b"Size"])
+    if keys is None or etags is None or sizes_bytes is None:
         return None
     modified = found[b"LastModified"]
     modified_at = instants(b"".join(modified.pieces), n, before=modified.before, behind=modified.behind)
     types, classes = (_few(found.get(name, _Pieces([b""] * n))) for name in _FEW)
     if not (modified_at and types and classes):
         return None
-    return Cut(
-        b"\n".join(_values(keys)),
-        prefix,
-        lambda: b"\n".join(_values(etags)),
-        sizes_bytes,
-        modified_at,
-        types,
-        classes,
-        restore,
-    )
+    return Cut(keys, prefix, etags, sizes_bytes, modified_at, types, classes, restore)
 
 
 def _shared(keys: _Pieces) -> bytes:
@@ -194,20 +187,15 @@ def _shared(keys: _Pieces) -> bytes:
     return first[: first.rfind(_SLASH, 0, n_shared) + len(_SLASH)] if _SLASH in first[:n_shared] else b""
 
 
-def _holds_only(field: _Pieces) -> bool:
-    """Whether each piece is a value of plain bytes with exactly what is to be before and behind it."""
+def _values(field: _Pieces) -> bytes | None:
+    """Return the values, one a line; None if one is not of plain bytes, or not exactly what is to be around it is.
+
+    The proof: put together again they are what was cut, and none holds what could be around it.
+    """
     pieces, before, behind, glue = field
-    joined, marks = glue.join(pieces), (before + behind + glue).translate(None, _PLAIN)
-    return (
-        joined.startswith(before)
-        and joined.endswith(behind)
-        and joined.count(behind + glue + before) == len(pieces) - 1
-        and joined.translate(None, _PLAIN) + glue == marks * len(pieces)
-    )
-
-
-def _values(field: _Pieces) -> Iterator[bytes]:
-    return map(itemgetter(slice(len(field.before), -len(field.behind) or None)), field.pieces)
+    values = b"\n".join(map(itemgetter(slice(len(before), -len(behind) or None)), pieces))
+    is_all = before + values.replace(b"\n", behind + glue + before) + behind == glue.join(pieces)
+    return values if is_all and values.translate(None, _PLAIN) == b"\n" * (len(pieces) - 1) else None
 
 
 def _numbers(field: _Pieces) -> bytes | None:

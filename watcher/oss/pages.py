@@ -18,7 +18,7 @@ from watcher.oss.cutting import CLOSE, OPEN, Cut, cut
 from watcher.oss.listing import TYPES, Envelope, envelope_from, parse, read_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _HERE = b"<Contents/>"  # where the objects are
@@ -83,8 +83,7 @@ def _read_plain(body: bytes, at: int) -> Page | None:
     if found is None or told is None:
         return None
     keys, lines = told
-    texts = {"etag": _Text(found.etags), "size_bytes": _Text(lambda: found.sizes_bytes)}
-    objects = Objects(len(keys), _reader(keys, found, texts), _lines(lines, texts))
+    objects = Objects(len(keys), _reader(keys, found), _lines(lines, found))
     return Page(objects=objects, at=at, last_key=keys[-1], token=envelope.next_token, is_last=envelope.is_last)
 
 
@@ -110,6 +109,8 @@ def _unescaped(text: bytes) -> bytes:
     Raises:
         ValueError: a `%` begins none.
     """
+    if b"%" not in text:
+        return text
     plain = text.replace(b"%2F", b"/")
     if b"%" not in plain:
         return plain
@@ -119,40 +120,31 @@ def _unescaped(text: bytes) -> bytes:
     return exact
 
 
-class _Text:
-    """A column as text, one value a line; once it was asked for, what it is made of is let go of."""
-
-    def __init__(self, read: Callable[[], bytes]) -> None:
-        self._read: Callable[[], bytes] | None = read
-        self._text = ""
-
-    def __call__(self) -> str:
-        if self._read:
-            self._text, self._read = self._read().decode(), None
-        return self._text
-
-
-def _reader(keys: list[str], found: Cut, texts: Mapping[str, _Text]) -> Callable[[str], list[Any]]:
+def _reader(keys: list[str], found: Cut) -> Callable[[str], list[Any]]:
     """Return what reads a column, by its name in `ObjectInfo`."""
-    types, classes, modified_at, info = found.types, found.storage_classes, found.modified_at, found.restore
 
     def restore(ongoing: bytes) -> list[bool]:
         told = b'ongoing-request="%b"' % ongoing
-        return [told in each.replace(b"&quot;", b'"') for each in info] or [False] * len(keys)
+        return [told in info.replace(b"&quot;", b'"') for info in found.restore] or [False] * len(keys)
 
     readers: dict[str, Callable[[], list[Any]]] = {
         "key": lambda: keys,
-        "etag": lambda: texts["etag"]().split("\n"),
-        "size_bytes": lambda: list(map(int, texts["size_bytes"]().split("\n"))),
-        "modified_at": modified_at,
-        "type": lambda: types.meaning(lambda kind: TYPES.get(kind, ObjectType.NORMAL)),
-        "storage_class": lambda: classes.meaning(lambda name: name or "Standard"),
+        "etag": lambda: found.etags.decode().split("\n"),
+        "size_bytes": lambda: list(map(int, found.sizes_bytes.split(b"\n"))),
+        "modified_at": found.modified_at,
+        "type": lambda: found.types.meaning(lambda kind: TYPES.get(kind, ObjectType.NORMAL)),
+        "storage_class": lambda: found.storage_classes.meaning(lambda name: name or "Standard"),
         "restored": lambda: restore(b"false"),
         "restoring": lambda: restore(b"true"),
     }
     return lambda name: readers[name]()
 
 
-def _lines(keys: str | None, texts: Mapping[str, _Text]) -> Callable[[str], str | None]:
+def _lines(keys: str | None, found: Cut) -> Callable[[str], str | None]:
     """Return what reads a column as text, one value a line, if it was cut so."""
-    return lambda name: keys if name == "key" else texts[name]() if name in texts else None
+    columns: dict[str, Callable[[], str | None]] = {
+        "key": lambda: keys,
+        "etag": found.etags.decode,
+        "size_bytes": found.sizes_bytes.decode,
+    }
+    return lambda name: columns[name]() if name in columns else None
