@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,8 @@ from watcher.sandbox.wire import WireServer
 if TYPE_CHECKING:
     from tests.workspace import Workspace
     from watcher.sandbox import Sandbox
+
+_HEAP_BYTES = 64 << 20  # glibc, 64 bits: HEAP_MAX_SIZE
 
 pytestmark = pytest.mark.usefixtures("seconds")
 
@@ -34,6 +37,17 @@ def test_an_upload_has_its_media_id_within_two_seconds(daemon: Running, sandbox:
     assert daemon.stop() == 0
     assert known(sandbox) == {f"视频 {n}.mp4" for n in range(5)}
     assert {entry["state"] for entry in daemon.workspace.entries()} == {"registered"}
+
+
+def test_its_threads_allocate_from_two_heaps(daemon: Running, sandbox: Sandbox) -> None:
+    """One is the process's own; glibc maps each other one 64 MB wide, from a multiple of that on."""
+    put(sandbox, *(f"{n}.mp4" for n in range(50)))
+    daemon.until_told("batch.settled", times=5)
+    maps = [line.split() for line in Path(f"/proc/{daemon.pid}/maps").read_text(encoding="utf-8").splitlines()]
+    ends = {int(place.split("-")[1], 16) for place, mode, *_ in maps if mode == "---p"}  # of what is not in use yet
+    starts = [int(place.split("-")[0], 16) for place, mode, *_ in maps if mode == "rw-p"]
+    heaps = [start for start in starts if start % _HEAP_BYTES == 0]
+    assert sum(start + _HEAP_BYTES in ends for start in heaps) <= 1
 
 
 def test_it_begins_with_what_the_last_process_left(workspace: Workspace, sandbox: Sandbox) -> None:
