@@ -21,6 +21,7 @@ KINDS: Final = {
     "adopt": "UPDATE watch SET position = NULL",
     "reassign": "UPDATE watch SET assigned_rules",
     "remember start": "INSERT INTO source_start",
+    "correct start": "UPDATE source_start SET",
     "record": "AND complete_rules = rules, empty_scans FROM watch",
     "doubt empty": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",

@@ -110,6 +110,7 @@ class FakeBucket:
         self.ended = False  # whether an answer came to the end since this was last reset
         self.answers = self.pages_read = 0
         self.meanwhile: Callable[[], None] | None = None  # happens once, behind the next answer
+        self.before_list: Callable[[str], None] | None = None  # called with the prefix of each listing call
         self._writes = 0
 
     def put(
@@ -171,6 +172,8 @@ class FakeSource:
         """See `ports.Source.list_objects`."""
         store, after = self._store, bytes.fromhex(token) if token else start_after.encode()
         store.fuse.passes("page")
+        if store.before_list:
+            store.before_list(self.prefix)
         self._fail()
         keys = [raw for raw in sorted(store.objects) if raw.startswith(self.prefix.encode()) and raw > after]
         page = self._page([] if store.fault == "empty" else keys, min(PAGE, max_keys))
@@ -198,7 +201,7 @@ class FakeSource:
             store.fault = ""
             raise Down("the page could not be had")
         if store.fault_after <= 0 and store.fault == "error":
-            raise BucketRefused("no access")
+            raise BucketRefused("no access", answered_at=store.clock.service_ms() // 1000 * 1000)
 
     def _page(self, keys: Sequence[bytes], most: int) -> Page:
         here = keys[:most]

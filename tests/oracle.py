@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LONG = "a/" + "长" * 340 + ".mp4"  # whose file URL VOD would refuse
 MEDIA = (".mp4", ".mov", ".m3u8")
+ROUNDED_MS = 2_000  # Date and a moment of OSS's clock are rounded down to seconds
 
 RULES: dict[str, Callable[[str], bool]] = {
     "": lambda key: key.lower().endswith(MEDIA),
@@ -35,6 +36,13 @@ class Row(NamedTuple):
     due_at: int | None
 
 
+class Moment(NamedTuple):
+    """What "now" came to mean below a prefix, as the ledger holds it."""
+
+    at: int
+    clock: str
+
+
 class Oracle:
     """Knows what happened to the bucket, and asks VOD; holds the ledger against both."""
 
@@ -46,6 +54,7 @@ class Oracle:
         self.slept: set[str] = set()
         self.refused: set[str] = set()
         self._known: dict[str, Row] = {}  # after the last step
+        self.moments: dict[str, Moment] = {}  # by prefix: of "now", after the last scan
         self._asked: Counter[str] = world.vod.asked.copy()
 
     def lose(self, key: str) -> None:
@@ -128,7 +137,47 @@ class Oracle:
         found = self._world.bucket.get(key)
         if found is None or found.size_bytes == 0 or found.storage_class == SLEEPING:
             return False
-        return any(self._takes(each, key) for each in self.watches)
+        return any(self._takes(each, key) and self.counts(each, key) for each in self.watches)
+
+    def counts(self, watch: WatchAs, key: str) -> bool:
+        """Tell whether an object is no history to a watch."""
+        found = self._world.bucket.get(key)
+        if watch.start == "all" or found is None:
+            return True
+        ever = [moment.at for prefix, moment in self.moments.items() if key.startswith(prefix)]
+        return found.modified_at >= min(ever, default=found.modified_at + 1)
+
+    # The moments of "now"
+
+    def expect_moment(self, prefix: str) -> None:
+        """See that a moment is kept before anything is listed."""
+        if any(each.start == "now" for each in self.watches if each.name == self._world.scanning):
+            assert any(prefix.startswith(each) for each in self._kept()), "kept before anything is listed"
+
+    def learn_moments(self, began_ms: int) -> None:
+        """Hold the moments against the clocks; `began_ms` (OSS's clock) is when the last step began."""
+        clock, kept = self._world.clock, self._kept()
+        wrong_ms, ended_ms = clock.wrong_ms, clock.service_ms()
+        assert kept.keys() >= self.moments.keys(), "no moment vanishes"
+        for prefix, moment in kept.items():
+            before = self.moments.get(prefix)
+            if before is None:
+                before = Moment(moment.at, "ours")
+                if moment.clock == "ours":
+                    assert began_ms + wrong_ms <= moment.at <= ended_ms + wrong_ms
+                else:
+                    before = Moment(ended_ms + wrong_ms, "ours")
+            if moment.clock != before.clock:
+                latest = min(before.at, before.at - wrong_ms, ended_ms)
+                assert latest - ROUNDED_MS - (ended_ms - began_ms) <= moment.at <= latest
+            else:
+                assert moment == before, "moved once only"
+        self.moments = kept
+
+    def _kept(self) -> dict[str, Moment]:
+        root = f"oss://{self._world.bucket.name}/"
+        found = self._world.db.execute("SELECT source, start_at, clock FROM source_start")
+        return {source.removeprefix(root): Moment(at, clock) for source, at, clock in found}
 
     def _takes(self, watch: WatchAs, key: str) -> bool:
         return key.startswith(watch.prefix) and RULES[watch.rules](key)

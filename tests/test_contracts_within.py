@@ -15,7 +15,7 @@ from watcher.calling import Group
 from watcher.clock import SystemClock
 from watcher.errors import Throttled
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
-from watcher.model import CallOptions, Found, ListingCost, Media, Objects, Range, ScanTotals
+from watcher.model import Anchor, CallOptions, Found, ListingCost, Media, Objects, Range, ScanTotals
 from watcher.rehearse import Rehearsal
 
 if TYPE_CHECKING:
@@ -137,12 +137,13 @@ def test_the_meaning_of_now_is_the_first_one_told_for_whoever_reads_it(path: Pat
     with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger, LedgerReader(path) as reader:
         known: tuple[Starts, ...] = (ledger.intake, reader)
         for starts in known:
-            assert starts.start_of("oss://b/") is None
-        ledger.intake.remember_start("oss://b/", NOW)
-        ledger.intake.remember_start("oss://b/", NOW + 1)
+            assert starts.anchors("b") == []
+        ledger.intake.remember_start("b", "", now_ms=NOW)
+        ledger.intake.remember_start("b", "", now_ms=NOW + 1)
+        ledger.intake.remember_start("b", "a/", now_ms=NOW + 1)
         for starts in known:
-            assert starts.start_of("oss://b/") == NOW
-            assert starts.start_of("oss://b/a/") is None
+            assert starts.anchors("b") == [Anchor(prefix="", at=NOW)]
+            assert starts.anchors("b-2") == []
 
 
 def test_a_rehearsal_leaves_the_ledger_as_it_is(path: Path) -> None:
@@ -160,7 +161,8 @@ def test_a_rehearsal_leaves_the_ledger_as_it_is(path: Path) -> None:
         )
         begun = begin(rehearsal)
         rehearsal.record("w", [all_of(obj("a.mp4"))])
-        rehearsal.remember_start("oss://b/", NOW)
+        rehearsal.remember_start("b", "", now_ms=NOW)
+        rehearsal.correct_starts("b", now_ms=NOW, answered_at=NOW)
         finish(rehearsal, begun)
-        assert reader.start_of("oss://b/") is None
+        assert reader.anchors("b") == []
     assert (path.read_bytes(), states(path)) == (before, {})

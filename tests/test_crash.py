@@ -27,6 +27,7 @@ COMMITS = {
     "reassign": 1,
     "begin scan": 2,
     "remember start": 1,
+    "correct start": 1,
     "record": 3,
     "claim": 3,
     "settle": 3,

@@ -48,9 +48,10 @@ some_keys = st.lists(keys, min_size=1, max_size=len(KEYS), unique=True)
 watch = st.builds(
     WatchAs,
     st.sampled_from(["one", "two", "three"]),
-    st.sampled_from(["", "a/", "b/"]),
+    st.sampled_from(["", "a", "a/", "a/b/", "b/"]),
     st.sampled_from([*RULES]),
     st.sampled_from(["", "{}"]),
+    st.sampled_from(["all", "all", "now"]),
 )
 watches = st.lists(watch, min_size=1, max_size=3, unique_by=lambda each: each.name)
 faults = st.lists(st.sampled_from(["", *FAULTS]), max_size=4)
@@ -92,6 +93,7 @@ class Histories(RuleBasedStateMachine):
         self.undo.callback(self.world.remove)
         self.bucket, self.vod, self.clock = self.world.bucket, self.world.vod, self.world.clock
         self.oracle = Oracle(self.world, found)
+        self.bucket.before_list = self.oracle.expect_moment
         for key in KEYS:
             self.bucket.put(key, age_s=2 * HOUR_S)
         self.uploads_anew = anew  # in the end, what failed; or else says `retry`
@@ -187,6 +189,7 @@ class Histories(RuleBasedStateMachine):
     @rule(place=st.sampled_from(PLACES), n=st.integers(1, 7), script=faults, again=st.integers(0, 3))
     def die(self, place: str, n: int, script: list[str], again: int) -> None:
         """The process is killed somewhere in its turn, and perhaps the next one while it starts."""
+        began_ms = self.clock.service_ms()
         with self.faults(), contextlib.suppress(Killed):
             self.world.fuse.light(place, n)
             self.vod.script = script[:]
@@ -194,6 +197,7 @@ class Histories(RuleBasedStateMachine):
                 self.world.scan(each.name)
             self.world.register()
         self.world.bury(place="before the commit" if again else "", n=again)
+        self.oracle.learn_moments(began_ms)
 
     @rule()
     def retry(self) -> None:
@@ -232,6 +236,7 @@ class Histories(RuleBasedStateMachine):
         for n in range(self.turns_at_most):
             self.mend()
             self.put_below(f"good-{n}.mp4")  # accepted, it tells a bad bucket from bad files
+            self.clock.wait(QUIET_S)
             self.clean_turn()
             if not (self.oracle.breakers() or self.oracle.waiting() or self.oracle.failed_by_vod()):
                 break  # what a streak's end made fail in this turn is mended in the next
@@ -243,7 +248,7 @@ class Histories(RuleBasedStateMachine):
         """Put back in line, or upload anew, what failed and would be taken now."""
         for key in self.oracle.failed_by_vod():
             if self.uploads_anew:
-                self.bucket.put(key, age_s=HOUR_S)
+                self.bucket.put(key, age_s=self.no_history_s)
             else:
                 self.world.ledger.retrying.retry_named([(BUCKET, key)], now_ms=self.clock.now_ms())
 
@@ -252,7 +257,9 @@ class Histories(RuleBasedStateMachine):
         self.world.restart()
         for each in self.oracle.watches:
             below = [key for key in self.oracle.present() if key.startswith(each.prefix)]
+            began_ms = self.clock.service_ms()
             assert self.world.scan(each.name).complete or not below
+            self.oracle.learn_moments(began_ms)
         self.world.register()
         self.oracle.check()
         self.clock.wait(QUIET_S)
@@ -261,8 +268,13 @@ class Histories(RuleBasedStateMachine):
 
     def put_below(self, name: str) -> str:
         key = self.oracle.watches[0].prefix + name
-        self.bucket.put(key, age_s=HOUR_S)
+        self.bucket.put(key, age_s=self.no_history_s)
         return key
+
+    @property
+    def no_history_s(self) -> float:
+        """How old an object may be that every watch takes."""
+        return 0 if any(each.start == "now" for each in self.oracle.watches) else HOUR_S
 
     @contextlib.contextmanager
     def faults(self, listing: str = "", after_pages: int = 0) -> Iterator[None]:
@@ -276,9 +288,13 @@ class Histories(RuleBasedStateMachine):
         """Whatever was listed: nothing fails by it, and only a complete listing counts as one."""
         before, (complete_at, listed, empty) = self.oracle.rows(), self.oracle.last_scan(name)
         was_at_end = self.oracle.end_is_known(name)
+        began_ms = self.clock.service_ms()
         report = self.world.scan(name)
+        self.oracle.learn_moments(began_ms)
+        watch = next(each for each in self.oracle.watches if each.name == name)
         for key, row in self.oracle.rows().items():
             assert row == before.get(key) or row.state == "pending"
+            assert key in before or self.oracle.counts(watch, key), "no history is taken"
         ended = self.bucket.ended or was_at_end
         assert ended or not report.complete
         assert report.complete or self.oracle.last_scan(name)[0] == complete_at
@@ -287,7 +303,7 @@ class Histories(RuleBasedStateMachine):
     def overwrite_and_scan(self, key: str) -> None:
         self.bucket.put(key)
         for each in self.oracle.watches:
-            self.world.scan(each.name)
+            self.scan_one(each.name)
 
 
 @pytest.mark.long

@@ -101,13 +101,13 @@ def test_now_survives(workspace: Workspace, sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "before.mp4", modified_at=sandbox.clock.now().replace(year=2020))
     workspace.scan()
     with LedgerReader(workspace.ledger) as reader:
-        start = reader.start_of(f"oss://{BUCKET}/")
+        start = reader.anchors(BUCKET)
     sandbox.oss.put(BUCKET, "between.mp4")
 
     assert replace(workspace, "--yes").status == 0
 
     with LedgerReader(workspace.ledger) as reader:
-        assert reader.start_of(f"oss://{BUCKET}/") == start
+        assert reader.anchors(BUCKET) == start
     assert workspace.scan().json["registered"] == 1
     assert [entry["key"] for entry in workspace.entries()] == ["between.mp4"]
 

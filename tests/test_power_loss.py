@@ -50,12 +50,13 @@ def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
             assert [entry.key for entry in claimed.entries] == [key]
             settle(ledger, claimed, ACCEPTED)
         ledger.queue.recover(now_ms=NOW)
-        ledger.intake.remember_start("oss://b/", NOW)
+        ledger.intake.remember_start("b", "", now_ms=NOW)
+        ledger.intake.correct_starts("b", now_ms=NOW, answered_at=NOW)
         finish(ledger)
         ledger.breakers.put(Breaker(bucket="", kind=BreakerKind.REFUSED, reason="r", hint="h", opened_at=NOW))
         ledger.breakers.remove("")
         assert commits.count(NORMAL) == 2  # the two of another scan
-        assert commits.count(FULL) == 9
+        assert commits.count(FULL) == 10
 
 
 @pytest.mark.long

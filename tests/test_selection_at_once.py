@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from watcher.model import ObjectInfo, Objects, ObjectType
+from watcher.model import Anchor, ObjectInfo, Objects, ObjectType
 from watcher.rules.filters import Filters
 from watcher.rules.selection import Rules
 from watcher.sieve import Sieve, Watched
@@ -57,9 +57,14 @@ FILTERS = st.sampled_from(
 EARLIER = st.sampled_from(((), (), (), ("v/b/",), ("v/",), ("elsewhere/",)))
 
 
-class _NoStarts:
-    def start_of(self, source: str) -> int | None:  # noqa: ARG002 (as `sieve.Starts` has it)
-        return None
+class _Starts:
+    """One source that is watched from "now" on, and an earlier moment for a part of it."""
+
+    def anchors(self, bucket: str) -> list[Anchor]:  # noqa: ARG002 (as `sieve.Starts` has it)
+        return [
+            Anchor(prefix="v/", at=NOW - 50 * MINUTE),
+            Anchor(prefix="v/b/", at=NOW - 100 * MINUTE),
+        ]
 
 
 def watched(name: str, rules: Rules, **more: Any) -> Watched:
@@ -71,7 +76,7 @@ def watched(name: str, rules: Rules, **more: Any) -> Watched:
     RULES,
     FILTERS,
     EARLIER,
-    st.sampled_from(("all", "all", NOW - 50 * MINUTE, NOW - 100 * MINUTE)),
+    st.sampled_from(("all", "all", "now", NOW - 50 * MINUTE, NOW - 100 * MINUTE)),
 )
 @example([ORDINARY], Rules(bucket="b", prefix="v/"), None, (), "all")
 @example([ORDINARY], Rules(bucket="b", prefix="v/", max_size_bytes=0), None, (), "all")
@@ -87,8 +92,8 @@ def test_a_page_is_sifted_as_its_objects_are(
     listed: list[ObjectInfo], rules: Rules, filters: Filters | None, earlier: tuple[str, ...], start: Any
 ) -> None:
     before = [watched(prefix, Rules(bucket="b", prefix=prefix)) for prefix in earlier]
-    sieve = Sieve(watched("w", rules, filters=filters, start=start), before, _NoStarts())
-    sieve.meet(NOW)
+    sieve = Sieve(watched("w", rules, filters=filters, start=start), before, _Starts())
+    sieve.resolve_starts(NOW)
     reasons = [sieve.reason(each, now_ms=NOW) for each in listed]
 
     sifted = sieve.sift(Objects.of(listed), now_ms=NOW)

@@ -44,13 +44,15 @@ class WatchAs:
     prefix: str = ""
     rules: str = ""  # lines of TOML
     options: str = ""  # user data: another value makes another call
+    start: str = "all"
 
 
 @functools.cache
 def _config(watches: tuple[WatchAs, ...]) -> Config:
     lines = ['[retry]\nmax_attempts = 2\nfirst_delay = "1s"\nmax_delay = "5m"']
     for each in watches:
-        lines.append(f'[[watch]]\nname = "{each.name}"\nsource = "oss://{BUCKET}/{each.prefix}"\nstart = "all"')
+        lines.append(f'[[watch]]\nname = "{each.name}"\nsource = "oss://{BUCKET}/{each.prefix}"')
+        lines.append(f'start = "{each.start}"')
         lines.append(each.rules)
         if each.options:
             lines.append(f"[watch.media]\nuser_data = '{each.options}'")
@@ -86,6 +88,7 @@ class World:
         self.clock = FakeClock(self.fuse)
         self.bucket = FakeBucket(BUCKET, self.clock, self.fuse)
         self.vod = FakeVod(self.bucket)
+        self.scanning = ""  # the watch whose scan lists, if one does
         self.open_breakers: set[str] = set()  # as the last run of registering left them
         self._concurrent_calls = concurrent_calls
         self._list_concurrency = list_concurrency
@@ -176,7 +179,7 @@ class World:
 
     def scan(self, name: str) -> ScanReport:
         """Scan one watch."""
-        self.bucket.ended = False
+        self.bucket.ended, self.scanning = False, name
         watched, intake = self.terms.watched(name), self._ledger.intake
         return Scan(
             watched,
@@ -246,7 +249,7 @@ class World:
 
     def audit(self) -> AuditReport:
         """Hold the bucket against the ledger."""
-        names = self.terms.chosen
+        names, self.scanning = self.terms.chosen, ""
         with LedgerReader(self.path) as reader:
             audits = [
                 Audit(

@@ -134,7 +134,7 @@ class Audit:
     def _take(self, page: Page) -> None:
         if not self._met:
             self._met = True
-            self._sieve.meet(page.at)  # what `now` would come to mean is not remembered
+            self._sieve.resolve_starts(page.at)
         found = self.found
         found.listed += len(page.objects) + len(page.not_utf8)
         found.excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)

@@ -94,9 +94,17 @@ class CloudError(WatcherError):
     transient: ClassVar[bool] = False  # whether it may pass by itself, and nothing took effect
 
     def __init__(
-        self, sentence: str, *, hint: str = "", code: str = "", request_id: str = "", retry_after_s: float = 0.0
+        self,
+        sentence: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        request_id: str = "",
+        retry_after_s: float = 0.0,
+        answered_at: int | None = None,
     ) -> None:
         self.code = code
+        self.answered_at = answered_at  # the `Date` of a refusal by OSS, milliseconds since the epoch
         self.request_id = request_id
         self.retry_after_s = retry_after_s  # what the service asked for; 0 = nothing
         super().__init__(sentence, hint=hint)

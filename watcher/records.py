@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 class Records(Protocol):
     """Where a scan writes: the ledger's intake, or nowhere for a dry run."""
 
-    def remember_start(self, source: str, start_at: int) -> None:
-        """Remember the meaning of `start = "now"`."""
+    def remember_start(self, bucket: str, prefix: str, *, now_ms: int) -> None:
+        """Keep `now_ms` (our clock) as what "now" means below a prefix, unless its keys have a moment."""
+        ...
+
+    def correct_starts(self, bucket: str, *, now_ms: int, answered_at: int) -> None:
+        """Move moments of our clock to OSS's, which answered at `answered_at` when ours was `now_ms`."""
         ...
 
     def begin_scan(

@@ -68,8 +68,11 @@ class Rehearsal:
             if watch in self._group_of:
                 self._add(replace(entry, watch=watch))
 
-    def remember_start(self, source: str, start_at: int) -> None:
-        """Remember nothing."""
+    def remember_start(self, bucket: str, prefix: str, *, now_ms: int) -> None:
+        """Keep nothing."""
+
+    def correct_starts(self, bucket: str, *, now_ms: int, answered_at: int) -> None:
+        """Move nothing."""
 
     def begin_scan(self, watch: str, kind: ScanKind, **_how: object) -> ScanBegun:  # noqa: ARG002 (as `records.Records` has it)
         """List from the front: what an earlier scan saw is to be shown too."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from watcher.model import Start
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -24,6 +26,7 @@ class ScanReport:
     list_bytes: int = 0  # of the answers
     duration_s: float = 0.0
     error: Exception | None = None  # why it is incomplete
+    start: Start = field(default_factory=Start)  # from when on objects count
 
 
 @dataclass(slots=True, kw_only=True)

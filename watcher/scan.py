@@ -21,6 +21,7 @@ from watcher.listing import (
 from watcher.model import Excluded, Found, ListingCost, Objects, Range, ScanTotals
 from watcher.observe import logs
 from watcher.reports import ScanReport
+from watcher.rules import starts
 from watcher.rules.listing_bill import bill, costly_note
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Scan:
             self.report.complete = self._list(begun)
             self._believe(begun)
         except CloudError as error:
+            self._correct_starts(error.answered_at)
             self.report.complete = False
             self.report.error = error
         self.report.list_calls, self.report.list_bytes = self._asked.calls, self._asked.n_bytes
@@ -96,8 +98,10 @@ class Scan:
         return self.report
 
     def _begin(self) -> ScanBegun:
-        """Take over the counts of a scan that was cut short."""
+        """Take over the counts of a scan that was cut short; before that, see that "now" has its moment."""
         watched = self._watched
+        if watched.start == "now":
+            self._records.remember_start(watched.rules.bucket, watched.rules.prefix, now_ms=self._began_ms)
         begun = self._records.begin_scan(
             watched.name,
             watched.kind,
@@ -110,7 +114,9 @@ class Scan:
         self._started_at = begun.started_at
         self._excluded.update(begun.excluded)
         self.report.listed, self.report.matched = begun.listed, begun.matched
-        self._emit(logs.SCAN_STARTED, watch=watched.name, source=watched.source_url, listed=begun.listed)
+        self.report.start = self._sieve.start
+        since = {name: value for name, value in starts.shown(self.report.start).items() if value}
+        self._emit(logs.SCAN_STARTED, watch=watched.name, source=watched.source_url, listed=begun.listed, **since)
         return begun
 
     def _list(self, begun: ScanBegun) -> bool:
@@ -163,8 +169,8 @@ class Scan:
     def _take(self, piece: Piece, begun: ScanBegun) -> None:
         if not self._met:
             self._met, self._started_at = True, self._started_at or piece.at
-            if (start_at := self._sieve.meet(piece.at)) is not None:
-                self._records.remember_start(self._watched.source_url, start_at)
+            self._correct_starts(piece.at)
+            self._sieve.resolve_starts(piece.at)
         found = self._sifted(piece)
         self._waiting.append(found)
         report = self.report
@@ -174,6 +180,12 @@ class Scan:
         report.excluded = dict(sorted(self._excluded.items()))
         if piece.is_last_waiting or len(self._waiting) >= _PIECES_A_COMMIT:
             self._write(begun)
+
+    def _correct_starts(self, answered_at: int | None) -> None:
+        """Move moments of our clock to OSS's, if this answer shows it."""
+        if answered_at is not None:
+            bucket, now_ms = self._watched.rules.bucket, self._clock.now_ms()
+            self._records.correct_starts(bucket, now_ms=now_ms, answered_at=answered_at)
 
     def _sifted(self, piece: Piece) -> Found:
         """Return what is written down of a piece."""

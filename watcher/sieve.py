@@ -11,12 +11,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from watcher import __version__
-from watcher.model import Excluded, Objects, ScanKind
+from watcher.model import NEVER, Excluded, Objects, ScanKind, Start
+from watcher.rules.starts import start_below
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from watcher.model import ObjectInfo
+    from watcher.model import Anchor, ObjectInfo
     from watcher.rules.filters import Filters
     from watcher.rules.selection import Rules
 
@@ -34,7 +35,8 @@ class Sifted:
 _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred
 
 _DECIDING = (
-    *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.model.listed"),
+    *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.model.listed", "watcher.model.starts"),
+    "watcher.rules.starts",
     *("watcher.rules.selection", "watcher.rules.globs", "watcher.rules.filters"),
     *("watcher.oss.listing", "watcher.oss.pages", "watcher.oss.cutting", "watcher.oss.instants"),
     *("watcher.ledger.seen", "watcher.ledger.intake"),
@@ -85,10 +87,10 @@ def code_that_decides() -> str:
 
 
 class Starts(Protocol):
-    """Where the meaning of `start = "now"` is kept."""
+    """Where the moments of `start = "now"` are kept."""
 
-    def start_of(self, source: str) -> int | None:
-        """Return the remembered meaning, or None if `source` was never listed with it."""
+    def anchors(self, bucket: str) -> Sequence[Anchor]:
+        """Return the moments of all prefixes of a bucket that were ever watched from "now" on."""
         ...
 
 
@@ -99,22 +101,30 @@ class Sieve:
         self._watched = watched
         self._earlier = earlier  # watches above it in the file, over the same bucket
         self._starts = starts
-        self._start_ms: dict[str, int | None] = {}  # by watch, once the first answer has come
+        self._start: dict[str, Start] = {}  # by watch, once the first answer has come
 
     @property
     def digest(self) -> str:
         """Changes with whatever the decisions depend on, but the objects themselves."""
-        parts = [(each.rules, each.start) for each in (*self._earlier, self._watched)]
+        parts = [(each.rules, self._resolve(each, NEVER)) for each in (*self._earlier, self._watched)]
         watched = self._watched
         facts = (code_that_decides(), watched.source_url, watched.kind, watched.filters, parts)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
-    def meet(self, now_ms: int) -> int | None:
-        """Learn the first answer's Date; return it if `start = "now"` gets its meaning by it, to be remembered."""
-        for each in (*self._earlier, self._watched):
-            self._start_ms[each.name] = self._meaning(each, now_ms)
-        is_new = self._watched.start == "now" and self._starts.start_of(self._watched.source_url) is None
-        return now_ms if is_new else None
+    def resolve_starts(self, now_ms: int) -> None:
+        """Find out from when on objects count; to be called before the first one is looked at.
+
+        A watch that was never tried with "now" takes nothing older than `now_ms`, the first answer's
+        Date; where it comes before this one in the file, it takes nothing yet.
+        """
+        for each in self._earlier:
+            self._start[each.name] = self._resolve(each, NEVER)
+        self._start[self._watched.name] = self._resolve(self._watched, now_ms)
+
+    @property
+    def start(self) -> Start:
+        """From when on the watch's objects count; at `NEVER` while the moment of "now" has not come."""
+        return self._resolve(self._watched, NEVER)
 
     def sift(self, objects: Objects, *, now_ms: int) -> Sifted:
         """Return which of the objects are taken; `now_ms` is the answer's Date."""
@@ -138,7 +148,7 @@ class Sieve:
         filtered = watched.filters is not None and not watched.filters.leave_all
         if not objects or filtered or any(_may_meet(each.rules.prefix, watched.rules.prefix) for each in self._earlier):
             return False
-        return watched.rules.takes_all(objects, now_ms=now_ms, start_ms=self._start_ms[watched.name])
+        return watched.rules.takes_all(objects, now_ms=now_ms, start_ms=self._start[watched.name].at)
 
     def reason(self, listed: ObjectInfo, *, now_ms: int) -> Excluded | None:
         """Return why an object below the prefix is left out, or None if it is taken; `now_ms` is the answer's Date."""
@@ -154,18 +164,19 @@ class Sieve:
         return reason
 
     def _select(self, watched: Watched, listed: ObjectInfo, now_ms: int) -> Excluded | None:
-        return watched.rules.select(listed, now_ms=now_ms, start_ms=self._start_ms[watched.name])
+        start_ms = self._start[watched.name].of(listed.key)
+        return watched.rules.select(listed, now_ms=now_ms, start_ms=start_ms)
 
-    def _meaning(self, watched: Watched, now_ms: int) -> int | None:
-        """Return from when on objects count, or None for all of them."""
+    def _resolve(self, watched: Watched, otherwise: int) -> Start:
+        """Return from when on the objects of a watch count; without a moment of "now", `otherwise`."""
         match watched.start:
             case "all":
-                return None
+                return Start()
             case "now":
-                known = self._starts.start_of(watched.source_url)
-                return now_ms if known is None else known
+                anchors = self._starts.anchors(watched.rules.bucket)
+                return start_below(watched.rules.prefix, anchors, otherwise=otherwise)
             case instant:
-                return instant
+                return Start(at=instant)
 
 
 def _may_meet(one: str, other: str) -> bool:

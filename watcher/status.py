@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from watcher.model import NEVER, Start
 from watcher.reports import WatchStatus
+from watcher.rules import starts
 from watcher.rules.instants import utc_ms
 from watcher.rules.listing_bill import ListingBill, bill, costly_note, internal_endpoint
 from watcher.schedule import starts_per_day
@@ -14,7 +16,7 @@ from watcher.schedule import starts_per_day
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from watcher.config import Config
+    from watcher.config import Config, Watch
     from watcher.ledger import LedgerReader
     from watcher.model import Breaker
 
@@ -24,6 +26,7 @@ class Status:
     """All watches that are configured or have entries, and what holds for all of them."""
 
     rows: tuple[WatchStatus, ...]
+    starts: Mapping[str, Start]  # by configured watch: from when on its objects count
     bills: Mapping[str, ListingBill | None]  # by watch; None: not listed by this version yet, or not configured
     breakers: tuple[Breaker, ...]  # the open ones, the account's first
     calls_per_second: float  # that may be made now
@@ -53,6 +56,7 @@ class Status:
         names = ("watch", "pending", "claimed", "registered", "failed", "changed")
         cost = self.bills[row.watch]
         return {name: getattr(row, name) for name in names} | {
+            **(starts.shown(self.starts[row.watch]) if row.watch in self.starts else _NO_START),
             "oldest_pending_s": self.age_s(row),
             "last_complete_scan_at": utc_ms(row.last_complete_scan_at),
             "list_calls_per_day": cost and cost.calls_per_day,
@@ -73,12 +77,19 @@ def take(reader: LedgerReader, config: Config, *, now_ms: int) -> Status:
     most = config.vod.calls_per_second
     return Status(
         rows=rows,
+        starts={watch.name: _start(reader, watch) for watch in config.watches},
         bills={row.watch: _bill(row, config) for row in rows},
         breakers=breakers,
         calls_per_second=most if given is None else round(min(most, given), 2),
         most_calls_per_second=most,
         at_ms=now_ms,
     )
+
+
+def _start(reader: LedgerReader, watch: Watch) -> Start:
+    if watch.start == "now":
+        return starts.start_below(watch.prefix, reader.anchors(watch.bucket), otherwise=NEVER)
+    return Start(at=None if watch.start == "all" else watch.start)
 
 
 def costly(status: Status, config: Config) -> Iterator[str]:
@@ -102,6 +113,9 @@ def _bill(row: WatchStatus, config: Config) -> ListingBill | None:
         took_s=row.list_took_s,
         starts_per_day=starts_per_day(schedules[row.watch]),
     )
+
+
+_NO_START: dict[str, object] = {"start": None, "start_below": {}}  # of a watch that is no longer configured
 
 
 def _breaker(breaker: Breaker | None) -> dict[str, str | None] | None:

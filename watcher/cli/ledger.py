@@ -34,15 +34,20 @@ def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
     --replace is the way out when it is damaged and there is no backup: every file is asked again, and VOD
     answers with the media IDs it already has.
     """
-    from watcher.ledger import create
+    from watcher.clock import SystemClock
+    from watcher.ledger import create, starts
 
     config = invocation.load()
-    path = config.ledger_path
+    path, now_ms = config.ledger_path, SystemClock.read_ms()
     if replace and path.exists():
         _replace(config, yes=yes)
         return
-    create(path)
+    create(path, starts.from_now(_sources_from_now(config), now_ms=now_ms))
     click.echo(f"created {path}")
+
+
+def _sources_from_now(config: Config) -> list[str]:
+    return [str(watch.source) for watch in config.watches if watch.start == "now"]
 
 
 def _replace(config: Config, *, yes: bool) -> None:
@@ -57,11 +62,13 @@ def _replace(config: Config, *, yes: bool) -> None:
                 hint="Stop it, and run the command again; nothing was touched.",
             )
         old = replacing.look_at(path)
-        from_now = [str(watch.source) for watch in config.watches if watch.start == "now"]
+        from_now = _sources_from_now(config)
         replacing.refuse_lost_starts(path, old, from_now)
         _confirm(config, old, yes=yes)
-        now = datetime.fromtimestamp(SystemClock.read_ms() // 1000, UTC)
-        kept = replacing.replace(path, lock, old, stamp=f"{now:%Y%m%dT%H%M%SZ}")
+        now_ms = SystemClock.read_ms()
+        starts = replacing.starts_from(old, from_now, now_ms=now_ms)
+        stamp = f"{datetime.fromtimestamp(now_ms // 1000, UTC):%Y%m%dT%H%M%SZ}"
+        kept = replacing.replace(path, lock, old, stamp=stamp, starts=starts)
     click.echo(f"kept the old ledger as {kept}")
     click.echo(f"created {path}")
 

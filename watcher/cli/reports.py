@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watcher.cli.output import for_machines, output_format_option, printable, table, write_rows
 from watcher.rules.instants import utc_ms
+from watcher.rules.starts import sentence
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
@@ -32,6 +33,9 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         taken = standing.take(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
         table("", (*_COLUMNS, *_BILLED), [_for_people(taken, row) for row in taken.rows])
+        for watch, start in taken.starts.items():
+            if start.at is not None:
+                click.echo(printable(sentence(watch, start)))
         for note in standing.costly(taken, config):
             click.echo(f"note: {note}")
         for breaker in taken.breakers:
@@ -45,9 +49,15 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         watches = taken.watches()
         writer = csv.DictWriter(sys.stdout, list(watches[0]))
         writer.writeheader()
-        writer.writerows(watch | {"breaker": (watch["breaker"] or {}).get("reason")} for watch in watches)
+        writer.writerows(watch | _cells(watch) for watch in watches)
     else:
         click.echo(taken.as_json())
+
+
+def _cells(watch: dict[str, Any]) -> dict[str, object]:
+    """Return what CSV has in place of objects."""
+    below = "; ".join(f"{prefix} {at}" for prefix, at in watch["start_below"].items())
+    return {"breaker": (watch["breaker"] or {}).get("reason"), "start_below": below}
 
 
 _COLUMNS = ("watch", "pending", "claimed", "registered", "failed", "changed", "oldest pending", "last complete scan")

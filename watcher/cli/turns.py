@@ -8,6 +8,7 @@ import click
 
 from watcher.cli.output import for_machines, printable, table, to_json
 from watcher.errors import MachineFailed, UsageError
+from watcher.rules.starts import sentence, shown
 
 if TYPE_CHECKING:
     import contextlib
@@ -89,7 +90,7 @@ def show(report: TurnReport, output_format: str, **more: object) -> None:
     """Print what was done; `more` is added to the JSON."""
     if output_format != "table":
         for_machines()
-        click.echo(to_json(as_json(report) | more))
+        click.echo(to_json(as_json(report, with_starts="dry_run" in more) | more))
         return
     _show_scans(report.scans)
     done = report.registered
@@ -125,11 +126,12 @@ def _show_scans(scans: list[ScanReport]) -> None:
             click.echo(f"note: {ambiguous_note(scan.watch, n)}")
 
 
-def as_json(report: TurnReport) -> dict[str, Any]:
+def as_json(report: TurnReport, *, with_starts: bool = False) -> dict[str, Any]:
     """Return the report under its public names (design 4.1)."""
+    scans = [(scan, shown(scan.start) if with_starts else {}) for scan in report.scans]
     names = ("watch", "complete", "listed", "matched", "new", "changed", "excluded", "list_calls", "duration_s")
     return {
-        "scans": [{name: getattr(scan, name) for name in names} for scan in report.scans],
+        "scans": [{name: getattr(scan, name) for name in names} | starts for scan, starts in scans],
         "registered": report.registered.registered,
         "already_registered": report.registered.already_registered,
         "failed": report.registered.failed,
@@ -149,6 +151,9 @@ def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable
     report, would = app.rehearse(progress, show_one)
     if output_format == "table":
         _show_scans(report.scans)
+        for scan in report.scans:
+            if scan.start.at is not None:
+                click.echo(printable(sentence(scan.watch, scan.start)))
         _show_prediction(app, report, would)
     else:
         prediction = {

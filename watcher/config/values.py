@@ -106,7 +106,7 @@ def location(text: str) -> Location:
 
 
 START_CURE: Final = (
-    'Write "all" for everything in the bucket, "now" for what is uploaded from the first scan on, '
+    'Write "all" for everything in the bucket, "now" for what is uploaded from now on, '
     'or an instant, e.g. "2026-01-31T00:00:00+08:00".'
 )
 

@@ -4,6 +4,7 @@ recognising  what the file is, before SQLite opens it    opening    open, migrat
 creating     a new one                                   replacing  a new one for a damaged one
 schema       tables and migrations                       lock       one process registers at a time
 intake       what scans write (seen, marks)              queue      recover, claim, settle (claiming, settling, streaks)
+starts       what "now" came to mean
 breakers     why calls stopped                           retrying   failed entries back in line
 reading      status, export                              auditing   rows by key interval
 browsing     search, stories, failures, in bounded time

@@ -13,12 +13,14 @@ from watcher.ledger.opening import connect, refuse_network_file_system, translat
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from watcher.ledger.starts import SourceStart
 
-def create(path: Path) -> None:
-    """Create an empty ledger at `path`, whole or not at all.
+
+def create(path: Path, starts: Sequence[SourceStart] = ()) -> None:
+    """Create an empty ledger at `path`, whole or not at all; see `draft_of` for `starts`.
 
     Raises:
         UsageError: there is a file already.
@@ -34,7 +36,7 @@ def create(path: Path) -> None:
                 f"{left} was left by another ledger, and would be read as part of the new one",
                 hint=f"Move {path.name}-wal and {path.name}-shm to where that ledger went: they hold its last changes.",
             )
-    with draft_of(path) as draft:
+    with draft_of(path, starts) as draft:
         try:
             os.link(draft, path)
         except FileExistsError as error:
@@ -50,8 +52,10 @@ def _already(path: Path) -> UsageError:
 
 
 @contextlib.contextmanager
-def draft_of(path: Path, starts: Mapping[str, int] | None = None) -> Iterator[Path]:
-    """Yield a new ledger under another name, to be put in place; `starts` is what `start = "now"` came to mean.
+def draft_of(path: Path, starts: Sequence[SourceStart] = (), unknown: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a new ledger under another name, to be put in place.
+
+    `starts` is what `start = "now"` came to mean, `unknown` are sources for which that is not known.
 
     Raises:
         MachineFailed: the folder cannot be written, or lies on a network file system.
@@ -61,7 +65,7 @@ def draft_of(path: Path, starts: Mapping[str, int] | None = None) -> Iterator[Pa
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_network_file_system(path.parent)
         with translated(path):
-            _write(draft, starts or {})
+            _write(draft, starts, unknown)
         yield draft
     except OSError as error:
         raise MachineFailed(
@@ -72,13 +76,14 @@ def draft_of(path: Path, starts: Mapping[str, int] | None = None) -> Iterator[Pa
         remove_database(draft)
 
 
-def _write(draft: Path, starts: Mapping[str, int]) -> None:
+def _write(draft: Path, starts: Sequence[SourceStart], unknown: Sequence[str]) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with contextlib.closing(connect(draft)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute("PRAGMA journal_mode = WAL")
         MIGRATIONS.apply(Database(connection))
-        connection.executemany("INSERT INTO source_start (source, start_at) VALUES (?, ?)", list(starts.items()))
+        connection.executemany("INSERT INTO source_start (source, start_at, clock) VALUES (?, ?, ?)", starts)
+        connection.executemany("INSERT INTO unknown_start VALUES (?)", [(each,) for each in unknown])
 
 
 def remove_database(path: Path) -> None:

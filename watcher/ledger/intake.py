@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
-from watcher.ledger import ranges
+from watcher.ledger import ranges, starts
 from watcher.ledger.adopting import adopt_bucket, adopt_watches
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Objects, Recorded, ScanKind
+from watcher.rules.starts import is_anchored
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from watcher.ledger.transactions import Transactions
     from watcher.model import (
+        Anchor,
         BucketSpec,
         Found,
         ListingCost,
@@ -43,11 +45,12 @@ class Intake:
 
         Raises:
             ConfigError: a bucket with registered entries would get another form of file URL, and with it
-                a second media for every file.
+                a second media for every file; or what `start = "now"` means is not known.
         """
         with self._transactions.begin(durable=True) as db:
             for bucket in buckets:
                 adopt_bucket(db, bucket, config_path)
+            starts.refuse_unknown(db, watches, config_path)
             adopt_watches(db, watches)
 
     @patient()
@@ -107,17 +110,27 @@ class Intake:
             add_to_tally(db, tally)
         return (rows[-1][0], rows[-1][2]) if rows else None
 
-    def start_of(self, source: str) -> int | None:
-        """Return what `start = "now"` means for `source`, or None if it was never scanned with it."""
+    def anchors(self, bucket: str) -> list[Anchor]:
+        """Return the moments that `start = "now"` came to mean below the prefixes of a bucket."""
         with self._transactions.look() as db:
-            row = db.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
-        return row[0] if row else None
+            return starts.anchors(db, bucket)
 
     @patient()
-    def remember_start(self, source: str, start_at: int) -> None:
-        """Keep the meaning of `start = "now"`; the first one told stays."""
+    def remember_start(self, bucket: str, prefix: str, *, now_ms: int) -> None:
+        """Keep `now_ms` (our clock) as what "now" means below a prefix, unless its keys have a moment."""
+        if is_anchored(prefix, self.anchors(bucket)):
+            return
         with self._transactions.begin(durable=True) as db:
-            db.execute("INSERT INTO source_start VALUES (?, ?) ON CONFLICT DO NOTHING", (source, start_at))
+            starts.remember(db, bucket, prefix, now_ms=now_ms)
+
+    @patient()
+    def correct_starts(self, bucket: str, *, now_ms: int, answered_at: int) -> None:
+        """Move moments of our clock to OSS's, which answered at `answered_at` when ours was `now_ms`."""
+        with self._transactions.look() as db:
+            if not starts.is_to_be_corrected(db, bucket):
+                return
+        with self._transactions.begin(durable=True) as db:
+            starts.correct(db, bucket, now_ms=now_ms, answered_at=answered_at)
 
     @patient()
     def begin_scan(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
-from watcher.ledger import breakers
+from watcher.ledger import breakers, starts
 from watcher.ledger.adopting import refuse_other_form
 from watcher.ledger.auditing import AuditReads
 from watcher.ledger.browsing import Browsing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from watcher.model import Breaker, BucketSpec
+    from watcher.model import Anchor, Breaker, BucketSpec, WatchSpec
 
 
 _IN_LINE = " UNION ALL ".join(  # a step in the index, however many wait
@@ -133,11 +133,10 @@ class LedgerReader:
                     }
                 )
 
-    def start_of(self, source: str) -> int | None:
-        """Return what `start = "now"` means for `source`, or None if it was never scanned with it."""
+    def anchors(self, bucket: str) -> list[Anchor]:
+        """Return the moments that `start = "now"` came to mean below the prefixes of a bucket."""
         with translated(self._path):
-            row = self._connection.execute("SELECT start_at FROM source_start WHERE source = ?", (source,)).fetchone()
-        return row[0] if row else None
+            return starts.anchors(self._connection, bucket)
 
     def would_be_new(self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None) -> set[str]:
         """Return the keys that a scan would put in line: without a row, or failed and back.
@@ -175,15 +174,17 @@ class LedgerReader:
             ):
                 yield Entry(**dict(zip(names, row, strict=True)))
 
-    def refuse_other_forms(self, buckets: Sequence[BucketSpec], *, config_path: str) -> None:
+    def refuse_config(self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str) -> None:
         """Refuse what a scan would refuse.
 
         Raises:
-            ConfigError: a bucket with registered entries would get another form of file URL.
+            ConfigError: a bucket with registered entries would get another form of file URL; or what
+                `start = "now"` means is not known.
         """
         with translated(self._path):
             for bucket in buckets:
                 refuse_other_form(self._connection, bucket, config_path)
+            starts.refuse_unknown(self._connection, watches, config_path)
 
 
 def _would_be_back(listed: ObjectInfo, row: tuple[str, str, int, int, int | None], *, as_of: int | None) -> bool:

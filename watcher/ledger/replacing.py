@@ -12,13 +12,15 @@ import json
 import os
 import sqlite3
 import struct
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.errors import AlreadyRunning, LedgerUntrusted, MachineFailed
+from watcher.ledger import starts
 from watcher.ledger.creating import draft_of, fsync_folder
 from watcher.ledger.opening import open_as_it_is, reading_mode
 from watcher.ledger.recognising import STUB, recognise
+from watcher.ledger.starts import SourceStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +38,8 @@ class OldLedger:
 
     entries: int | None = None  # None: they cannot be counted
     starts: dict[str, int] = field(default_factory=dict)  # what `start = "now"` came to mean, by source
+    ours: list[str] = field(default_factory=list)  # sources whose moment is still one of our clock
+    unknown: list[str] = field(default_factory=list)  # sources that may have been tried, without a moment
     is_sound: bool = False
     kept_as: str = ""  # the name it has already, if a replacement did not finish
 
@@ -53,6 +57,7 @@ def look_at(path: Path) -> OldLedger:
         try:
             rows = db.execute("SELECT source, start_at FROM source_start").fetchall()
             old.starts = {s: at for s, at in rows if isinstance(s, str) and isinstance(at, int)}
+            old.ours, old.unknown = _uncertain(db)
             old.is_sound &= db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
             (old.entries,) = db.execute("SELECT count(*) FROM entry").fetchone()
         except sqlite3.Error:
@@ -61,14 +66,33 @@ def look_at(path: Path) -> OldLedger:
     return old
 
 
+def _uncertain(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """Return the sources whose moment is one of our clock, and those without one that may have been tried."""
+    if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unknown_start'").fetchone():
+        ours = db.execute("SELECT source FROM source_start WHERE clock = 'ours'").fetchall()
+        unknown = db.execute("SELECT source FROM unknown_start").fetchall()
+    else:
+        ours, unknown = [], db.execute(starts.NEVER_LISTED).fetchall()
+    return [row[0] for row in ours], [row[0] for row in unknown]
+
+
+def starts_from(old: OldLedger, sources_from_now: Sequence[str], *, now_ms: int) -> list[SourceStart]:
+    """Return what `start = "now"` means in the new ledger: what it came to mean, and for other sources this moment."""
+    carried = [SourceStart(source, at, "ours" if source in old.ours else "oss") for source, at in old.starts.items()]
+    later = [each for each in sources_from_now if not starts.covered(each, old.starts)]
+    return [*carried, *starts.from_now(later, now_ms=now_ms)]
+
+
 def refuse_lost_starts(path: Path, old: OldLedger, sources_from_now: Sequence[str]) -> None:
     """Refuse to forget what `start = "now"` came to mean: files since then would be left out.
 
     Raises:
         LedgerUntrusted: it cannot be told for one of those sources.
     """
-    lost = [source for source in sources_from_now if source not in old.starts]
-    if lost and not old.is_sound:
+    lost = [source for source in sources_from_now if not starts.covered(source, old.starts)]
+    tried = [each for each in old.unknown if not starts.covered(each, old.starts)]
+    lost = [each for each in lost if not old.is_sound or any(starts.overlap(each, other) for other in tried)]
+    if lost:
         raise LedgerUntrusted(
             f'what start = "now" came to mean for {", ".join(lost)} cannot be read from the ledger {path}, and files '
             "that came since would be left out",
@@ -77,14 +101,16 @@ def refuse_lost_starts(path: Path, old: OldLedger, sources_from_now: Sequence[st
         )
 
 
-def replace(path: Path, lock: ProcessLock, old: OldLedger, *, stamp: str) -> Path:
+def replace(path: Path, lock: ProcessLock, old: OldLedger, *, stamp: str, starts: Sequence[SourceStart] = ()) -> Path:
     """Put a new ledger in the place of `old`, whose lock is held; return where the old one is kept.
+
+    `starts` is what `start = "now"` means in the new one.
 
     Raises:
         AlreadyRunning: another process has the old one open.
         MachineFailed: the folder cannot be written.
     """
-    with draft_of(path, old.starts) as draft, _nobody_else_has(path):
+    with draft_of(path, starts, old.unknown) as draft, _nobody_else_has(path):
         if not old.kept_as:
             old.kept_as = _keep(path, stamp)
             _put_stub(path, old)
@@ -112,7 +138,7 @@ def _keep(path: Path, stamp: str) -> str:
 def _put_stub(path: Path, old: OldLedger) -> None:
     """Put what is needed to go on after a crash in the place of the old ledger."""
     stub = path.with_name(f"{path.name}.stub-{os.getpid()}")
-    words = {"entries": old.entries, "starts": old.starts, "is_sound": old.is_sound, "kept_as": old.kept_as}
+    words = asdict(old)
     try:
         with stub.open("wb") as file:
             file.write(STUB + json.dumps(words).encode())

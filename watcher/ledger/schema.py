@@ -10,6 +10,8 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from watcher.ledger.starts import NEVER_LISTED, SINCE
+
 APPLICATION_ID = 0x4F565731  # "OVW1", in the file's header: whose database this is
 
 MIGRATIONS = Migrations("oss-vod-watcher")
@@ -196,6 +198,17 @@ END;
 """
 
 
+_FOURTH = f"""
+-- Whose clock a moment is of: ours until OSS first answers.  Older versions kept OSS's.
+ALTER TABLE source_start ADD COLUMN clock TEXT NOT NULL DEFAULT 'oss' CHECK (clock IN ('ours', 'oss'));
+
+CREATE TABLE unknown_start (             -- sources that an older version may have tried with "now"
+    source TEXT PRIMARY KEY              -- oss://BUCKET/PREFIX
+) STRICT, WITHOUT ROWID;
+INSERT INTO unknown_start {NEVER_LISTED} ON CONFLICT DO NOTHING;
+"""
+
+
 def run_statements(db: Database, text: str) -> None:
     """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
     statement = ""
@@ -219,3 +232,8 @@ def _second(db: Database) -> None:
 @MIGRATIONS(name="0003_ranges")
 def _third(db: Database) -> None:
     run_statements(db, _THIRD)
+
+
+@MIGRATIONS(name=SINCE)
+def _fourth(db: Database) -> None:
+    run_statements(db, _FOURTH)

@@ -16,6 +16,9 @@ from watcher.model.ranges import Recorded as Recorded
 from watcher.model.ranges import ScanBegun as ScanBegun
 from watcher.model.ranges import ScanKind as ScanKind
 from watcher.model.ranges import ScanTotals as ScanTotals
+from watcher.model.starts import NEVER as NEVER
+from watcher.model.starts import Anchor as Anchor
+from watcher.model.starts import Start as Start
 
 
 class Lane(StrEnum):
@@ -176,6 +179,7 @@ class WatchSpec:
     bucket: str
     prefix: str
     rules: str  # a digest: another one means that the watch selects differently now
+    from_now: bool = False  # `start = "now"`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

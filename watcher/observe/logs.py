@@ -61,8 +61,9 @@ EVENTS: Final = {
         Event(
             SCAN_STARTED,
             _INFO,
-            ("watch", "source", "listed"),
-            "A listing began; `listed`: what the one that it goes on with had seen before it was cut short.",
+            ("watch", "source", "listed", "start", "start_below"),
+            "A listing began; `listed`: what the one that it resumes had seen. `start`: from when on objects count; "
+            "`start_below`: prefixes with an earlier moment of their own.",
         ),
         Event(
             SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."

@@ -5,6 +5,7 @@ Sources: OSS error table; oss2 2.19.1.  Codes are compared without regard to let
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -13,11 +14,12 @@ import requests
 from urllib3 import exceptions as wire
 
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
+from watcher.oss.listing import answered_at
 from watcher.redaction import told_by_service
 from watcher.rules.backoff import asked_rest_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _SEE_RAM = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
 ACCOUNT_CURES = {
@@ -115,9 +117,19 @@ def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
         "code": code or f"HTTP{status}",
         "request_id": str(error.request_id),
         "retry_after_s": asked_rest_s(error.headers),
+        "answered_at": _answered_at(error.headers),
     }
     kind, hint = _verdict(lowered, status, message.lower())
     return kind(sentence, hint=hint.replace("BUCKET", bucket), **facts)
+
+
+def _answered_at(headers: Mapping[str, str]) -> int | None:
+    """Return OSS's clock; None if the answer is not one of OSS, or has no Date."""
+    if "x-oss-request-id" not in headers:  # a proxy's Date is that of another clock
+        return None
+    with contextlib.suppress(*BAD_BODY):
+        return answered_at(headers)
+    return None
 
 
 def _verdict(code: str, status: int, message: str) -> tuple[type[CloudError], str]:

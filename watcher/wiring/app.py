@@ -161,7 +161,7 @@ class App:
         terms = self._terms
         self._prepare()
         with LedgerReader(self.config.ledger_path) as reader:
-            reader.refuse_other_forms(terms.bucket_specs(), config_path=str(self.config.path))
+            reader.refuse_config(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
             rehearsal = Rehearsal(
                 reader,
                 groups=terms.groups(),

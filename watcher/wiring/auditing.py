@@ -25,10 +25,11 @@ def audit(
     """Audit the chosen watches; `unaccounted` is told (bucket, key) of each object that is missing in the ledger.
 
     Raises:
-        WatcherError: no credentials, or no ledger that can be read.
+        WatcherError: no credentials, no ledger that can be read, or what `start = "now"` means is not known.
     """
     cloud.credentials.get()
     with LedgerReader(terms.config.ledger_path) as reader:
+        reader.refuse_config([], terms.watch_specs(), config_path=str(terms.config.path))
         audits = [
             Audit(
                 terms.watched(name),

@@ -80,7 +80,9 @@ class Serving:
         """
         self._cloud.credentials.get()
         with LedgerReader(self.config.ledger_path, beside=True) as reader:
-            reader.refuse_other_forms(self._terms.bucket_specs(), config_path=str(self.config.path))
+            reader.refuse_config(
+                self._terms.bucket_specs(), self._terms.watch_specs(), config_path=str(self.config.path)
+            )
 
     def start(self) -> None:
         """Adopt the configuration, begin to scan, and to register if no other process does.

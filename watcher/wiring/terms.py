@@ -136,7 +136,13 @@ class Terms:
     def watch_specs(self) -> list[WatchSpec]:
         """Return what the ledger must know of each watch."""
         return [
-            WatchSpec(name=watch.name, bucket=watch.bucket, prefix=watch.prefix, rules=_digest(watch))
+            WatchSpec(
+                name=watch.name,
+                bucket=watch.bucket,
+                prefix=watch.prefix,
+                rules=_digest(watch),
+                from_now=watch.start == "now",
+            )
             for watch in self.config.watches
         ]
 
