@@ -199,6 +199,27 @@ class Histories(RuleBasedStateMachine):
         self.world.bury(place="before the commit" if again else "", n=again)
         self.oracle.learn_moments(began_ms)
 
+    @rule(fault=listing_faults, adopts=st.booleans(), found=watches)
+    def scan_beside(self, fault: tuple[str, int], adopts: bool, found: list[WatchAs]) -> None:  # noqa: FBT001
+        """Another process scans while this one owns the lock, perhaps by another configuration."""
+        if adopts:
+            self.oracle.watches = found
+            self.world.configure(found)
+        with self.world.beside(), self.faults(*fault):
+            for each in self.oracle.watches:
+                self.scan_one(each.name)
+
+    @rule(pages=st.integers(0, 3), script=faults)
+    def fill_the_disk(self, pages: int, script: list[str]) -> None:
+        """There is hardly any room in a turn, and then there is again."""
+        began_ms = self.clock.service_ms()
+        with self.faults(), self.world.full_disk(pages):
+            self.vod.script = script[:]
+            for each in self.oracle.watches:
+                self.world.scan(each.name)
+            self.world.register()
+        self.oracle.learn_moments(began_ms)
+
     @rule()
     def retry(self) -> None:
         self.world.ledger.retrying.retry_failed(watch=None, reason=None, now_ms=self.clock.now_ms())

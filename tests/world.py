@@ -17,6 +17,7 @@ from watcher import config as configuration
 from watcher.audit import Audit, AuditReport, audit_all
 from watcher.breaker import Breakers, Patience
 from watcher.calling import Calling
+from watcher.errors import MachineFailed
 from watcher.ledger import Ledger, LedgerReader, ProcessLock, create, opening
 from watcher.limits import Gate, Isolation, RateLimit
 from watcher.register import Registering
@@ -93,7 +94,7 @@ class World:
         self._concurrent_calls = concurrent_calls
         self._list_concurrency = list_concurrency
         self._backfill = backfill  # then the patience is a backfill's
-        self._configure(watches)
+        self.configure(watches)
         self._start()
 
     @property
@@ -108,7 +109,8 @@ class World:
 
     # The process
 
-    def _configure(self, watches: Sequence[WatchAs]) -> None:
+    def configure(self, watches: Sequence[WatchAs]) -> None:
+        """Read another configuration."""
         config = _config(tuple(watches))
         self.terms = Terms(config, [watch.name for watch in config.watches], backfill=self._backfill)
 
@@ -165,9 +167,35 @@ class World:
                 self.fuse.put_out()
                 return
 
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[None]:
+        """Let a second process work in the place of this one, which holds the registering lock."""
+        lock = ProcessLock(self.path)
+        mine = self._ledger
+        with Ledger(self.path, lock, wait=self.clock.wait) as ledger:
+            assert not lock.try_acquire()
+            self._ledger = ledger
+            self._adopt()
+            try:
+                yield
+            finally:
+                self._ledger = mine
+
+    @contextlib.contextmanager
+    def full_disk(self, pages: int) -> Iterator[None]:
+        """Let the ledger grow by so many pages and no more; a process that gives up is followed by another."""
+        (now,) = self.db.execute("PRAGMA page_count").fetchone()
+        self.db.execute(f"PRAGMA max_page_count = {now + pages}")
+        try:
+            yield
+        except MachineFailed:
+            self.bury()
+        else:
+            self.db.execute("PRAGMA max_page_count = 4294967294")
+
     def reload(self, watches: Sequence[WatchAs]) -> None:
         """Go on under another configuration."""
-        self._configure(watches)
+        self.configure(watches)
         self._adopt()
 
     def remove(self) -> None:
