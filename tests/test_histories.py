@@ -172,11 +172,12 @@ class Histories(RuleBasedStateMachine):
     @rule(script=faults, outage=outages, head_fails=st.booleans(), meanwhile=st.one_of(st.none(), keys))
     def register(self, script: list[str], outage: str, head_fails: bool, meanwhile: str | None) -> None:  # noqa: FBT001
         """Register what is due; perhaps an object is overwritten and listed while a call is under way."""
-        was_open = bool(self.oracle.breakers())
+        was_open, began_ms = bool(self.oracle.breakers()), self.clock.service_ms()
         with self.faults():
             self.vod.script, self.bucket.head_fails, self.vod.down = script[:], head_fails, OUTAGES.get(outage)
             self.vod.meanwhile = (lambda: self.overwrite_and_scan(meanwhile)) if meanwhile else None
             calls = self.world.register()
+        self.oracle.learn_moments(began_ms)
         if outage in ("account", "bucket"):
             assert calls <= (1 if was_open else 2), "a global fault stops calls at once"
         assert self.oracle.breakers() == self.world.open_breakers
@@ -324,7 +325,7 @@ class Histories(RuleBasedStateMachine):
     def overwrite_and_scan(self, key: str) -> None:
         self.bucket.put(key)
         for each in self.oracle.watches:
-            self.scan_one(each.name)
+            self.world.scan(each.name)
 
 
 @pytest.mark.long
