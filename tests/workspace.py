@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from watcher.sandbox import Sandbox
@@ -69,10 +70,10 @@ class Workspace:
         """Return the inside of a [[watch]] table."""
         return f'name = "{name}"\nsource = "{source}"\nendpoint = "{self.sandbox.url}"\nstart = "all"\n{more}\n'
 
-    def run(self, *arguments: str, env: dict[str, str] | None = None) -> Ran:
-        """Run one command to its end."""
+    def run(self, *arguments: str, env: dict[str, str] | None = None, before: Sequence[str] = ()) -> Ran:
+        """Run one command to its end; `before` starts it, as another user or in a namespace."""
         done = subprocess.run(
-            [sys.executable, "-m", "watcher", "-c", str(self.config), "--log-format", "json", *arguments],
+            [*before, sys.executable, "-m", "watcher", "-c", str(self.config), "--log-format", "json", *arguments],
             cwd=self.folder,
             env=self.env if env is None else env,
             capture_output=True,

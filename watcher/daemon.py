@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher import __version__
 from watcher.errors import AlreadyRunning, MachineFailed, WatcherError
-from watcher.ledger import RUN, Ledger, ProcessLock, recognise
+from watcher.ledger import RUN, Ledger, ProcessLock, patiently, recognise, refuse_other_names
 from watcher.observe import logs
 from watcher.observe.health import Health
 from watcher.observe.web import WebServer
@@ -64,6 +64,7 @@ class Daemon:
             is_open=lambda: self._opened,
         )
         self._opened = False  # the ledger
+        self._is_up = False  # the start is over
         self._listen = ""
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
         self._looked_at = clock.monotonic()
@@ -80,11 +81,13 @@ class Daemon:
         config = self._config
         with self._unless_stopping(), contextlib.ExitStack() as stack:
             recognise(config.ledger_path)
-            self._refuse_second(stack.enter_context(ProcessLock(config.ledger_path, RUN)))
-            self._show(stack)
+            refuse_other_names(config.ledger_path)
+            self._refuse_second(stack.enter_context(ProcessLock(config.ledger_path, RUN)), stack)
             lock = stack.enter_context(ProcessLock(config.ledger_path))
-            ledger = stack.enter_context(Ledger(config.ledger_path, lock, wait=self._wait, tries=None))
-            self._ledger, self._lock = ledger, lock
+            self._ledger = stack.enter_context(
+                Ledger(config.ledger_path, lock, wait=self._wait, tries=None, failed=self._show_wait)
+            )
+            self._lock = lock
             self._opened = True
             stack.callback(self._leave_ledger)
             self._serving = self._served(config)
@@ -114,10 +117,20 @@ class Daemon:
 
     # The start
 
-    def _refuse_second(self, running: ProcessLock) -> None:
-        if not running.try_acquire():
+    def _refuse_second(self, running: ProcessLock, stack: contextlib.ExitStack) -> None:
+        """Refuse to run beside another daemon; from then on serve the page."""
+        try:
+            taken = running.try_acquire()
+            if taken:
+                self._show(stack)
+        except MachineFailed as error:
+            if error.again_in_s is None:
+                raise
+            self._show(stack)
+            taken = patiently(running.try_acquire, wait=self._wait, failed=self._show_wait, tries=None)
+        if not taken:
             raise AlreadyRunning(
-                f"process {running.owner_pid()} runs with the ledger {self._config.ledger_path} already",
+                f"{running.owner_text()} runs with the ledger {self._config.ledger_path} already",
                 hint="One daemon serves all watches of a ledger: add watches to its configuration and reload it.",
             )
         running.trust()  # what it guards needs no check
@@ -141,6 +154,7 @@ class Daemon:
             metrics=self._view.metrics,
             history=self._view.history,
             going_on=self._going_on,
+            waits_for=self._show_wait,
         )
 
     def _going_on(self) -> None:
@@ -150,7 +164,18 @@ class Daemon:
     def _wait(self, seconds: float) -> bool:
         """Wait for the ledger, with signs that this takes as long as it takes; return whether to stop."""
         self._give_sign("waiting for the ledger: the disk is full or fails, or another process has locked it")
+        if self._opened and (trouble := self._ledger.trouble):
+            self._show_wait(trouble)
         return self._clock.wait(seconds)
+
+    def _show_wait(self, trouble: MachineFailed) -> None:
+        """Show what the start waits for; once it is over, `_look` does."""
+        if self._is_up:
+            return
+        self._health = Health(live=True, ready=False, reasons=(str(trouble),))
+        if not self._reasons:
+            self._reasons = {"ledger": str(trouble)}
+            logs.emit(logs.DAEMON_DEGRADED, reasons=list(self._reasons.values()))
 
     def _give_sign(self, status: str) -> None:
         now = self._looked_at = self._clock.monotonic()
@@ -161,6 +186,7 @@ class Daemon:
             self._manager.status(status)
 
     def _ready(self) -> None:
+        self._is_up = True
         self._look()
         self._manager.ready(self._status())
         self._tell_ready()

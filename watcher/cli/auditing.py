@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from watcher.cli.output import for_machines, output_format_option, printable, table, to_json
+from watcher.cli.output import (
+    for_machines,
+    output_format_option,
+    printable,
+    table,
+    to_json,
+    warn_of_other_names,
+)
 from watcher.cli.progress import LiveProgress
 from watcher.errors import MachineFailed, UsageError
 
@@ -44,6 +51,7 @@ def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: st
     for name in watches:
         if name not in known:
             raise UsageError(f'there is no watch "{name}"', hint=f"Configured are: {', '.join(known)}.")
+    warn_of_other_names(config.ledger_path)
     with _Spool() as spool:
         with (
             App(config, watches=watches or tuple(known)) as app,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli.output import output_format_option, table, to_json
+from watcher.cli.output import output_format_option, table, to_json, warn_of_other_names
 from watcher.errors import AlreadyRunning, UsageError
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
     answers with the media IDs it already has.
     """
     from watcher.clock import SystemClock
-    from watcher.ledger import create, starts
+    from watcher.ledger import create, replacing, starts
 
     config = invocation.load()
     path, now_ms = config.ledger_path, SystemClock.read_ms()
-    if replace and path.exists():
+    if replace and replacing.is_there(path):
         _replace(config, yes=yes)
         return
     create(path, starts.from_now(_sources_from_now(config), now_ms=now_ms))
@@ -58,7 +58,7 @@ def _replace(config: Config, *, yes: bool) -> None:
     with ProcessLock(path) as lock:
         if not lock.try_acquire():
             raise AlreadyRunning(
-                f"process {lock.owner_pid()} is using the ledger {path}",
+                f"{lock.owner_text()} is using the ledger {path}",
                 hint="Stop it, and run the command again; nothing was touched.",
             )
         old = replacing.look_at(path)
@@ -115,6 +115,7 @@ def check(invocation: Invocation, *, output_format: str) -> None:
     from watcher.ledger import care
 
     path = invocation.load().ledger_path
+    warn_of_other_names(path)
     with SystemClock() as clock:
         report = care.check(path, wait=clock.wait)
     if output_format == "table":
@@ -157,5 +158,7 @@ def backup(invocation: Invocation, *, target: Path) -> None:
     """Copy the ledger to PATH as it is at this moment, while other processes go on.  Never replaces a file."""
     from watcher.ledger import care
 
-    n_bytes = care.backup(invocation.load().ledger_path, target)
+    path = invocation.load().ledger_path
+    warn_of_other_names(path)
+    n_bytes = care.backup(path, target)
     click.echo(f"wrote {target}, {n_bytes} bytes, checked")

@@ -16,6 +16,7 @@ from watcher.rules.instants import utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -54,6 +55,15 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Return `text` with all but its ends of lines escaped."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def warn_of_other_names(ledger: Path) -> None:
+    """Say on stderr if the ledger has another name; who only looks at it may go on."""
+    from watcher.ledger import other_names
+
+    if problem := other_names(ledger):
+        click.echo(f"warning: {printable(str(problem))}", err=True)
+        click.echo(f"hint: {printable(problem.hint)}", err=True)
 
 
 def for_machines() -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watcher.cli.output import for_machines, output_format_option, printable, table, write_rows
+from watcher.cli.output import (
+    for_machines,
+    output_format_option,
+    printable,
+    table,
+    warn_of_other_names,
+    write_rows,
+)
 from watcher.rules.instants import utc_ms
 from watcher.rules.starts import sentence
 
@@ -29,6 +36,7 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     from watcher.ledger import LedgerReader
 
     config = invocation.load()
+    warn_of_other_names(config.ledger_path)
     with LedgerReader(config.ledger_path) as reader:
         taken = standing.take(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
@@ -91,5 +99,7 @@ def export(invocation: Invocation, *, output_format: str) -> None:
     def file_url(template: str, encoding: str, region: str, bucket: str, key: str) -> str:
         return FileUrlForm(template, encoding, region).url(bucket, key)
 
-    with LedgerReader(invocation.load().ledger_path) as reader:
+    config = invocation.load()
+    warn_of_other_names(config.ledger_path)
+    with LedgerReader(config.ledger_path) as reader:
         write_rows(reader.entries(file_url), [field.name for field in fields(ExportedEntry)], output_format)

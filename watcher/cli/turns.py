@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watcher.cli.output import for_machines, printable, table, to_json
+from watcher.cli.output import for_machines, printable, table, to_json, warn_of_other_names
 from watcher.errors import MachineFailed, UsageError
 from watcher.rules.starts import sentence, shown
 
@@ -148,6 +148,7 @@ def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable
         if output_format == "table":
             click.echo(f"would register oss://{bucket}/{printable(key)}")
 
+    warn_of_other_names(app.config.ledger_path)
     report, would = app.rehearse(progress, show_one)
     if output_format == "table":
         _show_scans(report.scans)

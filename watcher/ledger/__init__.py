@@ -10,12 +10,26 @@ reading      status, export                              auditing   rows by key 
 browsing     search, stories, failures, in bounded time
 backlog      how much waits, how much was done
 care         check and backup
+names mounts one file, one name                          renaming   a new name, never in another file's place
+owner        whose files these are, who may use them     disk       full, or failing for another reason
 """
 
 from watcher.ledger.creating import create
 from watcher.ledger.ledger import Ledger
 from watcher.ledger.lock import RUN, ProcessLock
+from watcher.ledger.names import other_names, refuse_other_names
+from watcher.ledger.patience import patiently
 from watcher.ledger.reading import LedgerReader
 from watcher.ledger.recognising import recognise
 
-__all__ = ["RUN", "Ledger", "LedgerReader", "ProcessLock", "create", "recognise"]
+__all__ = [
+    "RUN",
+    "Ledger",
+    "LedgerReader",
+    "ProcessLock",
+    "create",
+    "other_names",
+    "patiently",
+    "recognise",
+    "refuse_other_names",
+]

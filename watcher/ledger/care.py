@@ -12,11 +12,21 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherError
-from watcher.ledger.creating import fsync_folder, remove_database
+from watcher.ledger import owner
+from watcher.ledger.creating import draft_name, fsync_folder, remove_database
+from watcher.ledger.disk import failed, full
 from watcher.ledger.lock import ProcessLock
-from watcher.ledger.opening import open_for_writing, open_read_only, refuse_damaged, translated
+from watcher.ledger.opening import (
+    is_out_of_room,
+    open_for_writing,
+    open_read_only,
+    refuse_damaged,
+    sentence,
+    translated,
+)
 from watcher.ledger.patience import patiently
 from watcher.ledger.recognising import RESTORE
+from watcher.ledger.renaming import rename_new
 from watcher.ledger.schema import MIGRATIONS
 from watcher.ledger.transactions import Transactions
 from watcher.model import Failure, State
@@ -166,18 +176,22 @@ def backup(path: Path, target: Path) -> int:
     """
     if target.name in {path.name + suffix for suffix in ("-wal", "-shm", "-journal", ".lock", ".run.lock")}:
         raise UsageError(f"{target} is a name that the ledger itself uses", hint="Name another file.")
-    draft = target.with_name(f"{target.name}.new-{os.getpid()}")
+    draft = draft_name(target)
     try:
         if target.exists() or target.is_symlink():
             raise _in_the_way(target)
         with contextlib.closing(open_read_only(path, older=True)) as source:
-            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(owner.create(draft, owner.Owner(uid=os.geteuid(), gid=os.getegid())))
             _copy(path, source, draft)
+        _prove(path, draft)
         _fsync(draft)
         n_bytes = draft.stat().st_size
-        _put_in_place(draft, target)
+        rename_new(draft, target)
+        fsync_folder(target.parent)
+    except FileExistsError as error:
+        raise _in_the_way(target) from error
     except OSError as error:
-        raise _cannot_write(target, str(error.strerror)) from error
+        raise failed(f"cannot write the backup {target}", error, target, ledger=None, hint=_check(target)) from error
     finally:
         remove_database(draft)
     return n_bytes
@@ -192,32 +206,32 @@ def _copy(path: Path, source: sqlite3.Connection, draft: Path) -> None:
             source.backup(copy, pages=_PAGES_A_STEP)
             source.execute("ROLLBACK")
             copy.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error as error:
+        raise _failed(path, draft, error) from error
+
+
+def _prove(path: Path, draft: Path) -> None:
+    """Look at the copy as it came to lie on its disk: nobody looks at a backup before it is needed."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)) as copy:
+            MIGRATIONS.applied(Database(copy))
             refuse_damaged(path, copy)
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            with translated(path):
-                raise
-        raise _cannot_write(draft, str(error)) from error
+        raise _failed(path, draft, error) from error
+
+
+def _failed(path: Path, draft: Path, error: sqlite3.Error) -> WatcherError:
+    """Return why there is no backup: the ledger is damaged, or the disk of the copy takes no more."""
+    if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return sentence(path, error)
+    if is_out_of_room(error, draft.parent):
+        return full(f"cannot write the backup {draft}: the disk is full", draft.parent)
+    return MachineFailed(f"cannot write the backup {draft}: {error}", hint=_check(draft))
 
 
 def _fsync(draft: Path) -> None:
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _put_in_place(draft: Path, target: Path) -> None:
-    """Give the copy its name; never replace."""
-    try:
-        try:
-            os.link(draft, target)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links: take the name first, then put the copy there
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            draft.replace(target)
-    except FileExistsError as error:
-        raise _in_the_way(target) from error
-    fsync_folder(target.parent)
 
 
 def _in_the_way(target: Path) -> WatcherError:
@@ -226,11 +240,8 @@ def _in_the_way(target: Path) -> WatcherError:
     )
 
 
-def _cannot_write(target: Path, why: str) -> WatcherError:
-    return MachineFailed(
-        f"cannot write the backup {target}: {why}",
-        hint=f"Check that the folder {target.parent} exists, is writable for this user and has room; nothing was left.",
-    )
+def _check(target: Path) -> str:
+    return f"Check that the folder {target.parent} exists and is writable for this user; nothing was left there."
 
 
 def refuse(path: Path, report: LedgerCheck) -> LedgerUntrusted:

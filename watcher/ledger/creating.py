@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from watcher.errors import LedgerUntrusted, MachineFailed, UsageError
-from watcher.ledger.opening import connect, refuse_network_file_system, translated
+from watcher.ledger import owner
+from watcher.ledger.disk import failed, full
+from watcher.ledger.mounts import refuse_network_file_system
+from watcher.ledger.opening import connect, is_out_of_room
+from watcher.ledger.recognising import STUB, is_foreign, recognise, stub_of
+from watcher.ledger.renaming import rename_new
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
@@ -24,9 +30,23 @@ def create(path: Path, starts: Sequence[SourceStart] = ()) -> None:
 
     Raises:
         UsageError: there is a file already.
-        MachineFailed: the folder cannot be written, or lies on a network file system.
+        LedgerUntrusted: another ledger left its log there, or was being replaced.
+        MachineFailed: the folder cannot be written, has no room, or lies on a network file system.
     """
-    if path.exists():
+    try:
+        _refuse_what_lies_there(path)
+        with draft_of(path, starts) as draft:
+            try:
+                rename_new(draft, path, placeholder=STUB + b"{}")
+            except FileExistsError as error:
+                raise _already(path) from error
+            fsync_folder(path.parent)
+    except OSError as error:
+        raise cannot_create(path, error) from error
+
+
+def _refuse_what_lies_there(path: Path) -> None:
+    if os.path.lexists(path) or stub_of(path).exists():
         raise _already(path)
     for suffix in ("-wal", "-shm"):
         if (left := path.with_name(path.name + suffix)).exists():
@@ -36,54 +56,105 @@ def create(path: Path, starts: Sequence[SourceStart] = ()) -> None:
                 f"{left} was left by another ledger, and would be read as part of the new one",
                 hint=f"Move {path.name}-wal and {path.name}-shm to where that ledger went: they hold its last changes.",
             )
-    with draft_of(path, starts) as draft:
-        try:
-            os.link(draft, path)
-        except FileExistsError as error:
-            raise _already(path) from error
-        fsync_folder(path.parent)
 
 
 def _already(path: Path) -> UsageError:
+    nothing = "Nothing was touched."
+    with contextlib.suppress(OSError):
+        if is_foreign(path):
+            return UsageError(
+                f"there is a file already, and it is no ledger of oss-vod-watcher: {path}",
+                hint=f"{nothing} Set [ledger] path to a name that does not exist yet, or move that file away.",
+            )
+    try:
+        recognise(path)
+    except LedgerUntrusted as error:
+        return UsageError(f"there is a ledger already: {path}; {error}", hint=f"{nothing} {error.hint}")
     return UsageError(
         f"there is a ledger already: {path}",
-        hint="Nothing was touched. `oss-vod-watcher status` shows what it holds.",
+        hint=f"{nothing} `oss-vod-watcher status` shows what it holds.",
+    )
+
+
+def cannot_create(path: Path, error: OSError) -> MachineFailed:
+    """Return what a ledger that cannot be created is reported as."""
+    return failed(
+        f"cannot create the ledger {path}",
+        error,
+        path,
+        ledger=path,
+        hint=f"Make the folder {path.parent} writable for the user that runs the watcher, or set [ledger] path.",
     )
 
 
 @contextlib.contextmanager
 def draft_of(path: Path, starts: Sequence[SourceStart] = (), unknown: Sequence[str] = ()) -> Iterator[Path]:
-    """Yield a new ledger under another name, to be put in place.
+    """Yield a new ledger under another name, whole, to be put in place; it has the owner of what it replaces.
 
     `starts` is what `start = "now"` came to mean, `unknown` are sources for which that is not known.
 
     Raises:
-        MachineFailed: the folder cannot be written, or lies on a network file system.
+        OSError: the folder cannot be written.
+        MachineFailed: the disk is full, or a network file system.
     """
-    draft = path.with_name(f"{path.name}.new-{os.getpid()}")
+    draft = draft_name(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_network_file_system(path.parent)
+    os.close(owner.create(draft, owner.Owner.of(path)))
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        refuse_network_file_system(path.parent)
-        with translated(path):
+        try:
             _write(draft, starts, unknown)
+            prove(draft)
+        except sqlite3.Error as error:
+            raise _cannot_write(path, error) from error
         yield draft
-    except OSError as error:
-        raise MachineFailed(
-            f"cannot create the ledger {path}: {error.strerror}",
-            hint=f"Make the folder {path.parent} writable for the user that runs the watcher, or set [ledger] path.",
-        ) from error
     finally:
         remove_database(draft)
 
 
+def _cannot_write(path: Path, error: sqlite3.Error) -> MachineFailed:
+    """Return what a draft that SQLite cannot write, or read again, is reported as."""
+    if is_out_of_room(error, path.parent):
+        return full(f"cannot create the ledger {path}: the disk is full", path.parent)
+    return MachineFailed(
+        f"cannot create the ledger {path}: {error}",
+        hint=f"Check the disk of {path.parent}, or set [ledger] path to another one; nothing was left there.",
+    )
+
+
+def draft_name(path: Path) -> Path:
+    """Return a name for a draft of `path` that no other process has, in whatever container."""
+    return path.with_name(f"{path.name}.new-{os.getpid()}-{os.urandom(4).hex()}")
+
+
 def _write(draft: Path, starts: Sequence[SourceStart], unknown: Sequence[str]) -> None:
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with contextlib.closing(connect(draft)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA journal_mode = WAL")
         MIGRATIONS.apply(Database(connection))
         connection.executemany("INSERT INTO source_start (source, start_at, clock) VALUES (?, ?, ?)", starts)
         connection.executemany("INSERT INTO unknown_start VALUES (?)", [(each,) for each in unknown])
+        # At the end: what a log holds is lost if the disk has no room for the checkpoint, which fails silently.
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def prove(draft: Path) -> None:
+    """See that the file alone holds a whole ledger, and that it can be opened where it lies.
+
+    Raises:
+        sqlite3.Error: it does not, or cannot: the disk is full, or does not keep what is written.
+    """
+    log = draft.with_name(draft.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise sqlite3.OperationalError("its log could not be written into the file")
+    with contextlib.closing(sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)) as alone:
+        (identity,) = alone.execute("PRAGMA application_id").fetchone()
+        if identity != APPLICATION_ID or MIGRATIONS.pending(Database(alone)):
+            raise sqlite3.DatabaseError("what was written is not there")
+        (found,) = alone.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+    with contextlib.closing(connect(draft)) as opened:
+        opened.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 def remove_database(path: Path) -> None:

@@ -28,15 +28,22 @@ class Ledger:
     """Open for writing; shared by all threads of the process.
 
     With `tries` None, what a full disk or another process keeps from being written is tried without end.
+    `failed` is told of each try to open it that could not be.
     """
 
     def __init__(
-        self, path: Path, lock: ProcessLock, *, wait: Callable[[float], bool], tries: int | None = TRIES
+        self,
+        path: Path,
+        lock: ProcessLock,
+        *,
+        wait: Callable[[float], bool],
+        tries: int | None = TRIES,
+        failed: Callable[[MachineFailed], object] = lambda _: None,
     ) -> None:
         self._path = path
         self._lock = lock
         self._wait = wait
-        connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait, tries=tries)
+        connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait, failed=failed, tries=tries)
         self._identity = _identity(path)
         self._transactions = Transactions(path, connection, wait=wait, tries=tries)
         self.intake = Intake(self._transactions)

@@ -8,6 +8,8 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from watcher.errors import LedgerUntrusted, MachineFailed
+from watcher.ledger.disk import failed
+from watcher.ledger.owner import open_or_create
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +23,16 @@ class ProcessLock:
     """`<ledger>.lock`, taken with flock(2): the kernel drops it when its owner dies, however it dies.
 
     It holds the owner's pid while it is held, and nothing after an orderly end.  Whoever takes it and finds a
-    pid knows that the last owner died at work, and that the ledger must be checked before it is trusted.
+    pid knows that the last owner died at work, and that the ledger must be checked before it is trusted.  Where a
+    full disk has no room for the pid, the file stays locked, so that others stay out, but the lock is not held yet.
     """
 
     def __init__(self, ledger_path: Path, suffix: str = ".lock") -> None:
         self.path = ledger_path.with_name(ledger_path.name + suffix)
         self.found_unclean = False  # the last owner died at work, and the ledger was not checked since
+        self._ledger_path = ledger_path
         self._fd: int | None = None
+        self._unsigned: int | None = None  # locked, but without our pid
         self._owner: int | None = None
 
     @property
@@ -39,27 +44,35 @@ class ProcessLock:
         """Take the lock if it is free; return whether this object holds it now.
 
         Raises:
-            MachineFailed: the lock file cannot be written.
+            LedgerUntrusted: the lock file is no regular file with one name.
+            MachineFailed: the lock file cannot be written; on a full disk, to be tried again.
         """
         if self.held:
             return True
+        if self._unsigned is None:
+            self._unsigned = self._locked()
+        if self._unsigned is None:
+            return False
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.pwrite(self._unsigned, f"{os.getpid():<10}\n".encode(), 0)  # over the last one: never empty in between
+            os.ftruncate(self._unsigned, 11)
+            os.fsync(self._unsigned)  # so that a power cut is noticed too
+        except OSError as error:
+            raise self._failed("write", error) from error
+        self._fd, self._unsigned = self._unsigned, None
+        return True
+
+    def _locked(self) -> int | None:
+        """Return the descriptor of the lock file, locked; None if another process has it."""
+        try:
+            fd = open_or_create(self.path, self._ledger_path)
         except OSError as error:
             raise self._failed("open", error) from error
         if not self._taken(fd):
             os.close(fd)
-            return False
-        try:
-            self.found_unclean = os.fstat(fd).st_size > 0
-            os.pwrite(fd, f"{os.getpid():<10}\n".encode(), 0)  # over the last one: never empty in between
-            os.ftruncate(fd, 11)
-            os.fsync(fd)  # so that a power cut is noticed too
-        except OSError as error:
-            os.close(fd)
-            raise self._failed("write", error) from error
-        self._fd = fd
-        return True
+            return None
+        self.found_unclean = os.fstat(fd).st_size > 0
+        return fd
 
     def _taken(self, fd: int) -> bool:
         for _ in range(_TURNS):
@@ -81,8 +94,15 @@ class ProcessLock:
     def owner_pid(self) -> int | None:
         """Return the process that last took the lock, or None if nobody has, or it ended in good order."""
         with contextlib.suppress(OSError):
-            return _pid(self.path.read_bytes()) or self._owner
+            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(fd, "rb") as file:
+                return _pid(file.read(32)) or self._owner
         return None
+
+    def owner_text(self) -> str:
+        """Return who has the lock, for a sentence."""
+        pid = self.owner_pid()
+        return "another process" if pid is None else f"process {pid}"
 
     def release(self, *, clean: bool = True) -> None:
         """Let the lock go, if it is held.
@@ -95,10 +115,16 @@ class ProcessLock:
                     os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
+        if self._unsigned is not None:
+            os.close(self._unsigned)
+            self._unsigned = None
 
     def _failed(self, what: str, error: OSError) -> MachineFailed:
-        return MachineFailed(
-            f"cannot {what} the lock file {self.path}: {error.strerror}",
+        return failed(
+            f"cannot {what} the lock file {self.path}",
+            error,
+            self.path,
+            ledger=self._ledger_path,
             hint=f"Make the folder {self.path.parent} writable for the user that runs the watcher.",
         )
 

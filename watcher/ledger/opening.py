@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
+from watcher.ledger.disk import full, is_full
+from watcher.ledger.mounts import refuse_network_file_system
+from watcher.ledger.names import refuse_other_names
+from watcher.ledger.owner import refuse_planted, why_denied
 from watcher.ledger.patience import BUSY_S
 from watcher.ledger.recognising import RESTORE, recognise
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
@@ -22,20 +26,8 @@ if TYPE_CHECKING:
 
 _READERS_WAIT_S = 30.0
 _MIGRATION_POLLS, _MIGRATION_POLL_S = 100, 0.1
+_UNWRITTEN = ("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")  # also for want of room beside the ledger
 _STEPS_BETWEEN_QUESTIONS = 1_000_000  # of SQLite's machine: a fraction of a second
-_NETWORK_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "afs",
-    "ceph",
-    "glusterfs",
-    "fuse.sshfs",
-    "fuse.ossfs",
-}
 
 
 @contextlib.contextmanager
@@ -44,10 +36,11 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _sentence(path, error) from error
+        raise sentence(path, error) from error
 
 
-def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
+def sentence(path: Path, error: sqlite3.Error) -> WatcherError:
+    """Return what an error of SQLite is reported as."""
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     undecodable = isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode")
     if undecodable or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
@@ -58,12 +51,8 @@ def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
             hint="Find it with `fuser` or `lsof` on the ledger file, let it finish, and run the command again.",
             again_in_s=0.01,
         )
-    if name.startswith("SQLITE_FULL"):
-        return MachineFailed(
-            f"the disk of the ledger {path} is full",
-            hint="Free some space and run the command again; nothing is lost.",
-            again_in_s=1.0,
-        )
+    if is_out_of_room(error, path.parent):
+        return full(f"the disk of the ledger {path} is full", path.parent)
     if name.startswith("SQLITE_IOERR"):
         return MachineFailed(
             f"the disk of the ledger {path} fails: {error} ({name})",
@@ -71,47 +60,40 @@ def _sentence(path: Path, error: sqlite3.Error) -> WatcherError:
             again_in_s=1.0,
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return MachineFailed(
-            f"the ledger {path} cannot be written: {error}",
-            hint=f"Check the disk, and that {path} and the folder {path.parent} are writable for this user.",
-        )
+        return _unwritable(path, str(error))
     return WatcherError(f"the ledger {path}: {error}")
 
 
-def refuse_network_file_system(folder: Path) -> None:
-    """WAL needs shared memory between the processes of one machine (sqlite.org/wal.html)."""
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:  # noqa: PTH123 (a kernel file)
-            rows = [line.split(" - ") for line in mounts]
-    except OSError:
-        return
-    where = str(folder.resolve()) + "/"
-    best, kind = "", ""
-    for left, right in (row for row in rows if len(row) == 2):  # noqa: PLR2004 (mount point, file system)
-        point = left.split()[4].encode().decode("unicode_escape").rstrip("/") + "/"
-        if where.startswith(point) and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    if kind in _NETWORK_FILE_SYSTEMS:
-        raise MachineFailed(
-            f"{folder} lies on a network file system ({kind}), where SQLite's write-ahead log is not safe",
-            hint="Set [ledger] path to a folder on a local disk.",
-        )
+def is_out_of_room(error: sqlite3.Error, folder: Path) -> bool:
+    """Return whether SQLite failed for want of room: it has other names for that where it makes its own files."""
+    name = getattr(error, "sqlite_errorname", "")
+    return name.startswith("SQLITE_FULL") or (name.startswith(_UNWRITTEN) and is_full(folder))
+
+
+def _unwritable(path: Path, why: str) -> MachineFailed:
+    denied = why_denied(path, ledger=path)
+    return MachineFailed(
+        f"the ledger {path} cannot be written: {denied.sentence if denied else why}",
+        hint=denied.hint
+        if denied
+        else f"Check the disk, and that {path} and the folder {path.parent} are writable for this user.",
+    )
 
 
 def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool]) -> sqlite3.Connection:
     """Open the ledger, migrated to this version.
 
     Raises:
-        LedgerUntrusted: missing, empty, foreign, damaged, newer, or old while `lock` is taken elsewhere for 10 s.
+        LedgerUntrusted: missing, empty, foreign, damaged, newer, under two names, or old while `lock` is taken
+            elsewhere for 10 s.
         MachineFailed: it cannot be read or written.
     """
     recognise(path)
+    refuse_other_names(path)
+    refuse_planted(path)
     refuse_network_file_system(path.parent)
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise MachineFailed(
-            f"the ledger {path} cannot be written by this user",
-            hint=f"Run as the user that owns it, or make {path} and the folder {path.parent} writable.",
-        )
+        raise _unwritable(path, "its file, or its folder, is read-only for this user")
     with translated(path):
         connection = connect(path)
         try:
@@ -154,6 +136,7 @@ def open_read_only(path: Path, *, older: bool = False) -> sqlite3.Connection:
         MachineFailed: it cannot be read.
     """
     recognise(path)
+    refuse_planted(path)
     with translated(path):
         connection = open_as_it_is(path, reading_mode(path))
         try:
@@ -247,8 +230,8 @@ def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait
             break
     if not lock.held:
         raise LedgerUntrusted(
-            f"the ledger {path} must be migrated, and process {lock.owner_pid()} of another version is using it",
-            hint=f"Restart process {lock.owner_pid()} with this version, then run the command again.",
+            f"the ledger {path} must be migrated, and {lock.owner_text()} of another version is using it",
+            hint=f"Restart {lock.owner_text()} with this version, then run the command again.",
         )
     try:
         see_that_it_is_whole(path, lock, stop=lambda: wait(0))

@@ -11,6 +11,8 @@ import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from watcher.errors import LedgerUntrusted
+from watcher.ledger.owner import why_denied
+from watcher.ledger.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +42,8 @@ def recognise(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except FileNotFoundError as error:
+        if stub_of(path).exists():
+            raise _unfinished(path) from error
         raise LedgerUntrusted(
             f"there is no ledger at {path}",
             hint="If there was one, restore a backup. On a first start, or without a backup, run "
@@ -47,20 +51,48 @@ def recognise(path: Path) -> None:
             'it already has; a watch with start = "now" then starts anew, so set it to an instant first.',
         ) from error
     except OSError as error:
+        denied = why_denied(path, ledger=path)
         raise LedgerUntrusted(
-            f"the ledger {path} cannot be read: {error.strerror}", hint="Run as the user that owns it."
+            f"the ledger {path} cannot be read: {denied.sentence if denied else error.strerror}",
+            hint=denied.hint if denied else f"Check the disk, and that {path} is readable for this user.",
         ) from error
     if not head.strip(b"\0"):
         raise LedgerUntrusted(
             f"the ledger {path} is empty ({'no bytes' if not head else 'only NUL bytes'})", hint=RESTORE
         )
     if head.startswith(STUB):
-        raise LedgerUntrusted(f"the ledger {path} is being replaced, and that has not finished", hint=FINISH)
+        raise _unfinished(path)
     if not head.startswith(_MAGIC):
         raise LedgerUntrusted(f"the file {path} is not a SQLite database", hint=RESTORE)
     if len(head) < _HEADER_BYTES or _lacks_pages(path, head):
         raise LedgerUntrusted(f"the ledger {path} is damaged: it was cut off", hint=RESTORE)
     _refuse_foreign_log(path, head)
+
+
+def stub_of(path: Path) -> Path:
+    """Return where the stub lies before it takes the ledger's place: for an instant there is no other file."""
+    return path.with_name(path.name + ".stub")
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether a file is something else than a ledger, however damaged.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        return True
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if head.startswith(STUB) or not head.strip(b"\0"):
+        return False
+    if len(head) < _HEADER_BYTES:
+        return not _MAGIC.startswith(head[: len(_MAGIC)])
+    return not head.startswith(_MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID
+
+
+def _unfinished(path: Path) -> LedgerUntrusted:
+    return LedgerUntrusted(f"the ledger {path} is being replaced, and that has not finished", hint=FINISH)
 
 
 def _lacks_pages(path: Path, head: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 At every instant there is the old ledger with its log, or a stub that nothing takes for a ledger (or for none),
 or the new one: a stale log never lies beside a new ledger, and a crash on the way never looks like a first run.
+No file ever has two names: a ledger that has is refused.  What fails, other than by a crash, is undone.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import fcntl
 import json
 import os
 import sqlite3
+import stat
 import struct
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.errors import AlreadyRunning, LedgerUntrusted, MachineFailed
-from watcher.ledger import starts
-from watcher.ledger.creating import draft_of, fsync_folder
-from watcher.ledger.opening import open_as_it_is, reading_mode
-from watcher.ledger.recognising import STUB, recognise
+from watcher.ledger import owner, starts
+from watcher.ledger.creating import cannot_create, draft_of, fsync_folder
+from watcher.ledger.disk import full
+from watcher.ledger.names import refuse_other_names
+from watcher.ledger.opening import is_out_of_room, open_as_it_is, reading_mode
+from watcher.ledger.owner import LOGS, refuse_planted
+from watcher.ledger.recognising import STUB, recognise, stub_of
+from watcher.ledger.renaming import rename_new
 from watcher.ledger.starts import SourceStart
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
 
     from watcher.ledger.lock import ProcessLock
 
-_BESIDE = ("-wal", "-shm", "-journal")
+_KEPT = ".replaced-"
 _SHARED = (0x4000_0002, 510)  # the bytes on which every connection of SQLite holds a lock
 
 
@@ -45,10 +51,16 @@ class OldLedger:
 
 
 def look_at(path: Path) -> OldLedger:
-    """Return what can be read of the ledger, however damaged; its bytes stay as they are."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        if file.read(len(STUB)) == STUB:
-            return OldLedger(**json.loads(file.read()))
+    """Return what can be read of the ledger, however damaged; its bytes stay as they are.
+
+    Raises:
+        LedgerUntrusted: it has another name, or is no file.
+        MachineFailed: the disk is full, which says nothing of the ledger.
+    """
+    refuse_other_names(path)
+    refuse_planted(path)
+    if stub := _read_stub(path if path.exists() else stub_of(path), path):
+        return stub
     old = OldLedger()
     with contextlib.suppress(LedgerUntrusted):
         recognise(path)
@@ -60,7 +72,9 @@ def look_at(path: Path) -> OldLedger:
             old.ours, old.unknown = _uncertain(db)
             old.is_sound &= db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
             (old.entries,) = db.execute("SELECT count(*) FROM entry").fetchone()
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            if is_out_of_room(error, path.parent):
+                raise full(f"the disk of the ledger {path} is full", path.parent) from error
             old.is_sound = False
             raise
     return old
@@ -81,6 +95,26 @@ def starts_from(old: OldLedger, sources_from_now: Sequence[str], *, now_ms: int)
     carried = [SourceStart(source, at, "ours" if source in old.ours else "oss") for source, at in old.starts.items()]
     later = [each for each in sources_from_now if not starts.covered(each, old.starts)]
     return [*carried, *starts.from_now(later, now_ms=now_ms)]
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is something to replace, or a replacement that did not finish."""
+    return os.path.lexists(path) or os.path.lexists(stub_of(path))
+
+
+def _read_stub(file: Path, path: Path) -> OldLedger | None:
+    """Return what a stub holds; None if the file is none."""
+    if not stat.S_ISREG(file.lstat().st_mode):
+        raise LedgerUntrusted(f"{file} is not a file", hint="Set [ledger] path to the ledger.")
+    with file.open("rb") as opened:
+        if opened.read(len(STUB)) != STUB:
+            return None
+        try:
+            old = OldLedger(**json.loads(opened.read()))
+        except (ValueError, TypeError):
+            return None
+    is_ours = old.kept_as.startswith(path.name + _KEPT) and "/" not in old.kept_as
+    return old if is_ours or not old.kept_as else None
 
 
 def refuse_lost_starts(path: Path, old: OldLedger, sources_from_now: Sequence[str]) -> None:
@@ -108,46 +142,60 @@ def replace(path: Path, lock: ProcessLock, old: OldLedger, *, stamp: str, starts
 
     Raises:
         AlreadyRunning: another process has the old one open.
-        MachineFailed: the folder cannot be written.
+        MachineFailed: the folder cannot be written, or the disk is full; the old one is as it was.
     """
-    with draft_of(path, starts, old.unknown) as draft, _nobody_else_has(path):
-        if not old.kept_as:
-            old.kept_as = _keep(path, stamp)
-            _put_stub(path, old)
-        kept = path.with_name(old.kept_as)
-        for suffix in _BESIDE:
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
-        fsync_folder(path.parent)
-        draft.replace(path)
-        fsync_folder(path.parent)
+    try:
+        if not path.exists():
+            stub_of(path).rename(path)  # killed in between
+        with (
+            draft_of(path, starts, old.unknown) as draft,
+            _nobody_else_has(path),
+            contextlib.ExitStack() as undo,
+        ):
+            kept = path.with_name(old.kept_as) if old.kept_as else _set_aside(path, old, stamp, undo)
+            for suffix in LOGS:
+                beside, its_kept = (each.with_name(each.name + suffix) for each in (path, kept))
+                with contextlib.suppress(FileNotFoundError):
+                    rename_new(beside, its_kept)
+                    undo.callback(its_kept.rename, beside)
+            fsync_folder(path.parent)
+            draft.replace(path)
+            undo.pop_all()
+            fsync_folder(path.parent)
+    except OSError as error:
+        raise cannot_create(path, error) from error
     lock.trust()
     return kept
 
 
-def _keep(path: Path, stamp: str) -> str:
-    """Give the old ledger a second name that nothing has yet; return it."""
-    for n in range(100):
-        kept = path.with_name(f"{path.name}.replaced-{stamp}{f'-{n}' if n else ''}")
-        if not any(kept.with_name(kept.name + suffix).exists() for suffix in ("", *_BESIDE)):
-            os.link(path, kept)
-            return kept.name
-    raise MachineFailed(f"cannot keep {path}: too many were kept already", hint="Move some of them away.")
+def _set_aside(path: Path, old: OldLedger, stamp: str, undo: contextlib.ExitStack) -> Path:
+    """Give the old ledger a name that nothing has, and leave in its place what is needed to go on after a crash.
 
-
-def _put_stub(path: Path, old: OldLedger) -> None:
-    """Put what is needed to go on after a crash in the place of the old ledger."""
-    stub = path.with_name(f"{path.name}.stub-{os.getpid()}")
-    words = asdict(old)
-    try:
-        with stub.open("wb") as file:
-            file.write(STUB + json.dumps(words).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        stub.replace(path)
-    finally:
-        stub.unlink(missing_ok=True)
+    `undo` puts it back.
+    """
+    stub, kept = stub_of(path), _unused_name(path, stamp)
+    stub.unlink(missing_ok=True)  # left by a crash before anything was renamed
+    words = asdict(old) | {"kept_as": kept.name}
+    undo.callback(stub.unlink, missing_ok=True)
+    with os.fdopen(owner.create(stub, owner.Owner.of(path)), "wb") as file:
+        file.write(STUB + json.dumps(words).encode())
+        file.flush()
+        os.fsync(file.fileno())
     fsync_folder(path.parent)
+    rename_new(path, kept)
+    undo.callback(kept.replace, path)
+    stub.rename(path)
+    fsync_folder(path.parent)
+    old.kept_as = kept.name
+    return kept
+
+
+def _unused_name(path: Path, stamp: str) -> Path:
+    for n in range(100):
+        kept = path.with_name(f"{path.name}{_KEPT}{stamp}{f'-{n}' if n else ''}")
+        if not any(os.path.lexists(kept.with_name(kept.name + suffix)) for suffix in ("", *LOGS)):
+            return kept
+    raise MachineFailed(f"cannot keep {path}: too many were kept already", hint="Move some of them away.")
 
 
 @contextlib.contextmanager

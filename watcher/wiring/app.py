@@ -14,7 +14,7 @@ from watcher.wiring.auditing import audit
 from watcher.wiring.backfilling import await_owner, source_of
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.inventories import inventory_of
-from watcher.wiring.owning import give_out, recover
+from watcher.wiring.owning import give_out, recover, take_lock
 from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
@@ -78,7 +78,7 @@ class App:
         with contextlib.ExitStack() as stack:
             lock = stack.enter_context(ProcessLock(path))
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
-            owner = lock.try_acquire()
+            owner = take_lock(lock, self.clock.wait)
             ledger.check_after_unclean_stop()
             recovered = recover(ledger, self.clock) if owner else 0
             ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))

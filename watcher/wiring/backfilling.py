@@ -8,6 +8,7 @@ from watcher.backfill import Beside, wait_for_owner
 from watcher.errors import CloudError
 from watcher.keylist import KeyList
 from watcher.limits import Pace
+from watcher.wiring.owning import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,9 @@ def await_owner(
         )
 
     try:
-        ended = wait_for_owner(in_line=in_line, try_acquire=lock.try_acquire, stopped=stopped, clock=clock)
+        ended = wait_for_owner(
+            in_line=in_line, try_acquire=lambda: take_lock(lock, clock.wait), stopped=stopped, clock=clock
+        )
     except CloudError as error:
         report.error = error
         return False

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from watcher.ledger import patiently
 from watcher.observe import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watcher.ledger import Ledger
+    from watcher.ledger import Ledger, ProcessLock
     from watcher.ports import Clock
+
+
+def take_lock(lock: ProcessLock, wait: Callable[[float], bool]) -> bool:
+    """Take the lock if it is free; wait half a minute while a full disk has no room for the lock file.
+
+    Raises:
+        MachineFailed: the lock file cannot be written.
+    """
+    return patiently(lock.try_acquire, wait=wait)
 
 
 def recover(ledger: Ledger, clock: Clock) -> int:

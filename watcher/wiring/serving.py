@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from watcher.arrivals import Arrivals
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
-from watcher.ledger import LedgerReader
+from watcher.ledger import LedgerReader, patiently
 from watcher.observe import logs
 from watcher.pulse import Shift
 from watcher.timetable import Timetable
@@ -53,6 +53,7 @@ class Serving:
         metrics: Metrics,
         history: History,
         going_on: Callable[[], None],
+        waits_for: Callable[[MachineFailed], None] = lambda _: None,
     ) -> None:
         self.config = config
         self._ledger = ledger
@@ -60,6 +61,8 @@ class Serving:
         self._clock = clock
         self._shift = Shift(clock)
         self._going_on = going_on  # called all the while that the whole ledger is looked through
+        self._waits_for = waits_for  # told of each try to take the lock that the disk had no room for
+        self._no_lock: MachineFailed | None = None
         self._terms = Terms(config, [watch.name for watch in config.watches], endless=True)
         self._cloud = Cloud(self._terms, self._shift.clock)
         self._arrivals = Arrivals(clock)
@@ -96,7 +99,7 @@ class Serving:
             self._begin()
 
     def _adopt(self, clock: Part) -> None:
-        terms, owner = self._terms, self._lock.try_acquire()
+        terms, owner = self._terms, self._take_lock(clock)
         recovered = self._take_over(clock) if owner else 0
         self._ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
         if owner:
@@ -132,7 +135,8 @@ class Serving:
         """Return why not all is well: by what it concerns, one sentence each."""
         found = {}
         if not self._lock.held:
-            found["registering"] = f"registering: pid {self._lock.owner_pid() or 'of another process'}"
+            pid = self._lock.owner_pid() or "of another process"
+            found["registering"] = str(self._no_lock or f"registering: pid {pid}")
         if trouble := self._ledger.trouble:
             found["ledger"] = str(trouble)
         for breaker in self._breakers.open if self._breakers else ():
@@ -187,10 +191,30 @@ class Serving:
             while not self._lock.held:
                 if clock.wait(_LOOK_S):
                     return
-                if self._lock.try_acquire():
+                if self._take_lock(clock):
                     self._give_out(self._take_over(clock), clock)
             with self._parts.registering(self._ledger, self._notes, clock) as (registering, self._breakers):
                 registering.serve(self._arrivals)
+
+    def _take_lock(self, clock: Part) -> bool:
+        """Take the lock if it is free; wait while a full disk has no room for the lock file."""
+
+        def wait(seconds: float) -> bool:
+            self._going_on()
+            return clock.wait(seconds)
+
+        def failed(error: MachineFailed) -> None:
+            self._no_lock = error
+            self._waits_for(error)
+
+        try:
+            taken = patiently(self._lock.try_acquire, wait=wait, failed=failed, tries=None)
+        except MachineFailed as error:
+            if self._shift.is_over:
+                raise _CutShort from error
+            raise
+        self._no_lock = None
+        return taken
 
     def _take_over(self, clock: Part) -> int:
         """See that the ledger is as the last owner of the lock left it; return how many claims went back in line."""
