@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 RETRY_S = 1.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
-_ROOM_BYTES = 64 * 1024  # less is none: SQLite's shared memory takes 32 KB, a log at least a page
+SHARED_MEMORY_BYTES = 32 * 1024  # what SQLite takes beside a ledger as soon as it is opened
+_ROOM_BYTES = 2 * SHARED_MEMORY_BYTES  # less is none
+_FILES = 2  # a log and its shared memory
 
 
-def is_full(folder: Path) -> bool:
-    """Return whether the disk of a folder has no room, or no inode, for what SQLite keeps beside the ledger."""
+def is_full(folder: Path, room_bytes: int = _ROOM_BYTES) -> bool:
+    """Return whether the disk of a folder has no room, or no inodes, for what SQLite keeps beside the ledger."""
     try:
         found = os.statvfs(folder)
     except OSError:
         return False
     free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-    return free * found.f_frsize < _ROOM_BYTES or (found.f_files > 0 and found.f_ffree == 0)
+    return free * found.f_frsize < room_bytes or (found.f_files > 0 and found.f_ffree < _FILES)
 
 
 def full(sentence: str, folder: Path) -> MachineFailed:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
-from watcher.ledger.disk import full, is_full
+from watcher.ledger.disk import SHARED_MEMORY_BYTES, full, is_full
 from watcher.ledger.mounts import refuse_network_file_system
 from watcher.ledger.names import refuse_other_names
 from watcher.ledger.owner import refuse_planted, why_denied
 from watcher.ledger.patience import BUSY_S
-from watcher.ledger.recognising import RESTORE, recognise
+from watcher.ledger.recognising import RESTORE, is_in_wal_mode, recognise
 from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 if TYPE_CHECKING:
@@ -64,6 +64,17 @@ def sentence(path: Path, error: sqlite3.Error) -> WatcherError:
     return WatcherError(f"the ledger {path}: {error}")
 
 
+def refuse_without_room(path: Path) -> None:
+    """Refuse a disk too full for what SQLite makes beside a ledger when it opens it: it would leave half of that there.
+
+    Raises:
+        MachineFailed: the disk is full.
+    """
+    shared = path.with_name(path.name + "-shm")
+    if not shared.exists() and is_full(path.parent, SHARED_MEMORY_BYTES) and is_in_wal_mode(path):
+        raise full(f"the disk of the ledger {path} is full", path.parent)
+
+
 def is_out_of_room(error: sqlite3.Error, folder: Path) -> bool:
     """Return whether SQLite failed for want of room: it has other names for that where it makes its own files."""
     name = getattr(error, "sqlite_errorname", "")
@@ -91,6 +102,7 @@ def open_for_writing(path: Path, lock: ProcessLock, wait: Callable[[float], bool
     recognise(path)
     refuse_other_names(path)
     refuse_planted(path)
+    refuse_without_room(path)
     refuse_network_file_system(path.parent)
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise _unwritable(path, "its file, or its folder, is read-only for this user")
@@ -137,6 +149,7 @@ def open_read_only(path: Path, *, older: bool = False) -> sqlite3.Connection:
     """
     recognise(path)
     refuse_planted(path)
+    refuse_without_room(path)
     with translated(path):
         connection = open_as_it_is(path, reading_mode(path))
         try:

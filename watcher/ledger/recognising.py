@@ -51,11 +51,7 @@ def recognise(path: Path) -> None:
             'it already has; a watch with start = "now" then starts anew, so set it to an instant first.',
         ) from error
     except OSError as error:
-        denied = why_denied(path, ledger=path)
-        raise LedgerUntrusted(
-            f"the ledger {path} cannot be read: {denied.sentence if denied else error.strerror}",
-            hint=denied.hint if denied else f"Check the disk, and that {path} is readable for this user.",
-        ) from error
+        raise unreadable(path, error) from error
     if not head.strip(b"\0"):
         raise LedgerUntrusted(
             f"the ledger {path} is empty ({'no bytes' if not head else 'only NUL bytes'})", hint=RESTORE
@@ -67,6 +63,26 @@ def recognise(path: Path) -> None:
     if len(head) < _HEADER_BYTES or _lacks_pages(path, head):
         raise LedgerUntrusted(f"the ledger {path} is damaged: it was cut off", hint=RESTORE)
     _refuse_foreign_log(path, head)
+
+
+def unreadable(path: Path, error: OSError) -> LedgerUntrusted:
+    """Return what a ledger that this process cannot read is reported as."""
+    denied = why_denied(path, ledger=path)
+    return LedgerUntrusted(
+        f"the ledger {path} cannot be read: {denied.sentence if denied else error.strerror}",
+        hint=denied.hint if denied else f"Check the disk, and that {path} is readable for this user.",
+    )
+
+
+def is_in_wal_mode(path: Path) -> bool:
+    """Return whether SQLite makes a log and shared memory beside the file as soon as it is opened.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    return head.startswith(_MAGIC) and head[19:20] != bytes([_ROLLBACK_JOURNAL])
 
 
 def stub_of(path: Path) -> Path:

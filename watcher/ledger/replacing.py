@@ -22,9 +22,9 @@ from watcher.ledger import owner, starts
 from watcher.ledger.creating import cannot_create, draft_of, fsync_folder
 from watcher.ledger.disk import full
 from watcher.ledger.names import refuse_other_names
-from watcher.ledger.opening import is_out_of_room, open_as_it_is, reading_mode
+from watcher.ledger.opening import is_out_of_room, open_as_it_is, reading_mode, refuse_without_room
 from watcher.ledger.owner import LOGS, refuse_planted
-from watcher.ledger.recognising import STUB, recognise, stub_of
+from watcher.ledger.recognising import STUB, recognise, stub_of, unreadable
 from watcher.ledger.renaming import rename_new
 from watcher.ledger.starts import SourceStart
 
@@ -59,8 +59,12 @@ def look_at(path: Path) -> OldLedger:
     """
     refuse_other_names(path)
     refuse_planted(path)
-    if stub := _read_stub(path if path.exists() else stub_of(path), path):
-        return stub
+    try:
+        if stub := _read_stub(path if path.exists() else stub_of(path), path):
+            return stub
+        refuse_without_room(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
     old = OldLedger()
     with contextlib.suppress(LedgerUntrusted):
         recognise(path)
