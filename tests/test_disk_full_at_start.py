@@ -33,6 +33,12 @@ SIZE = 8 << 20
 STARTS_IN_S = 30
 
 
+class Listening(Workspace):
+    """Its daemon serves a page at a known port: one that waits does not log where."""
+
+    listen = 0
+
+
 def never_used(_workspace: Workspace) -> None:
     """No lock file yet, nor anything else beside the ledger."""
 
@@ -55,15 +61,15 @@ STATES = (never_used, used, died, older)
 
 
 @pytest.fixture
-def full(tmp_path: Path, sandbox: Sandbox) -> Iterator[Workspace]:
+def full(tmp_path: Path, sandbox: Sandbox) -> Iterator[Listening]:
     """A ledger on a disk that is to be filled, and a page at a port of its own."""
-    workspace = Workspace(tmp_path, sandbox)
+    workspace = Listening(tmp_path, sandbox)
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
-        workspace.listen = any_port.getsockname()[1]  # type: ignore[attr-defined]
+        workspace.listen = any_port.getsockname()[1]
     workspace.configure(
         workspace.watch(more=EVERY_SECOND),
-        more=f'[http]\nlisten = "127.0.0.1:{workspace.listen}"',  # type: ignore[attr-defined]
+        more=f'[http]\nlisten = "127.0.0.1:{workspace.listen}"',
     )
     text = workspace.config.read_text().replace('"ledger.db"', '"disk/ledger.db"')
     workspace.config.write_text(text)
@@ -73,9 +79,9 @@ def full(tmp_path: Path, sandbox: Sandbox) -> Iterator[Workspace]:
         yield workspace
 
 
-def readyz(workspace: Workspace) -> tuple[int, str]:
+def readyz(workspace: Listening) -> tuple[int, str]:
     try:
-        url = f"http://127.0.0.1:{workspace.listen}/readyz"  # type: ignore[attr-defined]
+        url = f"http://127.0.0.1:{workspace.listen}/readyz"
         with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
@@ -84,13 +90,14 @@ def readyz(workspace: Workspace) -> tuple[int, str]:
         return 0, ""
 
 
-@pytest.mark.parametrize("leave", [0, 32 * 1024, 36 * 1024])
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("state", "leave"), [*((state, 0) for state in STATES), (never_used, 32 * 1024), (older, 36 * 1024)]
+)
 def test_the_daemon_waits_says_why_and_goes_on_by_itself(
-    full: Workspace, sandbox: Sandbox, systemd: Systemd, state: Callable[[Workspace], None], leave: int
+    full: Listening, sandbox: Sandbox, systemd: Systemd, state: Callable[[Workspace], None], leave: int
 ) -> None:
     state(full)
-    sandbox.oss.put(BUCKET, "a.mp4")
+    sandbox.oss.put(BUCKET, "fresh.mp4")
     ballast = fill(full.ledger.parent, leave=leave)
     with Running(full, env=systemd.env | {"WATCHDOG_USEC": "4000000"}) as running:
         reasons = running.until_told("daemon.degraded")["reasons"]
@@ -106,7 +113,7 @@ def test_the_daemon_waits_says_why_and_goes_on_by_itself(
         second = full.run("run")
         assert second.status == 3, second.err
         ballast.unlink()
-        running.until(lambda: "a.mp4" in known(sandbox), "it is registered")
+        running.until(lambda: "fresh.mp4" in known(sandbox), "it is registered")
         running.until_told("daemon.ready")
         running.until(lambda: readyz(full)[0] == 200, "it is ready")
         assert systemd.has_heard("READY")
@@ -117,7 +124,7 @@ def test_the_daemon_waits_says_why_and_goes_on_by_itself(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("state", STATES)
 def test_asked_to_stop_it_stops_within_seconds(
-    full: Workspace, state: Callable[[Workspace], None], number: signal.Signals
+    full: Listening, state: Callable[[Workspace], None], number: signal.Signals
 ) -> None:
     state(full)
     fill(full.ledger.parent)
@@ -128,7 +135,7 @@ def test_asked_to_stop_it_stops_within_seconds(
         assert time.monotonic() - began < 5  # noqa: TID251
 
 
-def test_a_disk_without_inodes_is_waited_for_too(full: Workspace, sandbox: Sandbox) -> None:
+def test_a_disk_without_inodes_is_waited_for_too(full: Listening, sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
     folder = full.ledger.parent
     free = os.statvfs(folder).f_ffree
@@ -150,7 +157,7 @@ ONE_SHOTS = {"scan": ["scan"], "backfill": ["backfill"], "retry": ["retry", "--a
 @pytest.mark.parametrize("command", ONE_SHOTS)
 @pytest.mark.parametrize("state", [never_used, died])
 def test_a_one_shot_waits_for_room(
-    full: Workspace, sandbox: Sandbox, command: str, state: Callable[[Workspace], None]
+    full: Listening, sandbox: Sandbox, command: str, state: Callable[[Workspace], None]
 ) -> None:
     state(full)
     sandbox.oss.put(BUCKET, "a.mp4")
@@ -162,7 +169,7 @@ def test_a_one_shot_waits_for_room(
 
 
 @pytest.mark.parametrize("command", ONE_SHOTS)
-def test_a_one_shot_that_gets_no_room_says_so_after_half_a_minute(full: Workspace, command: str) -> None:
+def test_a_one_shot_that_gets_no_room_says_so_after_half_a_minute(full: Listening, command: str) -> None:
     ballast = fill(full.ledger.parent)
     began = time.monotonic()  # noqa: TID251
     ran = full.run(*ONE_SHOTS[command])
