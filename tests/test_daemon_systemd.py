@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -52,5 +53,32 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(
         time.sleep(1.5)  # noqa: TID251
         assert not [message for message in systemd.listen() if "WATCHDOG" in message]
         running.until_told("batch.settled")
+        running.until_told("daemon.ready", times=2)
+        running.until(lambda: [message for message in systemd.listen() if "WATCHDOG" in message], "it lives again")
+
+
+def test_systemd_is_not_told_that_it_lives_while_a_call_hangs_and_a_scan_waits_for_the_disk(
+    workspace: Workspace, sandbox: Sandbox, systemd: Systemd
+) -> None:
+    """What one part waits for excuses no other part."""
+    workspace.configure(workspace.watch(more=EVERY_SECOND), vod="concurrent_calls = 1", more=NO_PAGE)
+    with Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running:
+        running.until_told("scan.finished")
+        sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=8))
+        put(sandbox, "a.mp4")
+        running.until_told("scan.finished", new=1)
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))  # no file grows further
+        put(sandbox, "b.mp4")
+        running.until(
+            lambda: any(
+                "registering" in str(each["reasons"]) and "disk" in str(each["reasons"])
+                for each in running.told("daemon.degraded")
+            ),
+            "both are told",
+        )
+        systemd.listen()
+        time.sleep(1.5)  # noqa: TID251
+        assert not [message for message in systemd.listen() if "WATCHDOG" in message]
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         running.until_told("daemon.ready", times=2)
         running.until(lambda: [message for message in systemd.listen() if "WATCHDOG" in message], "it lives again")

@@ -7,17 +7,19 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ledgers import NOW, adopt, claim, obj, record, sleep
+from tests.ledgers import NOW, adopt, begin, claim, obj, record, settle, sleep
 from tests.workspace import BUCKET, Workspace
 from watcher.errors import MachineFailed
 from watcher.ledger import Ledger, ProcessLock
 from watcher.ledger.patience import TRIES
-from watcher.model import Failure, Refused, Settlement
+from watcher.model import Accepted, Failure, Found, Objects, Range, Refused, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +130,97 @@ def test_a_settlement_that_cannot_be_written_is_kept_and_comes_before_the_next_c
         )
         assert (seen, len(settled.failed)) == ([None], 1)
         assert claim(ledger) is not None
+
+
+def test_what_one_thread_writes_hides_nothing_of_what_another_cannot(path: Path) -> None:
+    """Trouble is kept by the work that met it until that work is done, whatever passes meanwhile."""
+    seen: list[tuple[bool, bool]] = []
+
+    def wait(_seconds: float) -> bool:
+        ledger.breakers.remember_calls_per_second(3.0 + len(seen))  # a small write, which passes
+        breaker_rows = ledger.breakers.all()
+        seen.append((ledger.trouble is not None, breaker_rows == ()))
+        if len(seen) == 3:
+            free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait, tries=None) as ledger:
+        ledger.breakers.remember_calls_per_second(2.0)
+        fill_up(ledger)
+        assert record(ledger, *PAGE) == (500, ())
+        assert seen == [(True, True)] * 3
+        assert ledger.trouble is None
+
+
+def test_each_settlement_that_cannot_be_written_keeps_claims_waiting_until_it_is(path: Path) -> None:
+    """Another settlement that passes meanwhile does not let them go."""
+    seen: list[object] = []
+
+    def wait(_seconds: float) -> bool:
+        if not seen:
+            settle(ledger, small or pytest.fail("nothing"), Accepted(media_id="m", new_register=True))
+        seen.append(claim(ledger))
+        free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
+        record(ledger, *(obj(key) for key in "abc"))
+        large, small = claim(ledger, most=1), claim(ledger, most=1)
+        assert large
+        fill_up(ledger)
+        outcome = Refused(reason=Failure.REFUSED, message="m" * 100_000, final=True)
+        settle(ledger, large, outcome)
+        assert seen == [None]
+        assert claim(ledger) is not None
+
+
+def test_trouble_ends_with_the_work_that_is_given_up_and_the_oldest_is_told(path: Path) -> None:
+    """By a stop request: nobody works on it any more."""
+    stopping = threading.Event()
+
+    def wait(seconds: float) -> bool:
+        return stopping.wait(min(seconds, 0.05))
+
+    with ProcessLock(path) as lock, opened(path, lock, wait, tries=None) as ledger:
+        fill_up(ledger)
+        works = [threading.Thread(target=failing, args=(ledger, name)) for name in ("w", "v")]
+        for work in works:
+            work.start()
+        sleep(0.5)
+        assert "full" in str(ledger.trouble)
+        stopping.set()
+        for work in works:
+            work.join()
+        assert ledger.trouble is None
+
+
+def failing(ledger: Ledger, name: str) -> None:
+    with pytest.raises(MachineFailed):
+        adopt(ledger, *(f"{name}{n}{'x' * 2000}" for n in range(50)))
+
+
+def test_a_part_that_waits_for_the_ledger_shows_that_it_gets_on(path: Path) -> None:
+    """Whether it tries again, or waits for its turn behind others."""
+    signs: list[float] = []
+
+    def wait(_seconds: float) -> bool:
+        free(ledger)
+        return False
+
+    with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
+        fill_up(ledger)
+        begun = begin(ledger)
+        part = ledger.seen_by(lambda: signs.append(time.monotonic()))  # noqa: TID251 (counted only)
+        listed = Objects.of(PAGE)
+        found = Found(range=Range(lo="", hi=None, listed=500, matched=500), objects=listed, at=NOW)
+        part.intake.record("w", [found], begun=begun, started_at=NOW, now_ms=NOW, began_ms=NOW)
+        assert len(signs) == 1
+        with ledger._transactions.begin(durable=False):
+            behind = threading.Thread(target=part.queue.pending)
+            behind.start()
+            sleep(2.5)
+        behind.join()
+        assert len(signs) == 3
 
 
 def hold(path: Path, seconds: float) -> None:

@@ -122,3 +122,19 @@ def test_each_call_keeps_the_pace_and_the_rest_that_the_last_answer_asked_for() 
     asking = Asking(world, pace=pace, clock=world, jitter=lambda: 0.5)
     assert [page.objects.keys for page in pages_in_order(asking)] == [KEYS[:3], KEYS[3:6]]
     assert (rests, asking.calls) == ([0.0, 1.5, 1.5], 2)
+
+
+def test_an_answer_that_asks_for_no_rest_takes_back_none_that_another_asked_for() -> None:
+    """Answers come to many threads: the one that came last does not speak for all."""
+    world, rests = World(), []
+
+    def pace(rest_s: float) -> bool:
+        rests.append(rest_s)
+        world.asked_rest_s = {1: 30.0, 2: 0.0, 3: 5.0}[len(rests)]
+        world.at += 2.0
+        return len(rests) < 3
+
+    asking = Asking(world, pace=pace, clock=world, jitter=lambda: 0.5)
+    for _ in range(3):
+        asking.ask(lambda answer: answer, max_keys=1000)
+    assert rests == [0.0, 30.0, 28.0]

@@ -64,7 +64,8 @@ class Daemon:
             is_open=lambda: self._opened,
         )
         self._opened = False  # the ledger
-        self._is_up = False  # the start is over
+        self._is_ready = False  # the start is over
+        self._goes_round = False  # the loop that looks how all is
         self._listen = ""
         self._reasons: dict[str, str] = {}  # by what it concerns: why not all is well
         self._looked_at = clock.monotonic()
@@ -100,11 +101,14 @@ class Daemon:
             self._stop()
 
     def health(self) -> Health:
-        """Return how it is, as last looked at; not alive if that is too long ago."""
+        """Return how it is, as last looked at; not alive if that is too long ago, not ready while a write fails."""
         behind_s = self._clock.monotonic() - self._looked_at
         if behind_s > self._hangs_after_s:
             return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
-        return self._health
+        now = self._health
+        if now.ready and self._opened and (trouble := self._ledger.trouble):
+            return Health(live=now.live, ready=False, reasons=(str(trouble),))
+        return now
 
     @contextlib.contextmanager
     def _unless_stopping(self) -> Iterator[None]:
@@ -159,18 +163,23 @@ class Daemon:
 
     def _going_on(self) -> None:
         """Let systemd, and people, wait while every page or entry of the ledger is looked at."""
-        self._give_sign("looking through the ledger, since the last process died or watches changed")
+        if not self._goes_round:
+            self._give_sign("looking through the ledger, since the last process died or watches changed")
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for the ledger, with signs that this takes as long as it takes; return whether to stop."""
-        self._give_sign("waiting for the ledger: the disk is full or fails, or another process has locked it")
+        """Wait for the ledger, with signs that this takes as long as it takes; return whether to stop.
+
+        While the loop goes round it gives the signs itself: another thread that waits says nothing of it.
+        """
+        if not self._goes_round and not (self._is_ready and self._serving.hanging(self._hangs_after_s)):
+            self._give_sign("waiting for the ledger: the disk is full or fails, or another process has locked it")
         if self._opened and (trouble := self._ledger.trouble):
             self._show_wait(trouble)
         return self._clock.wait(seconds)
 
     def _show_wait(self, trouble: MachineFailed) -> None:
         """Show what the start waits for; once it is over, `_look` does."""
-        if self._is_up:
+        if self._is_ready:
             return
         self._health = Health(live=True, ready=False, reasons=(str(trouble),))
         if not self._reasons:
@@ -186,7 +195,7 @@ class Daemon:
             self._manager.status(status)
 
     def _ready(self) -> None:
-        self._is_up = True
+        self._is_ready = True
         self._look()
         self._manager.ready(self._status())
         self._tell_ready()
@@ -215,6 +224,7 @@ class Daemon:
             self._serving.look()
             if self._clock.hung_up():
                 self._reload()
+            self._goes_round = True
             before = set(self._reasons)
             self._look()
             self._tell(before)
@@ -270,6 +280,7 @@ class Daemon:
     def _reload(self) -> None:
         """Put the file in force as it is now; if that cannot be, say why and go on as before."""
         self._manager.reloading()
+        self._goes_round = False
         try:
             given = self._read()
             config = given.model_copy(update={"ledger": self._config.ledger, "http": self._config.http})
@@ -299,7 +310,7 @@ class Daemon:
         Raises:
             BaseException: what the daemon could not go on after.
         """
-        fatal = self._serving.fatal
+        fatal, self._goes_round = self._serving.fatal, False
         name = signal.Signals(self._clock.stopped_by).name if self._clock.stopped_by else ""
         logs.emit(logs.DAEMON_STOPPING, signal=name, reason=str(fatal or ""))
         self._manager.stopping("ending the calls in flight")

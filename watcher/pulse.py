@@ -67,6 +67,10 @@ class Part:
         self._clock = clock
         self.seen_at = clock.monotonic()  # when it last came by
 
+    def come_by(self) -> None:
+        """Show that this part gets on, or knows what it waits for."""
+        self.seen_at = self._clock.monotonic()
+
     def now_ms(self) -> int:
         """See `ports.Clock.now_ms`."""
         return self._clock.now_ms()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.daemons import EVERY_SECOND
+from tests.running import Running
 from tests.system.machine import lacking
 from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
@@ -67,3 +71,50 @@ def test_a_full_disk_is_waited_out_or_told_and_nothing_is_lost(small_disk: Path,
             assert workspace.scan().status == 0
         assert len(sandbox.vod.media) == 1500
         assert {entry["state"] for entry in workspace.entries()} == {"registered"}
+
+
+ON_ANY_PORT = '[http]\nlisten = "127.0.0.1:0"'
+WATCHES = ("first", "second", "idle")
+
+
+@pytest.mark.parametrize("also", ["", "reload"])
+def test_a_daemon_is_not_ready_while_any_write_fails_and_says_once_that_it_is_again(
+    small_disk: Path, *, also: str
+) -> None:
+    """Two watches find much, a third finds nothing: its small writes pass and hide nothing of what the others met."""
+    with Sandbox() as sandbox:
+        sandbox.oss.create_bucket(BUCKET)
+        workspace = Workspace(small_disk, sandbox)
+        watches = [workspace.watch(name, f"oss://{BUCKET}/{name}/", EVERY_SECOND) for name in WATCHES]
+        workspace.configure(*watches, more=ON_ANY_PORT, vod="calls_per_second = 45")
+        workspace.init()
+        with Running(workspace) as running:
+            for name in WATCHES:
+                running.until_told("scan.finished", watch=name)
+            running.until(lambda: running.get("/readyz")[0] == 200, "it is ready")
+            ballast = fill(small_disk, leave=48 * 1024)
+            for name in ("first", "second"):
+                sandbox.oss.fill(BUCKET, [f"{name}/{n:05}{'x' * 150}.mp4" for n in range(1500)])
+            running.until(lambda: running.get("/readyz")[0] == 503, "it is not")
+            if also:
+                running.send(signal.SIGHUP)
+            answers = answers_for(running, 12.0)
+            assert {status for status, _ in answers} == {503}
+            assert any("is full" in body for _, body in answers)
+            assert len(running.told("daemon.ready")) == 1
+            ballast.unlink()
+            running.until_told("daemon.ready", times=2)
+            running.until(lambda: len(sandbox.vod.media) == 3000, "all are registered")
+            assert len(running.told("daemon.ready")) == 2
+            assert running.get("/readyz")[0] == 200
+            assert running.stop() == 0
+        assert {entry["state"] for entry in workspace.entries()} == {"registered"}
+
+
+def answers_for(running: Running, seconds: float) -> list[tuple[int, str]]:
+    """Return all that /readyz says for so long."""
+    until, said = time.monotonic() + seconds, []  # noqa: TID251 (a real process keeps real time)
+    while time.monotonic() < until:  # noqa: TID251
+        said.append(running.get("/readyz"))
+        time.sleep(0.02)  # noqa: TID251
+    return said

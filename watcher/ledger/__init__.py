@@ -15,7 +15,7 @@ owner        whose files these are, who may use them     disk       full, or fai
 """
 
 from watcher.ledger.creating import create
-from watcher.ledger.ledger import Ledger
+from watcher.ledger.ledger import Ledger, LedgerSides
 from watcher.ledger.lock import RUN, ProcessLock
 from watcher.ledger.names import other_names, refuse_other_names
 from watcher.ledger.patience import patiently
@@ -26,6 +26,7 @@ __all__ = [
     "RUN",
     "Ledger",
     "LedgerReader",
+    "LedgerSides",
     "ProcessLock",
     "create",
     "other_names",

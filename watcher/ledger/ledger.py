@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from watcher.ledger.lock import ProcessLock
 
 
-class Ledger:
+class LedgerSides:
+    """What scans, registering and people do with an open ledger."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self.intake = Intake(transactions)
+        self.queue = Queue(transactions)
+        self.backlog = Backlog(transactions)
+        self.breakers = BreakerMemory(transactions)
+        self.retrying = Retrying(transactions)
+
+
+class Ledger(LedgerSides):
     """Open for writing; shared by all threads of the process.
 
     With `tries` None, what a full disk or another process keeps from being written is tried without end.
@@ -46,15 +57,15 @@ class Ledger:
         connection = patiently(lambda: open_for_writing(path, lock, wait), wait=wait, failed=failed, tries=tries)
         self._identity = _identity(path)
         self._transactions = Transactions(path, connection, wait=wait, tries=tries)
-        self.intake = Intake(self._transactions)
-        self.queue = Queue(self._transactions)
-        self.backlog = Backlog(self._transactions)
-        self.breakers = BreakerMemory(self._transactions)
-        self.retrying = Retrying(self._transactions)
+        super().__init__(self._transactions)
+
+    def seen_by(self, alive: Callable[[], object]) -> LedgerSides:
+        """Return the ledger for one part of the process: `alive` is called all the while that this part waits."""
+        return LedgerSides(self._transactions.seen_by(alive))
 
     @property
     def trouble(self) -> MachineFailed | None:
-        """What keeps the ledger from being written at the moment."""
+        """What keeps any part of the process from writing at the moment."""
         return self._transactions.trouble
 
     def check_after_unclean_stop(self, *, stop: Callable[[], bool] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from watcher.errors import MachineFailed
 from watcher.ledger.opening import translated
-from watcher.ledger.patience import TRIES, patiently
+from watcher.ledger.patience import BUSY_S, TRIES, patiently
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,6 +19,40 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+class _Troubles:
+    """What keeps each piece of work from being written, until that work is done or given up; for all threads."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._met: dict[object, MachineFailed] = {}  # by work, the oldest first
+        self._first: set[object] = set()  # of them: nothing else is to be begun before it is done
+        self.given_up: MachineFailed | None = None
+
+    def meet(self, work: object, error: MachineFailed, *, first: bool) -> None:
+        """Note what a piece of work met."""
+        with self._turn:
+            self._met[work] = error
+            if first:
+                self._first.add(work)
+
+    def end(self, work: object) -> None:
+        """Note that a piece of work is done, or given up: what others met stays."""
+        with self._turn:
+            self._met.pop(work, None)
+            self._first.discard(work)
+
+    @property
+    def oldest(self) -> MachineFailed | None:
+        """What the work that waits longest met last, or None."""
+        with self._turn:
+            return next(iter(self._met.values()), None)
+
+    @property
+    def keep_claims_waiting(self) -> bool:
+        """Whether something that must be written first cannot be."""
+        return bool(self._first)
 
 
 class Transactions:
@@ -31,9 +66,24 @@ class Transactions:
         self._wait = wait  # (seconds) -> whether to stop
         self._tries = tries
         self._turn = threading.Lock()
-        self._given_up: MachineFailed | None = None
-        self.is_kept_waiting = False  # whether something that must be written first cannot be
-        self.trouble: MachineFailed | None = None  # why the last thing tried could not be done
+        self._troubles = _Troubles()
+        self._alive: Callable[[], object] = lambda: None
+
+    def seen_by(self, alive: Callable[[], object]) -> Transactions:
+        """Return the same for one part of the process: `alive` is called all the while that this part waits."""
+        part = copy.copy(self)
+        part._alive = alive  # noqa: SLF001 (of this class)
+        return part
+
+    @property
+    def trouble(self) -> MachineFailed | None:
+        """Why some work that is under way in any thread cannot be done at the moment."""
+        return self._troubles.oldest
+
+    @property
+    def is_kept_waiting(self) -> bool:
+        """Whether something that must be written first cannot be."""
+        return self._troubles.keep_claims_waiting
 
     def patiently(self, work: Callable[[], _T], *, first: bool) -> _T:
         """Do `work`, one transaction, see `patience`; whoever comes later waits too.
@@ -43,24 +93,36 @@ class Transactions:
         Raises:
             MachineFailed: it did not pass, now or before: nothing is to go on unsaved.
         """
-
-        def failed(error: MachineFailed) -> None:
-            self.is_kept_waiting |= first
-            self.trouble = error
+        troubles, this = self._troubles, object()
 
         def once() -> _T:
-            if self._given_up:
-                raise self._given_up
+            if troubles.given_up:
+                raise troubles.given_up
             return work()
 
+        def wait(seconds: float) -> bool:
+            self._alive()
+            return self._wait(seconds)
+
         try:
-            done = patiently(once, wait=self._wait, failed=failed, tries=self._tries)
+            return patiently(
+                once, wait=wait, failed=lambda error: troubles.meet(this, error, first=first), tries=self._tries
+            )
         except MachineFailed as error:
-            self._given_up = MachineFailed(str(error), hint=error.hint)  # which nobody tries again
+            troubles.given_up = MachineFailed(str(error), hint=error.hint)  # which nobody tries again
             raise
-        self.is_kept_waiting &= not first
-        self.trouble = None
-        return done
+        finally:
+            troubles.end(this)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Have the connection while the block runs; waiting for it behind other threads is no standstill."""
+        while not self._turn.acquire(timeout=BUSY_S):
+            self._alive()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def begin(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -69,7 +131,7 @@ class Transactions:
         `durable`: synchronous=FULL, so that the commit survives a power cut once this returns.  What a
         scan saw needs less: it is seen again.
         """
-        with self._turn, translated(self._path):
+        with self._in_turn(), translated(self._path):
             db = self._connection
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
@@ -84,12 +146,12 @@ class Transactions:
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for reading."""
-        with self._turn, translated(self._path):
+        with self._in_turn(), translated(self._path):
             yield self._connection
 
     def close(self) -> None:
         """Close the connection."""
-        with self._turn:
+        with self._in_turn():
             self._connection.close()
 
 

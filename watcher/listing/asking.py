@@ -32,7 +32,7 @@ class Asking:
         self._clock = clock
         self._jitter = jitter
         self._turn = threading.Lock()
-        self._rest_s = 0.0  # how long OSS last asked to be left alone
+        self._rest_until = float("-inf")  # by the monotonic clock: until then OSS asked to be left alone
         self.quickest_s = float("inf")  # that an answer came in
         self.calls = 0
         self.throttled = 0  # of them: refused for being too many
@@ -45,7 +45,7 @@ class Asking:
             CloudError: no answer that `read` could make something of.
         """
         tries, since = 0, self._clock.monotonic()
-        while self._pace(self._rest_s):
+        while self._pace(max(0.0, self._rest_until - self._clock.monotonic())):
             try:
                 return self._once(read, start_after=start_after, token=token, max_keys=max_keys)
             except HeldBack:
@@ -70,8 +70,10 @@ class Asking:
         with self._turn:
             self.calls += answer.requests
             self.n_bytes += answer.n_bytes
-            self.quickest_s = min(self.quickest_s, self._clock.monotonic() - began)
-            self._rest_s = answer.asked_rest_s
+            now = self._clock.monotonic()
+            self.quickest_s = min(self.quickest_s, now - began)
+            if answer.asked_rest_s:  # an answer that asks for nothing takes back nothing
+                self._rest_until = max(self._rest_until, now + answer.asked_rest_s)
         return read(answer)
 
     def _wait_s(self, error: CloudError, tries: int) -> float:

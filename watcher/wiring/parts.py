@@ -18,7 +18,7 @@ from watcher.vod import VodRegistrar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from watcher.ledger import Ledger
+    from watcher.ledger import LedgerSides
     from watcher.ports import Clock, Progress, Snapshot, Source
     from watcher.records import Records
     from watcher.sieve import Starts
@@ -73,7 +73,9 @@ class Parts:
         )
 
     @contextlib.contextmanager
-    def registering(self, ledger: Ledger, progress: Progress, clock: Clock) -> Iterator[tuple[Registering, Breakers]]:
+    def registering(
+        self, ledger: LedgerSides, progress: Progress, clock: Clock
+    ) -> Iterator[tuple[Registering, Breakers]]:
         """Yield what registers, and what keeps it from that; its connections are closed afterwards."""
         terms, policy, vod = self._terms, self._terms.policy, self._terms.config.vod
         breakers = Breakers(

@@ -148,8 +148,8 @@ class Serving:
         return found
 
     def hanging(self, longest_s: float) -> list[str]:
-        """Return what has made no progress for so long, though nothing is known to keep it from that."""
-        return [] if self._ledger.trouble else self._shift.without_pulse(longest_s)
+        """Return what has made no progress for so long; what waits for the ledger knows why, and is none of it."""
+        return self._shift.without_pulse(longest_s)
 
     # Work
 
@@ -166,8 +166,9 @@ class Serving:
             self.fatal = self.fatal or error
 
     def _scan(self, watch: str) -> None:
-        started_at_ms, intake = self._clock.now_ms(), self._ledger.intake
+        started_at_ms = self._clock.now_ms()
         with self._arrivals.scanning(), self._shift.part(f'scan of watch "{watch}"') as clock:
+            intake = self._ledger.seen_by(clock.come_by).intake
             scan = self._parts.scan(
                 watch,
                 source=self._cloud.sources[watch],
@@ -193,7 +194,8 @@ class Serving:
                     return
                 if self._take_lock(clock):
                     self._give_out(self._take_over(clock), clock)
-            with self._parts.registering(self._ledger, self._notes, clock) as (registering, self._breakers):
+            ledger = self._ledger.seen_by(clock.come_by)
+            with self._parts.registering(ledger, self._notes, clock) as (registering, self._breakers):
                 registering.serve(self._arrivals)
 
     def _take_lock(self, clock: Part) -> bool:
