@@ -228,6 +228,7 @@ class FakeVod:
         self.script: list[str] = []  # what befalls the next calls
         self.refusing: dict[str, int] = {}  # key -> so many times more
         self.poison: set[str] = set()  # keys for which a whole call is refused
+        self.unmentioned: set[str] = set()  # keys that no answer ever mentions
         self.asked: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.calls = 0
@@ -256,11 +257,17 @@ class FakeVod:
         if bad := [media.key for media in batch if media.key in self.poison]:
             self.refused[bad[0]] += len(batch) == 1
             raise CallRefused("an item is malformed", code="InvalidParameter")
-        outcomes = {media.key: self._one(media) for media in batch if (fault, media) != ("missing", batch[0])}
+        unmentioned = [media.key for media in batch if media.key in self.unmentioned]
+        if fault.startswith("missing"):
+            unmentioned.append(batch[0].key)
+        outcomes = {
+            media.key: self._one(media)
+            for media in batch
+            if media.key not in self.unmentioned and (fault, media) != ("missing", batch[0])
+        }
         if fault == "lost":
             return _unanswered(batch)
-        if fault.startswith("missing"):
-            outcomes[batch[0].key] = Unknown(message="not a word of it", unmentioned=True)
+        outcomes |= {key: Unknown(message="not a word of it", unmentioned=True) for key in unmentioned}
         return BatchResult(outcomes=outcomes, request_id=f"R{self.calls}")
 
     def _one(self, media: Media) -> Outcome:

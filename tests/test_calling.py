@@ -9,6 +9,7 @@ import pytest
 from watcher.breaker import Admission, Breakers, Patience
 from watcher.calling import Calling, Group, Policy
 from watcher.errors import AccountRefused, BucketRefused, CloudError, HeldBack, NotSent, Throttled, Unanswered
+from watcher.giving_up import GiveUp
 from watcher.model import (
     Accepted,
     BatchResult,
@@ -47,6 +48,8 @@ class World:
         self.came_to = Settled()
         self.remembered: dict[str, Breaker] = {}
         self.emitted: list[str] = []
+        self.decided = 0
+        self.give_up = GiveUp(self, after_s=30, decisions=lambda: self.decided)
 
     def now_ms(self) -> int:
         return int(self.at * 1000)
@@ -87,12 +90,13 @@ class World:
 
 
 def breakers(world: World, max_delay_ms: int = 3_600_000) -> Breakers:
-    patience = Patience(first_delay_ms=2_000, max_delay_ms=max_delay_ms, silence_s=30)
+    patience = Patience(first_delay_ms=2_000, max_delay_ms=max_delay_ms)
     return Breakers(
         world,
         clock=world,
         jitter=lambda: 0.999,
         patience=patience,
+        give_up=world.give_up,
         emit=lambda event, **_fields: world.emitted.append(event),
     )
 
@@ -169,6 +173,7 @@ def test_retry_after_is_honoured_and_capped() -> None:
 def test_three_unanswered_calls_in_a_row_open_the_account(answer: BatchResult | CloudError) -> None:
     """From then on one probe at a time, at most a minute apart; any answer closes it."""
     world = World(answer)
+    world.give_up.begin()
     caller = calling(world)
     for n in range(3):
         assert caller.breakers.admit("b") is Admission.CALL, n
@@ -180,8 +185,9 @@ def test_three_unanswered_calls_in_a_row_open_the_account(answer: BatchResult | 
         rests.append(round(caller.breakers.rest_s("b")))
         world.at += caller.breakers.rest_s("b")
         call(caller, world)
-    assert rests == [2, 4, 8, 15, 32, 60, 60, 60]  # the fourth was brought forward: the patience ends a second later
+    assert rests == [2, 4, 8, 15, 32, 60, 60, 60]  # the fourth was brought forward: the run gives up a second later
     assert world.remembered[""].probes == 8
+    world.decided += 1
     call(caller, world, ACCEPTED)
     assert (caller.breakers.admit("b"), world.remembered) == (Admission.CALL, {})
     assert world.emitted == ["breaker.opened", "breaker.closed"]
@@ -198,6 +204,7 @@ def test_two_unanswered_calls_and_an_answer_open_nothing() -> None:
 def test_a_silent_service_is_given_up_after_the_patience_and_a_throttling_one_too() -> None:
     for answer in (NotSent("no"), Throttled("slow")):
         world = World(answer)
+        world.give_up.begin()
         caller = calling(world)
         for _ in range(3):
             call(caller, world)

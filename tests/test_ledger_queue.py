@@ -123,17 +123,42 @@ def test_what_goes_alone_does_not_go_before_what_has_waited_longer(ledger: Ledge
     assert keys(claim(ledger, now=NOW)) == ["earlier", "later"]
 
 
+def undecided(ledger: Ledger, *watches: str, refused: bool = False) -> tuple[int, str]:
+    left = ledger.backlog.undecided(watches, refused=refused)
+    return left.entries, left.key
+
+
 def test_pending_undecided_and_the_next_due_time_are_those_of_the_watches(ledger: Ledger) -> None:
-    assert (ledger.queue.pending(), ledger.queue.undecided(["w"]), ledger.queue.next_due_at("b", ["w"])) == (0, 0, None)
+    """What is named is one that was asked for, if there is one."""
+    assert (ledger.queue.pending(), undecided(ledger, "w"), ledger.queue.next_due_at("b", ["w"])) == (0, (0, ""), None)
     adopt(ledger, "w", "v")
     record(ledger, obj("a", at=NOW - 2 * HOUR), obj("b"), now=NOW)
     record(ledger, obj("c"), watch="v", now=NOW - 5)
-    assert (ledger.queue.pending(), ledger.queue.undecided(["w"]), ledger.queue.undecided(["w", "v"])) == (3, 2, 3)
+    assert (ledger.queue.pending(), undecided(ledger, "w")[0], undecided(ledger, "w", "v")[0]) == (3, 2, 3)
     assert (ledger.queue.next_due_at("b", ["w"]), ledger.queue.next_due_at("b", ["w", "v"])) == (NOW, NOW - 5)
     settle(ledger, claim(ledger, most=1) or pytest.fail("nothing"), {"b": REFUSED})
-    assert (ledger.queue.pending(), ledger.queue.undecided(["w"])) == (3, 1)
+    assert (ledger.queue.pending(), undecided(ledger, "w")) == (3, (1, "a"))
+    assert undecided(ledger, "w", refused=True)[0] == 2
     assert keys(claim(ledger)) == ["a"]
     assert ledger.queue.next_due_at("b", ["w"]) == NOW + 7
+
+
+def test_the_entry_that_is_named_is_one_that_was_asked_for(ledger: Ledger) -> None:
+    record(ledger, *(obj(f"{n}") for n in range(30)), now=NOW)
+    asked = claim(ledger, most=1) or pytest.fail("nothing")
+    settle(ledger, asked, {asked.entries[0].key: Unknown(message="not mentioned")})
+    left = ledger.backlog.undecided(["w"], refused=False)
+    assert (left.entries, left.key, left.message) == (30, asked.entries[0].key, "not mentioned")
+
+
+def test_what_is_decided_is_counted_and_an_answer_that_decides_nothing_is_not(ledger: Ledger) -> None:
+    record(ledger, *(obj(key) for key in "abc"))
+    before = ledger.backlog.decisions()
+    accepted = Accepted(media_id="m", new_register=True)
+    for outcome, decided in ((Unknown(message="?"), 0), (REFUSED, 1), (GONE, 2), (accepted, 3)):
+        claimed = claim(ledger, most=1, now=NOW + 7) or pytest.fail("nothing")
+        settle(ledger, claimed, {claimed.entries[0].key: outcome})
+        assert ledger.backlog.decisions() - before == decided
 
 
 def test_a_fresh_entry_is_among_the_ten_though_ten_others_have_waited_longer(ledger: Ledger) -> None:

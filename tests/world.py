@@ -15,9 +15,10 @@ from unittest import mock
 from tests.fakes import PAGE, FakeBucket, FakeClock, FakeVod, Fuse, Killed
 from watcher import config as configuration
 from watcher.audit import Audit, AuditReport, audit_all
-from watcher.breaker import Breakers, Patience
+from watcher.breaker import Breakers
 from watcher.calling import Calling
 from watcher.errors import MachineFailed
+from watcher.giving_up import GiveUp, LimitedClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock, create, opening
 from watcher.limits import Gate, Isolation, RateLimit
 from watcher.register import Registering
@@ -48,9 +49,12 @@ class WatchAs:
     start: str = "all"
 
 
+RETRY = 'first_delay = "1s"\nmax_delay = "5m"'
+
+
 @functools.cache
-def _config(watches: tuple[WatchAs, ...]) -> Config:
-    lines = ['[retry]\nmax_attempts = 2\nfirst_delay = "1s"\nmax_delay = "5m"']
+def _config(watches: tuple[WatchAs, ...], retry: str) -> Config:
+    lines = [f"[retry]\nmax_attempts = 2\n{retry}"]
     for each in watches:
         lines.append(f'[[watch]]\nname = "{each.name}"\nsource = "oss://{BUCKET}/{each.prefix}"')
         lines.append(f'start = "{each.start}"')
@@ -81,6 +85,8 @@ class World:
         concurrent_calls: int = 1,
         list_concurrency: int = 1,
         backfill: Backfill | None = None,
+        retry: str = RETRY,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.path = self.folder / "ledger.db"
@@ -90,10 +96,13 @@ class World:
         self.bucket = FakeBucket(BUCKET, self.clock, self.fuse)
         self.vod = FakeVod(self.bucket)
         self.scanning = ""  # the watch whose scan lists, if one does
+        self.gave_up = False  # the last run of registering
         self.open_breakers: set[str] = set()  # as the last run of registering left them
         self._concurrent_calls = concurrent_calls
         self._list_concurrency = list_concurrency
         self._backfill = backfill  # then the patience is a backfill's
+        self._retry = retry
+        self._patience_s = patience_s
         self.configure(watches)
         self._start()
 
@@ -111,7 +120,7 @@ class World:
 
     def configure(self, watches: Sequence[WatchAs]) -> None:
         """Read another configuration."""
-        config = _config(tuple(watches))
+        config = _config(tuple(watches), self._retry)
         self.terms = Terms(config, [watch.name for watch in config.watches], backfill=self._backfill)
 
     def _start(self) -> None:
@@ -225,30 +234,35 @@ class World:
 
     def register(self) -> int:
         """Register what is due; return the calls made."""
-        breakers = Breakers(self._ledger.breakers, clock=self.clock, jitter=_half, patience=self._patience, emit=_mute)
+        after_s = self.terms.give_up_after_s if self._backfill else self._patience_s
+        give_up = GiveUp(self.clock, after_s=after_s, decisions=self._ledger.backlog.decisions)
+        breakers = Breakers(
+            self._ledger.breakers,
+            clock=self.clock,
+            jitter=_half,
+            patience=self.terms.patience,
+            give_up=give_up,
+            emit=_mute,
+        )
         before = self.vod.calls
-        with self._registering(breakers) as registering:
+        with self._registering(breakers, give_up) as registering:
             report = registering.run(lambda: True)
+        self.gave_up = registering.gave_up
         assert report.register_calls == self.vod.calls - before
         self.open_breakers = set(breakers._open)
         return self.vod.calls - before
 
-    @property
-    def _patience(self) -> Patience:
-        patience = self.terms.patience
-        return patience if self._backfill else replace(patience, silence_s=PATIENCE_S)
-
     @contextlib.contextmanager
-    def _registering(self, breakers: Breakers) -> Iterator[Registering]:
+    def _registering(self, breakers: Breakers, give_up: GiveUp) -> Iterator[Registering]:
         memory, terms = self._ledger.breakers, self.terms
-        patience_s = terms.policy.patience_s if self._backfill else PATIENCE_S
+        patience_s = terms.policy.patience_s if self._backfill else self._patience_s
         policy = replace(terms.policy, concurrent_calls=self._concurrent_calls, patience_s=patience_s)
         gate = Gate(self.vod, check=breakers.check)
         limit = RateLimit(
             gate,
             calls_per_second=25,
             given=memory.calls_per_second(),
-            clock=self.clock,
+            clock=LimitedClock(self.clock, give_up),
             lowered=memory.remember_calls_per_second,
         )
         calling = Calling(
@@ -269,6 +283,7 @@ class World:
             describe=terms.describe,
             clock=self.clock,
             policy=policy,
+            give_up=give_up,
             progress=_mute,
             calls=lambda: gate.calls,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from watcher.giving_up import BACKFILL_S
 from watcher.observe import logs
 from watcher.rules.filters import Filters
 
@@ -32,6 +33,7 @@ class Backfill:
     filters: Filters = field(default_factory=Filters)
     keys: Mapping[str, Sequence[str]] | None = None  # by watch: these in the place of a listing
     manifest: tuple[str, str] | None = None  # (bucket, key): of an inventory in the place of a listing
+    give_up_after_s: float = BACKFILL_S  # without one entry decided; infinity = never
 
 
 class _Sample(NamedTuple):

@@ -15,12 +15,13 @@ from watcher.rules.backoff import delay_ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.giving_up import GiveUp
     from watcher.ports import Clock
 
 ACCOUNT = ""
 UNREACHABLE = 3  # calls in a row not sent, or without a trustworthy answer
 _MOST_REST_MS = 60_000  # between probes of a service that cannot be reached
-_LAST_PROBE_S = 1.0  # before the patience ends
+_LAST_PROBE_S = 1.0  # before the run gives up
 
 
 class Admission(Enum):
@@ -50,11 +51,10 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait between probes, and for one trustworthy answer."""
+    """How long to wait between probes, and whether a refusal is the last word."""
 
     first_delay_ms: int
     max_delay_ms: int
-    silence_s: float  # infinity = a service that is silent is asked without end
     gives_up: bool = True  # on being refused, as a one-shot does: a person sees that
 
 
@@ -65,6 +65,7 @@ class _Open:
     breaker: Breaker
     opened: float  # monotonic; calls admitted before it say nothing of what holds since
     next_probe: float  # monotonic
+    rested: float = float("-inf")  # monotonic; when the next probe was put off last
     probing: bool = False
     refused_here: CloudError | None = None  # this run has asked and got its answer
 
@@ -82,17 +83,18 @@ class Breakers:
         clock: Clock,
         jitter: Callable[[], float],
         patience: Patience,
+        give_up: GiveUp,
         emit: Callable[..., None],
     ) -> None:
         self._memory = memory
         self._clock = clock
         self._jitter = jitter
         self._patience = patience
+        self._give_up = give_up
         self._emit = emit
         self._turn = threading.RLock()
         self._begun = threading.local()  # when the call of this thread was admitted
         self._unanswered = 0  # calls in a row
-        self._silent_since: float | None = None  # the first call since then that was not answered, or throttled
         self._doubt: CloudError | None = None  # what the last of them said
         now = clock.monotonic()
         self._open = {b.bucket: _Open(breaker=b, opened=now, next_probe=now) for b in memory.all()}
@@ -104,7 +106,7 @@ class Breakers:
         with self._turn:
             now = self._clock.monotonic()
             found = self._scopes(bucket)
-            if not self.worthwhile(bucket) or any(each.probing or now < each.next_probe for each in found):
+            if not self.worthwhile(bucket) or any(each.probing or now < self._next_probe(each, now) for each in found):
                 return Admission.NONE
             if bucket in self._open:
                 return Admission.PROBE_ALONE
@@ -113,15 +115,14 @@ class Breakers:
     def worthwhile(self, bucket: str) -> bool:
         """Tell whether this run may still come to call for `bucket`."""
         with self._turn:
-            silent_s = 0.0 if self._silent_since is None else self._clock.monotonic() - self._silent_since
             refused = any(each.refused_here for each in self._scopes(bucket))
-            return not (refused and self._patience.gives_up) and silent_s <= self._patience.silence_s
+            return not (refused and self._patience.gives_up) and not self._give_up.is_over
 
     def rest_s(self, bucket: str) -> float:
         """Return how long until `bucket` may be probed; 0 if it may be called."""
         with self._turn:
             now = self._clock.monotonic()
-            return max((each.next_probe - now for each in self._scopes(bucket)), default=0.0)
+            return max((self._next_probe(each, now) - now for each in self._scopes(bucket)), default=0.0)
 
     @property
     def is_open(self) -> bool:
@@ -232,13 +233,17 @@ class Breakers:
     def _scopes(self, bucket: str) -> list[_Open]:
         return [self._open[scope] for scope in (ACCOUNT, bucket) if scope in self._open]
 
+    def _next_probe(self, known: _Open, now: float) -> float:
+        """Return when to probe: there is one more probe before the run gives up."""
+        last = now + self._give_up.left_s - _LAST_PROBE_S
+        return min(known.next_probe, last) if known.rested < last else known.next_probe
+
     def _hear(self) -> None:
-        self._unanswered, self._silent_since, self._doubt = 0, None, None
+        self._unanswered, self._doubt = 0, None
 
     def _throttled(self, bucket: str, error: Throttled) -> None:
         """Note an answer that asks to slow down, which the rate limit does: but it is not one to wait for forever."""
         self._unanswered, self._doubt = 0, error
-        self._silent_since = self._begun.at if self._silent_since is None else self._silent_since
         if ACCOUNT in self._open and self._open[ACCOUNT].breaker.kind is BreakerKind.UNREACHABLE:
             self._close(ACCOUNT)
         self._put_off(bucket, error)
@@ -254,7 +259,6 @@ class Breakers:
             return
         self._unanswered += 1
         self._doubt = doubt
-        self._silent_since = self._begun.at if self._silent_since is None else self._silent_since
         known = self._open.get(ACCOUNT)
         if known is None and self._unanswered >= UNREACHABLE:
             self._refused(ACCOUNT, BreakerKind.UNREACHABLE, doubt)
@@ -291,11 +295,8 @@ class Breakers:
             retry_after_ms=int(error.retry_after_s * 1000),
         )
         known.probing = False
-        now = self._clock.monotonic()
-        if self._silent_since is not None:  # one more probe before the silence is given up
-            last = self._silent_since + self._patience.silence_s - _LAST_PROBE_S
-            rest_ms = int(min(rest_ms, (last - now) * 1000)) if last > now else rest_ms
-        known.next_probe = now + rest_ms / 1000
+        known.rested = self._clock.monotonic()
+        known.next_probe = known.rested + rest_ms / 1000
         known.breaker = replace(known.breaker, probes=probes, next_probe_at=self._clock.now_ms() + rest_ms)
         self._memory.put(known.breaker)
 

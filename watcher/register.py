@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from watcher.arrivals import Arrivals
     from watcher.calling import Calling, Group, Policy
     from watcher.errors import CloudError
+    from watcher.giving_up import GiveUp
     from watcher.ports import Clock
 
 _POLL_S = 0.05  # how often a run with nothing due looks for what the listing found meanwhile
@@ -57,6 +58,7 @@ class Registering:
         describe: Callable[[Entry], Media],
         clock: Clock,
         policy: Policy,
+        give_up: GiveUp,
         progress: Callable[[RegisterReport], None],  # told how far it is, after each call
         calls: Callable[[], int],  # RegisterMedia calls made so far
     ) -> None:
@@ -67,19 +69,27 @@ class Registering:
         self._describe = describe
         self._clock = clock
         self._policy = policy
+        self._give_up = give_up
         self._progress = progress
         self._calls = calls
         self._failed: dict[str, set[str]] = {}  # by bucket: keys that failed in this run, perhaps by the bucket's fault
         self._abandoned = False
+        self.gave_up = False  # because nothing was decided for too long
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
-        """Work until the listing has ended and nothing is due within the patience; return the totals."""
+        """Work until the listing has ended and nothing is due within the patience, or give up; return the totals."""
+
+        def ended() -> bool:
+            if not listing_ended():
+                return False
+            self._give_up.begin()
+            return True
 
         def idle(*, ended: bool) -> bool:
             return self._wait_for_more() if ended else not self._clock.wait(_POLL_S)
 
-        return self._work(listing_ended, idle)
+        return self._work(ended, idle)
 
     def serve(self, arrivals: Arrivals) -> RegisterReport:
         """Work until asked to stop, on what the ledger holds and on what comes; return the totals."""
@@ -103,6 +113,8 @@ class Registering:
                 for future in landed:
                     self._count(future.result())
                 now_part_filled = part_filled()
+                if self._gives_up():
+                    break
                 if len(flying) >= (1 if self._breakers.is_open else self._policy.concurrent_calls):
                     wait(flying, return_when=FIRST_COMPLETED)
                 elif claimed := self._claim(part_filled=now_part_filled):
@@ -120,8 +132,14 @@ class Registering:
         """Make no further call: something else went wrong that a person must see."""
         self._abandoned = True
 
+    def _gives_up(self) -> bool:
+        self.gave_up = self.gave_up or self._give_up.is_over
+        return self.gave_up
+
     def _wait_for_more(self) -> bool:
         """Wait for the next attempt if it is near; return False if it makes no sense to."""
+        if self._gives_up():
+            return False
         until_s = min((self._until_s(group) for group in self._groups), default=math.inf)
         if math.isinf(until_s) or until_s > self._policy.patience_s:
             return False
@@ -140,11 +158,12 @@ class Registering:
 
     @property
     def error(self) -> CloudError | None:
-        """What stopped calls; or why none was answered at the end; if entries wait because of that."""
+        """What stopped calls, or why nothing was answered or decided at the end; if entries wait because of that."""
         waiting = [
             group.bucket for group in self._groups if self._queue.next_due_at(group.bucket, group.watches) is not None
         ]
-        return self._breakers.error(waiting, waiting=bool(waiting))
+        gave_up = self._give_up.error() if self.gave_up and waiting else None
+        return self._breakers.error(waiting, waiting=bool(waiting)) or gave_up
 
     def _claim(self, *, part_filled: bool) -> tuple[Group, Claim, float] | None:
         """Claim for the next group that has something due; groups take turns, call by call."""

@@ -40,6 +40,16 @@ class RegisterReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """Entries that wait for an answer when a run ends."""
+
+    entries: int = 0
+    bucket: str = ""  # of one of them
+    key: str = ""
+    message: str = ""  # what the last call said of it; "" = it was not asked yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedEntry:
     """One entry as `export` and `list` show it; field names are the public columns (design 4.1)."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.errors import CloudError, WatcherError
-from watcher.reports import RegisterReport, ScanReport
+from watcher.observe.printable import one_line
+from watcher.reports import RegisterReport, ScanReport, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ class TurnReport:
     scans: list[ScanReport] = field(default_factory=list)
     registered: RegisterReport = field(default_factory=RegisterReport)
     pending: int = 0  # what the ledger still holds
-    undecided: int = 0  # of it: asked, and not answered
+    undecided: Undecided = field(default_factory=Undecided)  # of it: asked, and not answered
     duration_s: float = 0.0
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
@@ -40,7 +41,7 @@ class TurnReport:
         """The documented exit status (design 4.1)."""
         if self.declined:
             return DECLINED
-        if self.error or self.undecided or any(not scan.complete for scan in self.scans):
+        if self.error or self.undecided.entries or any(not scan.complete for scan in self.scans):
             return CLOUD_FAILED
         return SOMETHING_FAILED if self.registered.failed else 0
 
@@ -57,11 +58,20 @@ class TurnReport:
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
                 found.setdefault(str(error), error)
-        if self.undecided and not found:
-            sentence = f"{self.undecided} entries wait: they were asked for, and not answered or put off by the service"
+        if self.undecided.entries:
             hint = "Nothing is lost; later scans ask again, each when it is due. `export` shows what was said of each."
-            found[sentence] = CloudError(sentence, hint=hint)
+            sentence = _not_registered(self.undecided)
+            found[sentence] = CloudError(sentence, hint="" if found else hint)
         return list(found.values())
+
+
+def _not_registered(left: Undecided) -> str:
+    """Return how many files wait for an answer, and one of them by name."""
+    said = f": {left.message}" if left.message else ""
+    name = f"oss://{left.bucket}/{one_line(left.key)}"
+    if left.entries == 1:
+        return f"{name} is not registered yet{said}"
+    return f"{left.entries} files are not registered yet, among them {name}{said}"
 
 
 def take_turn(
@@ -70,14 +80,15 @@ def take_turn(
     *,
     clock: Clock,
     pending: Callable[[], int],
-    undecided: Callable[[], int],
+    undecided: Callable[[bool], Undecided],
     listed: Callable[[], None] = lambda: None,
     consent: Callable[[], bool] | None = None,
 ) -> TurnReport:
     """Scan one watch after the other while what they find is being registered.
 
     Without `registering`, another process does that; then nothing here waits for it.  `listed` is told when the
-    listing has ended.  With `consent` nothing is registered before that, and unless it says yes.
+    listing has ended; `undecided` whether the run gave up, so that those to be asked once more wait, too.  With
+    `consent` nothing is registered before that, and unless it says yes.
     """
     began = clock.monotonic()
     report = TurnReport()
@@ -102,7 +113,7 @@ def take_turn(
             work = None if report.declined else pool.submit(registering.run, listing_ended.is_set)
         if registering and work:
             report.registered = work.result()
-            report.undecided = undecided()
+            report.undecided = undecided(registering.gave_up)
             report.error = registering.error
     report.pending = pending()
     report.duration_s = round(clock.monotonic() - began, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,15 @@ _SIZE = _Parsed("size", parse_size_bytes)
 @click.option(
     "--list-manifest-from", metavar="OSS-URL", help="Read this bucket inventory (manifest.json) instead of listing."
 )
+@click.option(
+    "--give-up-after",
+    "give_up_after_ms",
+    type=_DURATION,
+    default="10m",
+    show_default=True,
+    metavar="DURATION",
+    help="Without one file registered, refused or failed, once listing has ended; 0 = never.",
+)
 @click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
@@ -76,6 +86,7 @@ def backfill(
     watches: tuple[str, ...],
     files_from: str | None,
     list_manifest_from: str | None,
+    give_up_after_ms: int,
     encoding_type: str | None,
     yes: bool,
     output_format: str,
@@ -85,7 +96,8 @@ def backfill(
 
     Filters narrow what is put in line; what is in line already is registered too. Interrupted at any time, the same
     command goes on. Fresh uploads that a scan finds meanwhile overtake it. It waits for all next attempts, and gives
-    up after 10 min without one trustworthy answer. Beside a process that registers, it waits for that one.
+    up when no file was registered, refused or failed for `--give-up-after`. Beside a process that registers, it waits
+    for that one.
     An inventory is a picture of the past: a scan must follow, for what was written since.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
@@ -97,6 +109,7 @@ def backfill(
     names = turns.chosen(config, watches)
     encoded = encoding_type == "url"
     asked, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
+    asked = replace(asked, give_up_after_s=give_up_after_ms / 1000 if give_up_after_ms else math.inf)
     if list_manifest_from is not None:
         asked = replace(asked, manifest=_manifest(list_manifest_from, files_from, encoded=encoded))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher.model import Standing, Waiting
+from watcher.reports import Undecided
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from watcher.ledger.transactions import Transactions
@@ -48,6 +50,24 @@ class Backlog:
             counts = dict(rows.fetchall())
         return Standing(**{state: counts.get(state, 0) for state in ("pending", "claimed", "registered", "failed")})
 
+    def decisions(self) -> int:
+        """Return how many times an entry was registered, refused or failed, by whichever process."""
+        with self._transactions.look() as db:
+            (n,) = db.execute("SELECT n FROM decision").fetchone()
+        return int(n)
+
+    def undecided(self, watches: Sequence[str], *, refused: bool) -> Undecided:
+        """Return what of `watches` waits for an answer; with `refused`, also what is to be asked once more."""
+        conditions = ("attempts = 0", "attempts > 0") if refused else ("attempts = 0",)
+        n, first = 0, None
+        with self._transactions.look() as db:
+            for condition in conditions:
+                for watch in watches:
+                    n += _count_waiting(db, condition, watch)
+                    first = first or _last_waiting(db, condition, watch)
+        bucket, key, message = first or ("", "", "")
+        return Undecided(entries=n, bucket=bucket, key=key, message=message)
+
     def last_listed(self, watches: Sequence[str]) -> int | None:
         """Return how many objects the last complete scans of `watches` listed; None unless all had one."""
         with self._transactions.look() as db:
@@ -56,3 +76,30 @@ class Backlog:
             ]
         listed = [row[0] if row else None for row in rows]
         return None if None in listed else sum(filter(None, listed))
+
+
+_WAITING = """
+  FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
+ WHERE e.state = 'pending' AND e.due_at > 0 AND e.watch_id = (SELECT id FROM watch WHERE name = ?)
+"""
+
+
+def _count_waiting(db: sqlite3.Connection, condition: str, watch: str) -> int:
+    (n,) = db.execute(f"SELECT count(*) {_WAITING} AND e.{condition}", (watch,)).fetchone()
+    return int(n)
+
+
+def _last_waiting(db: sqlite3.Connection, condition: str, watch: str) -> tuple[str, str, str] | None:
+    """Return bucket, key and last message of an entry that waits: of those due last, where those asked for are."""
+    rows = [
+        db.execute(
+            f"""
+            SELECT b.name, e.key, coalesce(e.message, '') {_WAITING} AND e.{condition} AND e.lane = ?
+             ORDER BY e.due_at DESC LIMIT 1
+            """,
+            (watch, lane),
+        ).fetchone()
+        for lane in (0, 1)
+    ]
+    found = sorted((row for row in rows if row), key=lambda row: not row[2])
+    return (found[0][0], found[0][1], found[0][2]) if found else None

@@ -95,19 +95,3 @@ class Queue:
         with self._transactions.look() as db:
             (n,) = db.execute("SELECT coalesce(sum(n), 0) FROM tally WHERE state IN ('pending', 'claimed')").fetchone()
         return int(n)
-
-    def undecided(self, watches: Sequence[str]) -> int:
-        """Return how many pending entries of `watches` wait for an answer that is none of their own fault."""
-        with self._transactions.look() as db:
-            rows = [
-                db.execute(
-                    """
-                    SELECT count(*) FROM entry
-                     WHERE state = 'pending' AND attempts = 0 AND due_at IS NOT NULL
-                       AND watch_id = (SELECT id FROM watch WHERE name = ?)
-                    """,
-                    (watch,),
-                ).fetchone()
-                for watch in watches
-            ]
-        return sum(n for (n,) in rows)

@@ -10,7 +10,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from watcher.ledger.starts import NEVER_LISTED, SINCE
+from watcher.ledger.starts import NEVER_LISTED
 
 APPLICATION_ID = 0x4F565731  # "OVW1", in the file's header: whose database this is
 
@@ -197,7 +197,6 @@ CREATE TRIGGER entry_deleted AFTER DELETE ON entry BEGIN
 END;
 """
 
-
 _FOURTH = f"""
 -- Whose clock a moment is of: ours until OSS first answers.  Older versions kept OSS's.
 ALTER TABLE source_start ADD COLUMN clock TEXT NOT NULL DEFAULT 'oss' CHECK (clock IN ('ours', 'oss'));
@@ -206,7 +205,26 @@ CREATE TABLE unknown_start (             -- sources that an older version may ha
     source TEXT PRIMARY KEY              -- oss://BUCKET/PREFIX
 ) STRICT, WITHOUT ROWID;
 INSERT INTO unknown_start {NEVER_LISTED} ON CONFLICT DO NOTHING;
-"""
+
+CREATE TABLE owner (                     -- of the registering lock: who wrote down last what it serves
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    pid       INTEGER NOT NULL,
+    locked_at INTEGER NOT NULL,          -- mtime of the lock file, in nanoseconds: another one is another owner
+    command   TEXT NOT NULL              -- run, scan or backfill
+) STRICT;
+
+CREATE TABLE owner_watch (               -- a watch that it registers for
+    name   TEXT PRIMARY KEY,
+    bucket TEXT NOT NULL,
+    terms  TEXT NOT NULL                 -- digest of what it selects, and of how it is registered
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision (                  -- how many times an entry was registered, refused or failed
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    n  INTEGER NOT NULL
+) STRICT;
+INSERT INTO decision VALUES (1, 0);
+"""  # noqa: S608 (our own words)
 
 
 def run_statements(db: Database, text: str) -> None:
@@ -234,6 +252,6 @@ def _third(db: Database) -> None:
     run_statements(db, _THIRD)
 
 
-@MIGRATIONS(name=SINCE)
+@MIGRATIONS(name="0004_starts_and_owner")
 def _fourth(db: Database) -> None:
     run_statements(db, _FOURTH)

@@ -27,6 +27,7 @@ class _Settling:
     now_ms: int
     counting: bool = True  # whether a refusal counts
     tally: Counter[tuple[int, str]] = field(default_factory=Counter)
+    decided: int = 0  # registered, refused or failed
     registered: int = 0
     already_registered: int = 0
     failed: list[tuple[str, Failure, str]] = field(default_factory=list)
@@ -42,6 +43,8 @@ def settle(db: sqlite3.Connection, settlements: Sequence[Settlement], *, max_att
     for settlement in settlements:
         _settle_one(work, settlement)
     add_to_tally(db, work.tally)
+    if work.decided:
+        db.execute("UPDATE decision SET n = n + ?", (work.decided,))
     began = after >= LONG_STREAK > before
     return Settled(
         bucket=settlements[0].entry.bucket,
@@ -99,12 +102,14 @@ def _settle_one(work: _Settling, settlement: Settlement) -> None:
                 change += ", changed = 1, registered_etag = :etag, registered_size = :size_bytes"
                 work.tally[watch_id, "changed"] += 1
             work.registered += 1
+            work.decided += 1
             work.already_registered += not outcome.new_register
         case Refused() if overwritten:
             row |= {"due_at": work.now_ms}
             change = "due_at = :due_at, attempts = 0, doubts = 0, message = NULL"
         case Refused():
             change = _refuse(work, entry, outcome, row)
+            work.decided += 1
         case Unknown():
             row |= {"message": outcome.message, "doubts": entry.doubts + settlement.sent}
             change = "due_at = :due_at, message = :message, doubts = :doubts"

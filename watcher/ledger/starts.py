@@ -28,8 +28,6 @@ class SourceStart(NamedTuple):
     clock: str = "ours"  # "oss" once that has answered
 
 
-SINCE = "0004_starts"  # the migration from which on the clock is known
-
 NEVER_LISTED = """
 SELECT 'oss://' || b.name || '/' || w.prefix AS source
   FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id
@@ -39,7 +37,7 @@ SELECT 'oss://' || b.name || '/' || w.prefix AS source
           WHERE substr('oss://' || b.name || '/' || w.prefix, 1, length(s.source)) = s.source
        )
 """
-"""Sources of ledgers older than `SINCE` that may have been tried with "now" and were never answered."""
+"""Sources of ledgers before the fourth migration that may have been tried with "now" and were never answered."""
 
 
 def source(bucket: str, prefix: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
 from watcher.rehearse import Rehearsal
+from watcher.reports import Undecided
 from watcher.turn import TurnReport, take_turn
 from watcher.wiring.auditing import audit
 from watcher.wiring.backfilling import await_owner, source_of
@@ -151,7 +152,7 @@ class App:
             registering,
             clock=self.clock,
             pending=ledger.queue.pending,
-            undecided=lambda: ledger.queue.undecided(terms.chosen),
+            undecided=lambda gave_up: ledger.backlog.undecided(terms.chosen, refused=gave_up),
             listed=progress.listing_ended,
             consent=agreed if consent else None,
         )
@@ -176,7 +177,7 @@ class App:
                 None,
                 clock=self.clock,
                 pending=lambda: sum(row.pending + row.claimed for row in reader.status()),
-                undecided=lambda: 0,
+                undecided=lambda _: Undecided(),
             )
         return report, rehearsal
 

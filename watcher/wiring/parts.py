@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.breaker import Breakers
 from watcher.calling import Calling
+from watcher.giving_up import GiveUp, LimitedClock
 from watcher.limits import Gate, Isolation, RateLimit, Timed
 from watcher.observe import logs
 from watcher.register import Registering
@@ -78,8 +79,14 @@ class Parts:
     ) -> Iterator[tuple[Registering, Breakers]]:
         """Yield what registers, and what keeps it from that; its connections are closed afterwards."""
         terms, policy, vod = self._terms, self._terms.policy, self._terms.config.vod
+        give_up = GiveUp(clock, after_s=terms.give_up_after_s, decisions=ledger.backlog.decisions)
         breakers = Breakers(
-            ledger.breakers, clock=clock, jitter=random.random, patience=terms.patience, emit=self._emit
+            ledger.breakers,
+            clock=clock,
+            jitter=random.random,
+            patience=terms.patience,
+            give_up=give_up,
+            emit=self._emit,
         )
 
         def lowered(rate: float) -> None:
@@ -93,7 +100,7 @@ class Parts:
                 gate,
                 calls_per_second=vod.calls_per_second,
                 given=ledger.breakers.calls_per_second(),
-                clock=clock,
+                clock=LimitedClock(clock, give_up),
                 lowered=lowered,
             )
             calling = Calling(
@@ -115,6 +122,7 @@ class Parts:
                     describe=terms.describe,
                     clock=clock,
                     policy=policy,
+                    give_up=give_up,
                     progress=progress.registered,
                     calls=lambda: gate.calls,
                 ),

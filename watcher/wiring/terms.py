@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.breaker import Patience
 from watcher.calling import Group, Policy
+from watcher.giving_up import SCAN_S
 from watcher.model import BucketSpec, CallOptions, Entry, Media, WatchSpec
 from watcher.rules.file_url import FileUrlForm
 from watcher.rules.listing_bill import internal_endpoint
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from watcher.config import Config, Watch
 
 MAX_QUERY_BYTES = 8_000  # of encoded RegisterMetadatas, when they travel in the URL
-PATIENCE_S = 30.0
-BACKFILL_SILENCE_S = 600.0  # and it waits for all next attempts
+PATIENCE_S = 30.0  # with the next attempt; a backfill waits for all
 
 
 class Terms:
@@ -57,15 +57,20 @@ class Terms:
 
     @property
     def patience(self) -> Patience:
-        """How long to wait for a service that refuses or does not answer."""
+        """How long to wait between probes of a service that refuses or does not answer."""
         retry = self.config.retry
-        silence_s = PATIENCE_S if self.backfill is None else BACKFILL_SILENCE_S
         return Patience(
             first_delay_ms=retry.first_delay_ms,
             max_delay_ms=retry.max_delay_ms,
-            silence_s=math.inf if self._endless else silence_s,
             gives_up=not self._endless,
         )
+
+    @property
+    def give_up_after_s(self) -> float:
+        """How long to go on without one entry decided; infinity = without end."""
+        if self._endless:
+            return math.inf
+        return SCAN_S if self.backfill is None else self.backfill.give_up_after_s
 
     @property
     def max_bytes(self) -> int | None:
