@@ -9,10 +9,11 @@ import pytest
 from tests.fakes import FakeClock
 from watcher.backfill import Beside, Tracker, wait_for_owner
 from watcher.errors import CloudError
+from watcher.giving_up import GiveUp
 from watcher.reports import RegisterReport, ScanReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Told:
@@ -76,17 +77,54 @@ def test_a_line_every_ten_seconds_and_the_terminal_at_once() -> None:
     assert told.lines[0]["event"] == "backfill.progress"
 
 
+class Waited:
+    """A wait for the owner, and what ends it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.decided = 0
+        self.limit = GiveUp(self.clock, after_s=600, decisions=lambda: self.decided)
+
+    def __call__(
+        self,
+        *,
+        in_line: Callable[[], int] = lambda: 1,
+        free: Callable[[], bool] = lambda: False,
+        handed_over: Callable[[], bool] = lambda: False,
+    ) -> Beside:
+        return wait_for_owner(
+            in_line=in_line,
+            try_acquire=free,
+            handed_over=handed_over,
+            limit=self.limit,
+            too_long=lambda: CloudError("too long"),
+            clock=self.clock,
+        )
+
+
 def test_waiting_for_the_owner_ends_when_nothing_is_in_line_or_it_is_gone_or_calls_stopped() -> None:
-    clock = FakeClock()
-    left = [3, 2, 1, 0]
-    nothing_stopped = lambda: None  # noqa: E731 (one word of a test)
-    ended = wait_for_owner(in_line=lambda: left.pop(0), try_acquire=lambda: False, stopped=nothing_stopped, clock=clock)
-    assert (ended, left) == (Beside.SETTLED, [])
-    gone = [False, True]
-    ended = wait_for_owner(in_line=lambda: 1, try_acquire=lambda: gone.pop(0), stopped=nothing_stopped, clock=clock)
-    assert ended is Beside.TAKEN_OVER
+    left, gone = [3, 2, 1, 0], [False, True]
+    assert (Waited()(in_line=lambda: left.pop(0)), left) == (Beside.SETTLED, [])
+    assert Waited()(free=lambda: gone.pop(0)) is Beside.TAKEN_OVER
+    assert Waited()(handed_over=lambda: True) is Beside.HANDED_OVER
+
+    def stopped() -> bool:
+        raise CloudError("arrears")
+
     with pytest.raises(CloudError, match="arrears"):
-        wait_for_owner(in_line=lambda: 1, try_acquire=lambda: False, stopped=lambda: CloudError("arrears"), clock=clock)
-    clock.stopping = True
-    ended = wait_for_owner(in_line=lambda: 1, try_acquire=lambda: False, stopped=nothing_stopped, clock=clock)
-    assert ended is Beside.STOPPED
+        Waited()(handed_over=stopped)
+    stopping = Waited()
+    stopping.clock.stopping = True
+    assert stopping() is Beside.STOPPED
+
+
+def test_waiting_for_the_owner_has_a_limit_that_starts_again_with_each_decision() -> None:
+    waited = Waited()
+
+    def in_line() -> int:
+        waited.decided = min(5, int(waited.clock.monotonic() // 500))  # one each 500 s, and then no more
+        return 1
+
+    with pytest.raises(CloudError, match="too long"):
+        waited(in_line=in_line)
+    assert 3100 <= waited.clock.monotonic() <= 3102

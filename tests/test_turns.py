@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.owning import owner
 from tests.workspace import BUCKET, Workspace
-from watcher.ledger import ProcessLock
 from watcher.sandbox.hook import NoHook
 from watcher.sandbox.wire import HungUp
 
@@ -76,8 +76,7 @@ def test_a_killed_scan_loses_nothing_and_doubles_nothing(workspace: Workspace, s
 def test_a_scan_beside_a_registering_process_records_only(workspace: Workspace, sandbox: Sandbox) -> None:
     """It lists, records, names the owner, and exits 0."""
     put(sandbox, 3)
-    with ProcessLock(workspace.ledger) as lock:
-        assert lock.try_acquire()
+    with owner(workspace) as lock:
         done = workspace.scan()
         assert done.status == 0
         assert f"registering: pid {lock.owner_pid()}" in done.err

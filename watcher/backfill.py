@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from watcher.errors import CloudError
+    from watcher.giving_up import GiveUp
     from watcher.ports import Clock
     from watcher.reports import RegisterReport, ScanReport
 
@@ -162,6 +163,7 @@ class Beside(Enum):
     """How waiting for the process that registers ended."""
 
     SETTLED = "settled"  # nothing is in line
+    HANDED_OVER = "handed over"  # that process serves all that is, and nobody waits for it
     TAKEN_OVER = "taken over"  # that process is gone, and the lock is ours
     STOPPED = "stopped"  # we were asked to stop
 
@@ -170,19 +172,27 @@ def wait_for_owner(
     *,
     in_line: Callable[[], int],
     try_acquire: Callable[[], bool],
-    stopped: Callable[[], CloudError | None],
+    handed_over: Callable[[], bool],
+    limit: GiveUp,
+    too_long: Callable[[], CloudError],
     clock: Clock,
 ) -> Beside:
-    """Wait until another process has registered what is in line, or is gone.
+    """Wait until another process has registered what is in line, or will, or is gone.
+
+    `handed_over` tells whether it serves all of that, so that there is nothing to wait for.
 
     Raises:
-        CloudError: calls have stopped: why.
+        CloudError: calls have stopped, or it does not serve what is in line (both by `handed_over`), or it took
+            `too_long`.
     """
+    limit.begin()
     while in_line():
         if try_acquire():
             return Beside.TAKEN_OVER
-        if error := stopped():
-            raise error
+        if handed_over():
+            return Beside.HANDED_OVER
+        if limit.is_over:
+            raise too_long()
         if clock.wait(_POLL_S):
             return Beside.STOPPED
     return Beside.SETTLED

@@ -317,6 +317,8 @@ class Daemon:
         self._serving.end()
         pending: int | None = None
         with contextlib.suppress(WatcherError):
+            if self._lock.held:
+                self._ledger.ownership.withdraw()
             pending = self._ledger.queue.pending()
         logs.emit(logs.DAEMON_STOPPED, pending=pending)
         fatal = fatal or self._serving.fatal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from watcher.errors import CloudError, WatcherError
 from watcher.observe.printable import one_line
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from watcher.ports import Clock
     from watcher.register import Registering
-    from watcher.scan import Scan
 
+_LATER = "Nothing is lost; later scans ask again, each when it is due. `export` shows what was said of each."
 DECLINED = 1
 CLOUD_FAILED = 5
 SOMETHING_FAILED = 6
@@ -31,6 +31,7 @@ class TurnReport:
     registered: RegisterReport = field(default_factory=RegisterReport)
     pending: int = 0  # what the ledger still holds
     undecided: Undecided = field(default_factory=Undecided)  # of it: asked, and not answered
+    gave_up: bool = False  # nothing was decided for too long
     duration_s: float = 0.0
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
@@ -46,10 +47,13 @@ class TurnReport:
         return SOMETHING_FAILED if self.registered.failed else 0
 
     def add(self, later: TurnReport) -> None:
-        """Add what a later turn without scans did; what was left undone before is now as that one left it."""
+        """Add what a later turn did; what was left undone before is now as that one left it."""
+        again = {scan.watch: scan for scan in later.scans}
+        self.scans = [again.pop(scan.watch, scan) for scan in self.scans]
         for name in ("registered", "already_registered", "failed", "register_calls"):
             setattr(self.registered, name, getattr(self.registered, name) + getattr(later.registered, name))
         self.undecided, self.error, self.declined = later.undecided, later.error, later.declined
+        self.gave_up = later.gave_up
 
     @property
     def errors(self) -> list[WatcherError]:
@@ -58,24 +62,48 @@ class TurnReport:
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
                 found.setdefault(str(error), error)
-        if self.undecided.entries:
-            hint = "Nothing is lost; later scans ask again, each when it is due. `export` shows what was said of each."
-            sentence = _not_registered(self.undecided)
-            found[sentence] = CloudError(sentence, hint="" if found else hint)
+        if self.undecided.entries and (self.gave_up or not found):
+            error = self._not_registered()
+            found.pop(str(self.error), None)
+            found[str(error)] = error
         return list(found.values())
 
+    def _not_registered(self) -> CloudError:
+        """Return how many files wait for an answer, one of them by name, and why."""
+        left = self.undecided
+        name = f"oss://{left.bucket}/{one_line(left.key)}"
+        sentence = f"{left.entries} files are not registered yet, among them {name}"
+        if left.entries == 1:
+            sentence = f"{name} is not registered yet"
+        why = [str(self.error)] if self.error else []
+        if left.message and left.message not in "".join(why):
+            why.insert(0, left.message)
+        hint = self.error.hint if self.error else ""
+        return CloudError(": ".join([sentence, *why]), hint=hint or _LATER)
 
-def _not_registered(left: Undecided) -> str:
-    """Return how many files wait for an answer, and one of them by name."""
-    said = f": {left.message}" if left.message else ""
-    name = f"oss://{left.bucket}/{one_line(left.key)}"
-    if left.entries == 1:
-        return f"{name} is not registered yet{said}"
-    return f"{left.entries} files are not registered yet, among them {name}{said}"
+
+class Scans(Protocol):
+    """One scan, or what stands in for it."""
+
+    def run(self) -> ScanReport:
+        """Scan, and return how it went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A watch that is not scanned, and why."""
+
+    watch: str
+    error: CloudError
+
+    def run(self) -> ScanReport:
+        """See `Scans.run`."""
+        return ScanReport(watch=self.watch, error=self.error)
 
 
 def take_turn(
-    scans: Sequence[Scan],
+    scans: Sequence[Scans],
     registering: Registering | None,
     *,
     clock: Clock,
@@ -113,7 +141,8 @@ def take_turn(
             work = None if report.declined else pool.submit(registering.run, listing_ended.is_set)
         if registering and work:
             report.registered = work.result()
-            report.undecided = undecided(registering.gave_up)
+            report.gave_up = registering.gave_up
+            report.undecided = undecided(report.gave_up)
             report.error = registering.error
     report.pending = pending()
     report.duration_s = round(clock.monotonic() - began, 3)

@@ -8,7 +8,7 @@ starts       what "now" came to mean
 breakers     why calls stopped                           retrying   failed entries back in line
 reading      status, export                              auditing   rows by key interval
 browsing     search, stories, failures, in bounded time
-backlog      how much waits, how much was done
+backlog      how much waits, how much was done           ownership  what the owner of the lock serves
 care         check and backup
 names mounts one file, one name                          renaming   a new name, never in another file's place
 owner        whose files these are, who may use them     disk       full, or failing for another reason

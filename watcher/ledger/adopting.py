@@ -4,36 +4,94 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watcher.errors import ConfigError
+from watcher.errors import CloudError, ConfigError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from watcher.model import BucketSpec, WatchSpec
+    from watcher.model import BucketSpec, Owner, WatchSpec
 
 
 def adopt_watches(db: sqlite3.Connection, watches: Sequence[WatchSpec]) -> None:
     """Bring the watches in line with the configuration, within the caller's transaction."""
     db.execute("UPDATE watch SET position = NULL")
     for position, watch in enumerate(watches):
-        db.execute(_FORGET_SCANS_ELSEWHERE, {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix})
-        db.execute(
-            """
-            INSERT INTO watch (name, bucket_id, prefix, rules, position)
-            VALUES (:name, (SELECT id FROM bucket WHERE name = :bucket), :prefix, :rules, :position)
-                ON CONFLICT (name) DO UPDATE
-               SET bucket_id = excluded.bucket_id, prefix = excluded.prefix,
-                   rules = excluded.rules, position = excluded.position
-            """,
-            {
-                "name": watch.name,
-                "bucket": watch.bucket,
-                "prefix": watch.prefix,
-                "rules": watch.rules,
-                "position": position,
-            },
-        )
+        _adopt_watch(db, watch, position)
+
+
+def _adopt_watch(db: sqlite3.Connection, watch: WatchSpec, position: int) -> None:
+    db.execute(_FORGET_SCANS_ELSEWHERE, {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix})
+    db.execute(
+        """
+        INSERT INTO watch (name, bucket_id, prefix, rules, position)
+        VALUES (:name, (SELECT id FROM bucket WHERE name = :bucket), :prefix, :rules, :position)
+            ON CONFLICT (name) DO UPDATE
+           SET bucket_id = excluded.bucket_id, prefix = excluded.prefix,
+               rules = excluded.rules, position = excluded.position
+        """,
+        {
+            "name": watch.name,
+            "bucket": watch.bucket,
+            "prefix": watch.prefix,
+            "rules": watch.rules,
+            "position": position,
+        },
+    )
+
+
+def adopt_beside(
+    db: sqlite3.Connection,
+    owner: Owner | None,
+    buckets: Sequence[BucketSpec],
+    watches: Sequence[WatchSpec],
+    *,
+    config_path: str,
+) -> frozenset[str]:
+    """Adopt what another process, which registers, does not serve; return the watches that it serves otherwise.
+
+    Within the caller's transaction.  Of an `owner` that has not said what it serves, all that is known may be served.
+
+    Raises:
+        ConfigError: see `refuse_other_form`.
+    """
+    other_form = set()
+    for bucket in buckets:
+        if _is_served(db, owner, bucket.name):
+            refuse_other_form(db, bucket, config_path)
+            other_form |= set() if _has_form(db, bucket) else {bucket.name}
+        else:
+            adopt_bucket(db, bucket, config_path)
+    otherwise = set()
+    for position, watch in enumerate(watches):
+        as_served = _as_served(db, owner, watch)
+        if as_served is False or watch.bucket in other_form:
+            otherwise.add(watch.name)
+        elif as_served is None:
+            _adopt_watch(db, watch, position)
+    return frozenset(otherwise)
+
+
+def _is_served(db: sqlite3.Connection, owner: Owner | None, bucket: str) -> bool:
+    if owner is not None:
+        return bucket in owner.buckets
+    return db.execute("SELECT 1 FROM bucket WHERE name = ?", (bucket,)).fetchone() is not None
+
+
+def _has_form(db: sqlite3.Connection, bucket: BucketSpec) -> bool:
+    row = db.execute("SELECT region, file_url, encoding FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
+    return row is not None and tuple(row) == (bucket.region, bucket.file_url, bucket.encoding)
+
+
+def _as_served(db: sqlite3.Connection, owner: Owner | None, watch: WatchSpec) -> bool | None:
+    """Return whether the watch is as the owner has it; None if the owner does not have it."""
+    if owner is not None:
+        return owner.watches[watch.name] == watch.terms if watch.name in owner.watches else None
+    row = db.execute(
+        "SELECT b.name, w.prefix, w.rules FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id WHERE w.name = ?",
+        (watch.name,),
+    ).fetchone()
+    return None if row is None else tuple(row) == (watch.bucket, watch.prefix, watch.rules)
 
 
 _FORGET_SCANS_ELSEWHERE = """
@@ -42,6 +100,35 @@ UPDATE watch
        complete_list_calls = NULL, complete_list_bytes = NULL, complete_took_ms = NULL, empty_scans = 0
  WHERE name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))
 """
+
+
+def has_source(db: sqlite3.Connection, watch: str, source: str) -> bool:
+    """Tell whether the watch is that of `source` in the ledger; where that is "", nothing depends on it."""
+    return not source or _source_of(db, watch) == source
+
+
+def refuse_other_source(db: sqlite3.Connection, watch: str, source: str) -> None:
+    """Let no object of one source be written down as one of another.
+
+    Raises:
+        CloudError: another process, under another configuration, has this watch with another source.
+    """
+    if not has_source(db, watch, source):
+        raise CloudError(
+            f'watch "{watch}" lists {source} here, and {_source_of(db, watch)} in another process with this ledger',
+            hint="One ledger has one configuration: reload the other process, or give it a ledger of its own.",
+        )
+
+
+def _source_of(db: sqlite3.Connection, watch: str) -> str:
+    (source,) = db.execute(
+        """
+        SELECT 'oss://' || b.name || '/' || w.prefix
+          FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id WHERE w.name = ?
+        """,
+        (watch,),
+    ).fetchone()
+    return str(source)
 
 
 def refuse_other_form(db: sqlite3.Connection, bucket: BucketSpec, config_path: str) -> None:

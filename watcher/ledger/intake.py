@@ -8,7 +8,7 @@ from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges, starts
-from watcher.ledger.adopting import adopt_bucket, adopt_watches
+from watcher.ledger.adopting import adopt_bucket, adopt_watches, has_source, refuse_other_source
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Objects, Recorded, ScanKind
@@ -136,8 +136,13 @@ class Intake:
     def begin_scan(
         self, watch: str, kind: ScanKind, *, source: str, basis: str, now_ms: int, full_every_ms: int
     ) -> ScanBegun:
-        """Begin a scan, or go on with one that was cut short; see `ranges.begin`."""
+        """Begin a scan, or go on with one that was cut short; see `ranges.begin`.
+
+        Raises:
+            CloudError: another process has this watch with another source.
+        """
         with self._transactions.begin(durable=False) as db:
+            refuse_other_source(db, watch, source)
             watch_id = _watch_id(db, watch)
             ranges.doubt_ownerless(db, watch_id)
             return ranges.begin(
@@ -164,8 +169,12 @@ class Intake:
         The Date of each answer tells what is fresh; `now_ms` is when they were first seen; `began_ms` (our clock)
         is when the listing began: what failed after that as gone is not back because of it.  A snapshot is of
         an instant, tells nothing of what came of its objects later, and covers no range.
+
+        Raises:
+            CloudError: see `begin_scan`.
         """
         with self._transactions.begin(durable=False) as db:
+            refuse_other_source(db, watch, begun.source)
             watch_id, bucket_id, in_steady_state, empty_scans = db.execute(
                 """
                 SELECT id, bucket_id, complete_at IS NOT NULL AND complete_rules = rules, empty_scans
@@ -227,7 +236,7 @@ class Intake:
             a scan of the same meanwhile, which is then the one to be remembered: what this one `counted`.
         """
         with self._transactions.begin(durable=True) as db:
-            if by_ranges and ranges.is_overtaken(db, begun):
+            if (by_ranges and ranges.is_overtaken(db, begun)) or not has_source(db, watch, begun.source):
                 return counted
             totals = ranges.totals(db, begun) if by_ranges else counted
             if totals is None:

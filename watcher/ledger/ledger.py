@@ -10,6 +10,7 @@ from watcher.ledger.backlog import Backlog
 from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
+from watcher.ledger.ownership import Ownership
 from watcher.ledger.patience import TRIES, patiently
 from watcher.ledger.queue import Queue
 from watcher.ledger.recognising import RESTORE
@@ -31,6 +32,7 @@ class LedgerSides:
         self.intake = Intake(transactions)
         self.queue = Queue(transactions)
         self.backlog = Backlog(transactions)
+        self.ownership = Ownership(transactions)
         self.breakers = BreakerMemory(transactions)
         self.retrying = Retrying(transactions)
 

@@ -108,6 +108,7 @@ def _begun(memory: _Memory, totals: ScanTotals | None = None) -> ScanBegun:
         number=memory.scan,
         trusts=not (memory.is_full or memory.is_plain),
         digests=bool(memory.is_full or not memory.is_plain),
+        source=memory.source,
         started_at=memory.started_at or 0,
         listed=totals.listed,
         matched=totals.matched,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from watcher.model.listed import ObjectInfo as ObjectInfo
 from watcher.model.listed import Objects as Objects
@@ -19,6 +20,9 @@ from watcher.model.ranges import ScanTotals as ScanTotals
 from watcher.model.starts import NEVER as NEVER
 from watcher.model.starts import Anchor as Anchor
 from watcher.model.starts import Start as Start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Lane(StrEnum):
@@ -180,6 +184,7 @@ class WatchSpec:
     prefix: str
     rules: str  # a digest: another one means that the watch selects differently now
     from_now: bool = False  # `start = "now"`
+    terms: str = ""  # a digest of `rules` and of how its files are registered: what an owner serves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +203,16 @@ class Waiting:
 
     entries: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The process that holds the registering lock, and what it registers for."""
+
+    pid: int
+    command: str  # run, scan or backfill
+    watches: Mapping[str, str]  # by name: `WatchSpec.terms`
+    buckets: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

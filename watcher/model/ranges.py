@@ -34,6 +34,7 @@ class ScanBegun:
     number: int
     trusts: bool  # whether ranges that answer with the same bytes need not be looked at
     digests: bool  # whether ranges are worth remembering by their bytes
+    source: str = ""  # oss://BUCKET/PREFIX; "" = nothing depends on it
     started_at: int = 0  # milliseconds since the epoch, OSS's clock: the first answer; 0 = none yet
     listed: int = 0  # so far
     matched: int = 0

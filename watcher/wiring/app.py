@@ -10,26 +10,29 @@ from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
 from watcher.rehearse import Rehearsal
 from watcher.reports import Undecided
-from watcher.turn import TurnReport, take_turn
+from watcher.turn import LeftOut, TurnReport, take_turn
 from watcher.wiring.auditing import audit
-from watcher.wiring.backfilling import await_owner, source_of
+from watcher.wiring.backfilling import source_of
+from watcher.wiring.beside import OwnerWait, not_served
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.inventories import inventory_of
-from watcher.wiring.owning import give_out, recover, take_lock
+from watcher.wiring.owning import adopt, adopt_beside, give_out, recover, take_lock
 from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from watcher.audit import AuditReport
     from watcher.backfill import Backfill
     from watcher.config import Config
+    from watcher.errors import CloudError
     from watcher.model import Standing, Waiting
     from watcher.ports import Progress, Snapshot
     from watcher.records import Records
     from watcher.scan import Scan
     from watcher.sieve import Starts
+    from watcher.turn import Scans
 
     Consent = Callable[[Mapping[str, Waiting]], bool]  # told by watch what is in line
 
@@ -69,7 +72,8 @@ class App:
         """Take one turn; register only if no other process does.
 
         With `consent` nothing is registered unless it says yes to what is in line once all is listed.  A backfill
-        tells `beside` the process that registers in its place, and waits for it.
+        tells `beside` the process that registers in its place, and waits for it; a scan sees that this process serves
+        what was found.  Whichever finds the lock free then registers after all.
 
         Raises:
             WatcherError: nothing, or not all, could be done; what was done is in the ledger.
@@ -81,44 +85,67 @@ class App:
             ledger = stack.enter_context(Ledger(path, lock, wait=self.clock.wait))
             owner = take_lock(lock, self.clock.wait)
             ledger.check_after_unclean_stop()
-            recovered = recover(ledger, self.clock) if owner else 0
-            ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
-            if owner:
-                self._give_out(ledger, recovered)
+            left_out = self._own(ledger, lock) if owner else self._stand_beside(ledger, lock)
             before = self._begin(ledger, progress)
             if not owner and terms.backfill is not None:
                 beside(lock.owner_pid())
             take = functools.partial(self._take, ledger=ledger, stack=stack, progress=progress, consent=consent)
-            report = take(self._scans(ledger.intake, ledger.intake, progress), owner=owner)
+            report = take(self._scans(ledger.intake, ledger.intake, progress, left_out=left_out), owner=owner)
+            if not owner:
+                pid = lock.owner_pid()
+                waiting = OwnerWait(
+                    report,
+                    ledger=ledger,
+                    lock=lock,
+                    terms=terms,
+                    clock=self.clock,
+                    progress=progress,
+                    before=before,
+                )
+                owner = waiting.take()
+                if owner:
+                    ledger.check_after_unclean_stop()
+                    self._own(ledger, lock)
+                    report.add(take(self._scans(ledger.intake, ledger.intake, progress, only=left_out), owner=True))
+                elif terms.backfill is None:
+                    report.registering_pid = pid
             if owner:
-                return report
-            if terms.backfill is None:
-                report.registering_pid = lock.owner_pid()
-                return report
-            if await_owner(
-                report,
-                ledger=ledger,
-                lock=lock,
-                terms=terms,
-                clock=self.clock,
-                progress=progress,
-                before=before,
-            ):
-                ledger.check_after_unclean_stop()
-                self._give_out(ledger, recover(ledger, self.clock))
-                report.add(take([], owner=True))
+                self._leave(ledger, lock, report, functools.partial(take, [], owner=True))
             report.pending = ledger.queue.pending()
             report.duration_s = round(self.clock.monotonic() - began, 3)
         return report
+
+    def _own(self, ledger: Ledger, lock: ProcessLock) -> dict[str, CloudError]:
+        """Begin as the owner of the lock; no watch is left out."""
+        recovered = recover(ledger, self.clock)
+        adopt(ledger, lock, self._terms)
+        give_out(ledger, self.clock, owner=self._terms.owner, recovered=recovered)
+        return {}
+
+    def _stand_beside(self, ledger: Ledger, lock: ProcessLock) -> dict[str, CloudError]:
+        """Begin beside the owner of the lock; return the watches that are left out, and why."""
+        otherwise = adopt_beside(ledger, lock, self._terms)
+        owner = ledger.ownership.published(lock)
+        return {name: not_served(owner, [name]) for name in self._terms.chosen if name in otherwise}
+
+    def _leave(self, ledger: Ledger, lock: ProcessLock, report: TurnReport, take: Callable[[], TurnReport]) -> None:
+        """Serve nobody any more, and then register what others left to this process until that was written down."""
+        while True:
+            ledger.ownership.withdraw()
+            if self.clock.wait(0) or report.error or report.declined or not self._is_due(ledger):
+                return
+            ledger.ownership.publish(lock, self._terms.command, self._terms.served())
+            report.add(take())
+
+    def _is_due(self, ledger: Ledger) -> bool:
+        due = [ledger.queue.next_due_at(group.bucket, group.watches) for group in self._terms.groups()]
+        return any(at is not None and at <= self.clock.now_ms() for at in due)
 
     def _prepare(self) -> None:
         """Learn whether there is all that is asked for, before anything is touched."""
         self._cloud.credentials.get()
         if self._terms.backfill and self._terms.backfill.manifest:
             self._snapshots = inventory_of(self._terms, self._cloud, self.clock)
-
-    def _give_out(self, ledger: Ledger, recovered: int) -> None:
-        give_out(ledger, self.clock, owner=self._terms.owner, recovered=recovered)
 
     def _begin(self, ledger: Ledger, progress: Progress) -> Standing:
         terms = self._terms
@@ -132,7 +159,7 @@ class App:
 
     def _take(
         self,
-        scans: Sequence[Scan],
+        scans: Sequence[Scans],
         *,
         owner: bool,
         ledger: Ledger,
@@ -185,19 +212,31 @@ class App:
         """Hold full listings against the ledger, write nothing; tell (bucket, key) of what is missing in it."""
         return audit(self._terms, self._cloud, self.clock, progress=progress, unaccounted=unaccounted)
 
-    def _scans(self, records: Records, starts: Starts, progress: Progress) -> list[Scan]:
+    def _scans(
+        self,
+        records: Records,
+        starts: Starts,
+        progress: Progress,
+        *,
+        left_out: Mapping[str, CloudError] | None = None,
+        only: Container[str] | None = None,
+    ) -> list[Scans]:
+        """Return one scan for each chosen watch; what stands for one that is `left_out` is why."""
+        left_out = left_out or {}
         return [
-            self._parts.scan(
-                name,
-                source=source_of(
-                    name, self._terms, self._cloud, self.clock, gone=lambda *named: self.gone.append(named)
-                ),
-                records=records,
-                starts=starts,
-                progress=progress,
-                clock=self.clock,
-                snapshot=self._snapshots.get(name),
-                full=self._full,
-            )
+            LeftOut(name, left_out[name]) if name in left_out else self._scan(name, records, starts, progress)
             for name in self._terms.chosen
+            if only is None or name in only
         ]
+
+    def _scan(self, name: str, records: Records, starts: Starts, progress: Progress) -> Scan:
+        return self._parts.scan(
+            name,
+            source=source_of(name, self._terms, self._cloud, self.clock, gone=lambda *named: self.gone.append(named)),
+            records=records,
+            starts=starts,
+            progress=progress,
+            clock=self.clock,
+            snapshot=self._snapshots.get(name),
+            full=self._full,
+        )

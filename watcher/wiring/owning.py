@@ -1,4 +1,4 @@
-"""What the owner of the lock does first: put right what the last one left."""
+"""What the owner of the lock does first: put right what the last one left, adopt its configuration, and say so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from watcher.ledger import Ledger, ProcessLock
     from watcher.ports import Clock
+    from watcher.wiring.terms import Terms
 
 
 def take_lock(lock: ProcessLock, wait: Callable[[float], bool]) -> bool:
@@ -29,6 +30,23 @@ def recover(ledger: Ledger, clock: Clock) -> int:
     if recovered:
         logs.emit(logs.LEDGER_RECOVERED, entries=recovered)
     return recovered
+
+
+def adopt(ledger: Ledger, lock: ProcessLock, terms: Terms) -> None:
+    """Bring the ledger in line with the configuration, and write down which watches this process serves.
+
+    Raises:
+        ConfigError: see `Intake.adopt`.
+    """
+    ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(terms.config.path))
+    ledger.ownership.publish(lock, terms.command, terms.served())
+
+
+def adopt_beside(ledger: Ledger, lock: ProcessLock, terms: Terms) -> frozenset[str]:
+    """Do so beside the owner of the lock, as far as that one leaves it; see `Ownership.adopt_beside`."""
+    return ledger.ownership.adopt_beside(
+        lock, terms.bucket_specs(), terms.watch_specs(), config_path=str(terms.config.path)
+    )
 
 
 def give_out(ledger: Ledger, clock: Clock, *, owner: Callable[[str, str, int], str | None], recovered: int) -> None:

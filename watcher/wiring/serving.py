@@ -9,14 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from watcher.arrivals import Arrivals
-from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
+from watcher.errors import CloudError, LedgerUntrusted, MachineFailed, WatcherError
 from watcher.ledger import LedgerReader, patiently
 from watcher.observe import logs
 from watcher.pulse import Shift
 from watcher.timetable import Timetable
+from watcher.wiring.beside import not_served
 from watcher.wiring.cloud import Cloud
 from watcher.wiring.noting import Notes
-from watcher.wiring.owning import give_out, recover
+from watcher.wiring.owning import adopt, adopt_beside, give_out, recover
 from watcher.wiring.parts import Parts
 from watcher.wiring.terms import Terms
 
@@ -71,6 +72,8 @@ class Serving:
         self._timetable = Timetable(len(config.watches))
         self._registering = threading.Thread(target=self._guarded, args=(self._register,), name=_REGISTERING)
         self._breakers: Breakers | None = None
+        self._served = {spec.name: spec.terms for spec in self._terms.served()}
+        self._otherwise: frozenset[str] = frozenset()  # watches that the owner of the lock has in another way
         self.has_ended = False
         self.fatal: BaseException | None = None  # what the daemon must end for
 
@@ -99,11 +102,17 @@ class Serving:
             self._begin()
 
     def _adopt(self, clock: Part) -> None:
-        terms, owner = self._terms, self._take_lock(clock)
-        recovered = self._take_over(clock) if owner else 0
-        self._ledger.intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path=str(self.config.path))
-        if owner:
-            self._give_out(recovered, clock)
+        if self._take_lock(clock):
+            self._own(clock)
+        else:
+            self._otherwise = adopt_beside(self._ledger, self._lock, self._terms)
+
+    def _own(self, clock: Part) -> None:
+        """Begin as the owner of the lock."""
+        recovered = self._take_over(clock)
+        adopt(self._ledger, self._lock, self._terms)
+        self._otherwise = frozenset()
+        self._give_out(recovered, clock)
 
     def _begin(self) -> None:
         for watch in self.config.watches:
@@ -178,7 +187,11 @@ class Serving:
                 clock=clock,
             )
             try:
+                self._refuse_served_otherwise(watch)
                 scan.run()
+            except CloudError as error:
+                scan.report.error = error
+                self._notes.emit(logs.SCAN_INCOMPLETE, watch=watch, reason=str(error))
             except WatcherError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug that one watch meets must not stop the others)
@@ -187,13 +200,29 @@ class Serving:
         if scan.report.complete or not self._shift.is_over:
             self._notes.scanned(scan.report, started_at_ms=started_at_ms)
 
+    def _refuse_served_otherwise(self, watch: str) -> None:
+        """Let no file be left to a process that would register it under another configuration.
+
+        Raises:
+            CloudError: that process still has the lock.
+        """
+        if self._lock.held:
+            return
+        owner = self._ledger.ownership.published(self._lock)
+        if owner is None:
+            differs = watch in self._otherwise
+        else:
+            differs = owner.watches.get(watch, self._served[watch]) != self._served[watch]
+        if differs:
+            raise not_served(owner, [watch])
+
     def _register(self) -> None:
         with self._shift.part(_REGISTERING) as clock:
             while not self._lock.held:
                 if clock.wait(_LOOK_S):
                     return
                 if self._take_lock(clock):
-                    self._give_out(self._take_over(clock), clock)
+                    self._own(clock)
             ledger = self._ledger.seen_by(clock.come_by)
             with self._parts.registering(ledger, self._notes, clock) as (registering, self._breakers):
                 registering.serve(self._arrivals)

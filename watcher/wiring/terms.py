@@ -43,6 +43,11 @@ class Terms:
         self._forms = {watch.bucket: _form(watch, config) for watch in config.watches}
 
     @property
+    def command(self) -> str:
+        """The command that registers."""
+        return "run" if self._endless else "scan" if self.backfill is None else "backfill"
+
+    @property
     def policy(self) -> Policy:
         """How often, how long, how much a one-shot registers."""
         retry = self.config.retry
@@ -147,9 +152,14 @@ class Terms:
                 prefix=watch.prefix,
                 rules=_digest(watch),
                 from_now=watch.start == "now",
+                terms=_registered_as(watch, self.config),
             )
             for watch in self.config.watches
         ]
+
+    def served(self) -> list[WatchSpec]:
+        """Return those of the chosen watches: what this process registers for while it holds the lock."""
+        return [spec for spec in self.watch_specs() if spec.name in self.chosen]
 
 
 def _rules(watch: Watch) -> Rules:
@@ -166,6 +176,12 @@ def _rules(watch: Watch) -> Rules:
 
 def _digest(watch: Watch) -> str:
     parts = (watch.bucket, watch.prefix, watch.include, watch.exclude, watch.min_size_bytes, watch.max_size_bytes)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _registered_as(watch: Watch, config: Config) -> str:
+    """Return a digest of all that registering a file of the watch depends on."""
+    parts = (_digest(watch), watch.media.model_dump_json(), watch.file_url, watch.file_url_encoding, config.vod.region)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

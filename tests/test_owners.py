@@ -1,0 +1,334 @@
+"""Work is left only to a process that serves it: watches that the owner of the lock has not, or has otherwise."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import closing
+from sqlite3 import connect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemons import EVERY_SECOND, NO_PAGE, known, put
+from tests.owning import owner
+from tests.running import Running
+from tests.workspace import BUCKET, Workspace
+from watcher.ledger import ProcessLock
+from watcher.sandbox.faults import Fault, Faults
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    from watcher.sandbox import Sandbox
+
+SELDOM = 'schedule = "1h"'
+
+
+def watch(workspace: Workspace, name: str, more: str = SELDOM, *, bucket: str = BUCKET, folder: str = "") -> str:
+    return workspace.watch(name, f"oss://{bucket}/{folder or name}/", more)
+
+
+def rows(workspace: Workspace) -> list[tuple[object, ...]]:
+    """Return all that the ledger knows of watches, as configured."""
+    with closing(connect(workspace.ledger)) as db:
+        return db.execute(
+            "SELECT name, bucket_id, prefix, rules, position, complete_at IS NULL FROM watch ORDER BY name"
+        ).fetchall()
+
+
+def until(true: Callable[[], object], child: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 30  # noqa: TID251
+    while not true():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline  # noqa: TID251
+        time.sleep(0.02)  # noqa: TID251
+
+
+# A daemon that was not reloaded
+
+
+@pytest.fixture
+def old(workspace: Workspace, sandbox: Sandbox) -> Workspace:
+    """A workspace with one watch and, below `new/`, a file that it does not see."""
+    workspace.configure(watch(workspace, "old"), more=NO_PAGE)
+    put(sandbox, "new/1.mp4")
+    return workspace
+
+
+@pytest.mark.parametrize("command", ["scan", "backfill"])
+@pytest.mark.parametrize("chosen", [(), ("--watch", "new")])
+def test_a_watch_that_a_daemon_was_not_reloaded_for_is_exit_5_until_it_is(
+    old: Workspace, sandbox: Sandbox, command: str, chosen: tuple[str, ...]
+) -> None:
+    with Running(old) as daemon:
+        daemon.until_told("scan.finished")
+        old.configure(watch(old, "old"), watch(old, "new"), more=NO_PAGE)
+        done = old.run(command, "--output-format", "json", *chosen)
+        assert done.status == 5, done.err
+        assert f'reload pid {daemon.pid}: it registers, but not for watch "new"' in done.err
+        assert f"kill -HUP {daemon.pid}" in done.err
+        assert (done.json["scans"][-1]["new"], done.json["pending"], done.json["registered"]) == (1, 1, 0)
+        daemon.send(signal.SIGHUP)
+        daemon.until_told("daemon.reloaded")
+        daemon.until(lambda: known(sandbox) == {"new/1.mp4"}, "what was found is registered")
+        again = old.run(command, "--output-format", "json", *chosen)
+        assert (again.status, again.json["pending"]) == (0, 0), again.err
+        assert daemon.stop() == 0
+    assert len(sandbox.vod.journal) == 1
+
+
+def test_a_watch_in_which_nothing_is_found_yet_is_exit_5_beside_a_daemon_all_the_same(old: Workspace) -> None:
+    with Running(old) as daemon:
+        daemon.until_told("scan.finished")
+        old.configure(watch(old, "old"), watch(old, "empty"), more=NO_PAGE)
+        done = old.scan()
+        assert (done.status, f"reload pid {daemon.pid}" in done.err) == (5, True), done.err
+        assert old.scan("--watch", "old").status == 0
+        assert daemon.stop() == 0
+
+
+CHANGES = {
+    "rules": ('include = ["*.mov"]', ""),
+    "prefix": ("", "elsewhere"),
+    "media": ("[watch.media]\ntemplate_group_id = 'T'", ""),
+    "size": ('min_size = "1K"', ""),
+}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "bucket", "file_url"])
+def test_a_watch_that_the_daemon_has_otherwise_is_left_alone_until_it_is_reloaded(
+    old: Workspace, sandbox: Sandbox, change: str
+) -> None:
+    """Its row, its history and its bucket stay the daemon's, which would take what is found there for its own."""
+    other = f"{BUCKET}-2"
+    sandbox.oss.create_bucket(other)
+    with Running(old) as daemon:
+        daemon.until_told("scan.finished")
+        before = rows(old)
+        more, folder = CHANGES.get(change, ("", ""))
+        if change == "file_url":
+            more = 'file_url_encoding = "raw"'
+        bucket = other if change == "bucket" else BUCKET
+        sandbox.oss.put(bucket, f"{folder or 'old'}/2.mov", b"x" * 2048)
+        old.configure(watch(old, "old", f"{SELDOM}\n{more}", bucket=bucket, folder=folder), more=NO_PAGE)
+        for command in ("scan", "backfill"):
+            done = old.run(command, "--output-format", "json")
+            assert done.status == 5, done.err
+            assert f'reload pid {daemon.pid}: it registers, but not for watch "old"' in done.err
+            assert [(each["complete"], each["listed"]) for each in done.json["scans"]] == [(False, 0)]
+        assert rows(old) == before
+        assert not sandbox.vod.journal
+        daemon.send(signal.SIGHUP)
+        daemon.until_told("daemon.reloaded")
+        expected = {f"{folder or 'old'}/2.mov"}
+        daemon.until(lambda: known(sandbox) == expected, "the daemon finds it itself")
+        assert old.scan().status == 0
+        assert daemon.stop() == 0
+
+
+def test_what_registering_does_not_depend_on_makes_no_other_watch(old: Workspace) -> None:
+    """A schedule, a list concurrency, an `on_overwrite`: a scan with another one may leave its finds to the daemon."""
+    with Running(old) as daemon:
+        daemon.until_told("scan.finished")
+        more = 'schedule = "7m"\nlist_concurrency = 3\non_overwrite = "ignore"\nmin_age = "1s"\nfull_scan_every = "1h"'
+        old.configure(watch(old, "old", more), more=NO_PAGE)
+        done = old.scan()
+        assert (done.status, f"registering: pid {daemon.pid}" in done.err) == (0, True), done.err
+        assert daemon.stop() == 0
+
+
+# Two configuration files over one ledger
+
+
+@pytest.mark.parametrize("command", ["scan", "backfill"])
+def test_another_file_over_the_same_ledger_takes_nothing_from_the_daemon(
+    workspace: Workspace, sandbox: Sandbox, command: str
+) -> None:
+    """Neither its watches nor the entries that wait in them; and what the other file finds is told to be nobody's."""
+    workspace.configure(watch(workspace, "mine", EVERY_SECOND), more=NO_PAGE)
+    put(sandbox, "mine/1.mp4", "theirs/1.mp4")
+    with Running(workspace) as daemon:
+        daemon.until(lambda: known(sandbox) == {"mine/1.mp4"}, "its file is registered")
+        mine = workspace.config.read_text()
+        before = rows(workspace)
+        workspace.configure(watch(workspace, "theirs"), more=NO_PAGE)
+        done = workspace.run(command, "--output-format", "json")
+        assert done.status == 5, done.err
+        assert f"reload pid {daemon.pid}" in done.err
+        assert "another configuration file" in done.err
+        assert [row for row in rows(workspace) if row[0] == "mine"] == before
+        workspace.config.write_text(mine)
+        put(sandbox, "mine/2.mp4")
+        daemon.until(lambda: "mine/2.mp4" in known(sandbox), "it goes on as before")
+        status = workspace.run("status", "--output-format", "json").json["watches"]
+        assert [(each["watch"], each["pending"], each["registered"]) for each in status] == [
+            ("mine", 0, 2),
+            ("theirs", 1, 0),
+        ]
+        assert daemon.stop() == 0
+
+
+def test_a_daemon_beside_a_one_shot_with_another_file_leaves_its_watches_alone_and_takes_over(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """The other direction: the owner is a scan, and the daemon begins beside it."""
+    workspace.configure(watch(workspace, "shared"), watch(workspace, "mine"), more=NO_PAGE)
+    put(sandbox, "shared/1.mp4", "theirs/1.mp4")
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=5, next=1))
+    one_shot = workspace.begin("scan")
+    until(lambda: sandbox.vod.journal, one_shot)
+    before = rows(workspace)
+    workspace.configure(
+        watch(workspace, "shared", EVERY_SECOND, folder="theirs"), watch(workspace, "theirs"), more=NO_PAGE
+    )
+    with Running(workspace) as daemon:
+        daemon.until_told("daemon.ready")
+        left_out = daemon.until_told("scan.incomplete", watch="shared")
+        assert f"process {one_shot.pid} (`scan`) registers now" in left_out["reason"]
+        daemon.until_told("scan.finished", watch="theirs")
+        assert [row for row in rows(workspace) if row[0] != "theirs"] == before
+        out, err = one_shot.communicate(timeout=30)
+        assert one_shot.returncode == 0, (out, err)
+        daemon.until_told("scan.finished", watch="shared")
+        daemon.until(lambda: known(sandbox) == {"shared/1.mp4", "theirs/1.mp4"}, "it registers what it found")
+        assert daemon.stop() == 0
+
+
+# A one-shot that registers for some
+
+
+@pytest.mark.parametrize("command", ["scan", "backfill"])
+def test_beside_a_one_shot_for_one_watch_another_watch_is_not_left_to_it(
+    workspace: Workspace, sandbox: Sandbox, command: str
+) -> None:
+    workspace.configure(watch(workspace, "a"), watch(workspace, "b"))
+    with owner(workspace, "a", endless=False) as lock:
+        put(sandbox, "b/1.mp4")
+        done = workspace.run(command, "--output-format", "json")
+        assert done.status == 5, done.err
+        assert f'process {lock.owner_pid()} (`scan`) registers now, but not for watch "b"' in done.err
+        assert "Run this command again when" in done.err
+        assert [each["new"] for each in done.json["scans"]] == [0, 1]
+        only_a = workspace.run("scan", "--output-format", "json", "--watch", "a")
+        assert only_a.status == 0, "nothing of it waits"
+    assert workspace.scan().json["registered"] == 1
+
+
+def test_a_backfill_whose_owner_ends_takes_over_also_what_that_one_did_not_serve(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    workspace.configure(watch(workspace, "a"), watch(workspace, "b"))
+    put(sandbox, "a/1.mp4")
+    with owner(workspace, "a", endless=False):
+        child = workspace.begin("backfill", "--watch", "a", "--output-format", "json")
+        until(lambda: entries(workspace) == 1, child)
+        time.sleep(1)  # noqa: TID251
+        assert child.poll() is None
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, len(sandbox.vod.media)) == (0, 1), (out, err)
+
+
+def entries(workspace: Workspace) -> int:
+    with closing(connect(workspace.ledger)) as db:
+        (n,) = db.execute("SELECT count(*) FROM entry").fetchone()
+    return int(n)
+
+
+def test_what_a_scan_leaves_to_one_that_is_about_to_end_is_registered_by_one_of_them(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """An owner takes back what it said, and looks once more, before it lets the lock go."""
+    put(sandbox, "old.mp4")
+    asked: list[int] = []
+    for n in range(6):
+        first = workspace.begin("scan", "--output-format", "json")
+        time.sleep(0.1 * n)  # noqa: TID251
+        put(sandbox, f"{n}.mp4")
+        second = workspace.scan()
+        first.communicate(timeout=60)
+        assert (first.returncode, second.status) == (0, 0), second.err
+        asked.append(len(known(sandbox)))
+    assert asked == [2, 3, 4, 5, 6, 7]
+
+
+# A holder of the lock that says nothing
+
+
+@pytest.mark.long
+def test_a_scan_waits_half_a_minute_for_a_process_that_does_not_say_what_it_serves(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """As `ledger check` holds the lock, or an owner that still starts."""
+    put(sandbox, "a.mp4")
+    with ProcessLock(workspace.ledger) as lock:
+        assert lock.try_acquire()
+        began = time.monotonic()  # noqa: TID251
+        done = workspace.scan()
+        assert 29 < time.monotonic() - began < 36  # noqa: TID251
+        assert (done.status, done.json["pending"]) == (5, 1)
+        assert f"process {lock.owner_pid()} holds the ledger's lock, and does not say" in done.err
+
+
+def test_a_scan_registers_itself_when_that_process_lets_go(workspace: Workspace, sandbox: Sandbox) -> None:
+    put(sandbox, "a.mp4")
+    with ProcessLock(workspace.ledger) as lock:
+        assert lock.try_acquire()
+        child = workspace.begin("scan", "--output-format", "json")
+        until(lambda: entries(workspace) == 1, child)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, known(sandbox)) == (0, {"a.mp4"}), (out, err)
+    assert "registering: pid" not in err
+
+
+@pytest.mark.parametrize("command", ["scan", "backfill"])
+def test_what_an_earlier_owner_served_says_nothing_of_one_with_the_same_pid(
+    workspace: Workspace, sandbox: Sandbox, command: str
+) -> None:
+    """In a container each of them is process 1; and one that died took nothing back."""
+    with owner(workspace):
+        pass
+    put(sandbox, "a.mp4")
+    with ProcessLock(workspace.ledger) as lock:
+        assert lock.try_acquire()
+        child = workspace.begin(command)
+        until(lambda: entries(workspace) == 1, child)
+        time.sleep(1)  # noqa: TID251
+        assert child.poll() is None
+    child.communicate(timeout=30)
+    assert (child.returncode, known(sandbox)) == (0, {"a.mp4"})
+
+
+def test_a_backfill_gives_up_an_owner_that_decides_nothing(workspace: Workspace, sandbox: Sandbox) -> None:
+    """It serves the watch, and hangs."""
+    put(sandbox, "a.mp4")
+    with owner(workspace) as lock:
+        began = time.monotonic()  # noqa: TID251
+        done = workspace.backfill("--give-up-after", "2s")
+        assert 2 <= time.monotonic() - began < 8  # noqa: TID251
+        assert (done.status, done.json["pending"]) == (5, 1)
+        assert f"gave up: process {lock.owner_pid()} registers, and no file was" in done.err
+
+
+# Written down by whoever comes last
+
+
+def test_a_scan_whose_watch_another_process_put_elsewhere_records_nothing_more(
+    workspace: Workspace, sandbox: Sandbox
+) -> None:
+    """Objects of one bucket never become entries of another."""
+    put(sandbox, *(f"{n:04}.mp4" for n in range(3)))
+
+    def put_elsewhere(_request: object) -> None:
+        with closing(connect(workspace.ledger)) as db, db:
+            db.execute("INSERT INTO bucket SELECT 99, 'other-bucket', region, file_url, encoding FROM bucket")
+            db.execute("UPDATE watch SET bucket_id = 99")
+
+    sandbox.hook = Faults(Fault(operation="ListObjectsV2", kind="call", callback=put_elsewhere, next=1))
+    with owner(workspace, endless=False):
+        done = workspace.scan()
+    assert done.status == 5, done.err
+    assert "lists oss://media-bucket/ here, and oss://other-bucket/ in another process with this ledger" in done.err
+    assert not done.json["scans"][0]["complete"]
+    assert entries(workspace) == 0
