@@ -22,7 +22,10 @@ def owner(workspace: Workspace, *watches: str, endless: bool = True) -> Iterator
     """Own the lock with the configuration as it is, for these watches or all; a daemon if `endless`, else a scan."""
     config = configuration.load(workspace.config)
     terms = Terms(config, watches or [watch.name for watch in config.watches], endless=endless)
-    with ProcessLock(workspace.ledger) as lock, Ledger(workspace.ledger, lock, wait=sleep) as ledger:
+    with (
+        ProcessLock(workspace.ledger) as lock,
+        Ledger(workspace.ledger, lock, wait=sleep) as ledger,
+    ):
         assert lock.try_acquire()
         adopt(ledger, lock, terms)
         yield lock

@@ -40,7 +40,9 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def test_the_time_runs_from_the_end_of_the_listing_and_from_each_decision(clock: FakeClock) -> None:
+def test_the_time_runs_from_the_end_of_the_listing_and_from_each_decision(
+    clock: FakeClock,
+) -> None:
     count = Count()
     limit = GiveUp(clock, after_s=30, decisions=count)
     clock.wait(100)
@@ -58,7 +60,9 @@ def test_the_time_runs_from_the_end_of_the_listing_and_from_each_decision(clock:
     assert limit.is_over
 
 
-def test_a_decision_that_nobody_looked_for_meanwhile_counts_at_the_last_moment(clock: FakeClock) -> None:
+def test_a_decision_that_nobody_looked_for_meanwhile_counts_at_the_last_moment(
+    clock: FakeClock,
+) -> None:
     count = Count()
     limit = GiveUp(clock, after_s=30, decisions=count)
     limit.begin()

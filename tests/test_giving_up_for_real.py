@@ -31,7 +31,10 @@ WAYS = {
     "no answer": Fault(operation=REGISTER, kind="timeout", seconds=1),
     "reset": Fault(operation=REGISTER, kind="reset"),
 }
-RETRY = {"300ms": 'first_delay = "300ms"\nmax_delay = "300ms"', "20s": 'first_delay = "1s"\nmax_delay = "20s"'}
+RETRY = {
+    "300ms": 'first_delay = "300ms"\nmax_delay = "300ms"',
+    "20s": 'first_delay = "1s"\nmax_delay = "20s"',
+}
 
 
 @pytest.fixture
@@ -73,7 +76,10 @@ def test_a_backfill_gives_up_names_the_file_and_exits_5(two: Workspace, sandbox:
     assert done.status == 5, done.err
     assert 2 <= took_s < 9, done.err
     assert SHOWN in done.err
-    assert [(scan["complete"], scan["listed"]) for scan in done.json["scans"]] == [(True, 1), (True, 1)]
+    assert [(scan["complete"], scan["listed"]) for scan in done.json["scans"]] == [
+        (True, 1),
+        (True, 1),
+    ]
     assert (done.json["failed"], {entry["attempts"] for entry in two.entries()}) == (0, {0})
     if way == "in neither list":
         assert (done.json["registered"], done.json["pending"]) == (1, 1)
@@ -93,7 +99,10 @@ def test_a_scan_ends_30_s_after_its_listing(two: Workspace, sandbox: Sandbox, re
     assert done.status == 5, done.err
     assert took_s < 36, done.err
     assert SHOWN in done.err
-    assert [(scan["complete"], scan["listed"]) for scan in done.json["scans"]] == [(True, 1), (True, 1)]
+    assert [(scan["complete"], scan["listed"]) for scan in done.json["scans"]] == [
+        (True, 1),
+        (True, 1),
+    ]
     assert (done.json["registered"], done.json["pending"]) == (1, 1)
 
 

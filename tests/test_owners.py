@@ -69,7 +69,11 @@ def test_a_watch_that_a_daemon_was_not_reloaded_for_is_exit_5_until_it_is(
         assert done.status == 5, done.err
         assert f'reload pid {daemon.pid}: it registers, but not for watch "new"' in done.err
         assert f"kill -HUP {daemon.pid}" in done.err
-        assert (done.json["scans"][-1]["new"], done.json["pending"], done.json["registered"]) == (1, 1, 0)
+        assert (done.json["scans"][-1]["new"], done.json["pending"], done.json["registered"]) == (
+            1,
+            1,
+            0,
+        )
         daemon.send(signal.SIGHUP)
         daemon.until_told("daemon.reloaded")
         daemon.until(lambda: known(sandbox) == {"new/1.mp4"}, "what was found is registered")
@@ -79,7 +83,9 @@ def test_a_watch_that_a_daemon_was_not_reloaded_for_is_exit_5_until_it_is(
     assert len(sandbox.vod.journal) == 1
 
 
-def test_a_watch_in_which_nothing_is_found_yet_is_exit_5_beside_a_daemon_all_the_same(old: Workspace) -> None:
+def test_a_watch_in_which_nothing_is_found_yet_is_exit_5_beside_a_daemon_all_the_same(
+    old: Workspace,
+) -> None:
     with Running(old) as daemon:
         daemon.until_told("scan.finished")
         old.configure(watch(old, "old"), watch(old, "empty"), more=NO_PAGE)
@@ -146,7 +152,7 @@ def test_what_registering_does_not_depend_on_makes_no_other_watch(old: Workspace
 def test_another_file_over_the_same_ledger_takes_nothing_from_the_daemon(
     workspace: Workspace, sandbox: Sandbox, command: str
 ) -> None:
-    """Neither its watches nor the entries that wait in them; and what the other file finds is told to be nobody's."""
+    """Neither its watches nor the entries that wait in them; and what the other file finds is reported."""
     workspace.configure(watch(workspace, "mine", EVERY_SECOND), more=NO_PAGE)
     put(sandbox, "mine/1.mp4", "theirs/1.mp4")
     with Running(workspace) as daemon:
@@ -181,7 +187,9 @@ def test_a_daemon_beside_a_one_shot_with_another_file_leaves_its_watches_alone_a
     until(lambda: sandbox.vod.journal, one_shot)
     before = rows(workspace)
     workspace.configure(
-        watch(workspace, "shared", EVERY_SECOND, folder="theirs"), watch(workspace, "theirs"), more=NO_PAGE
+        watch(workspace, "shared", EVERY_SECOND, folder="theirs"),
+        watch(workspace, "theirs"),
+        more=NO_PAGE,
     )
     with Running(workspace) as daemon:
         daemon.until_told("daemon.ready")
@@ -192,7 +200,10 @@ def test_a_daemon_beside_a_one_shot_with_another_file_leaves_its_watches_alone_a
         out, err = one_shot.communicate(timeout=30)
         assert one_shot.returncode == 0, (out, err)
         daemon.until_told("scan.finished", watch="shared")
-        daemon.until(lambda: known(sandbox) == {"shared/1.mp4", "theirs/1.mp4"}, "it registers what it found")
+        daemon.until(
+            lambda: known(sandbox) == {"shared/1.mp4", "theirs/1.mp4"},
+            "it registers what it found",
+        )
         assert daemon.stop() == 0
 
 
@@ -311,7 +322,7 @@ def test_a_backfill_gives_up_an_owner_that_decides_nothing(workspace: Workspace,
         assert f"gave up: process {lock.owner_pid()} registers, and no file was" in done.err
 
 
-# Written down by whoever comes last
+# Two processes that write the same watch
 
 
 def test_a_scan_whose_watch_another_process_put_elsewhere_records_nothing_more(

@@ -182,8 +182,8 @@ def wait_for_owner(
     `handed_over` tells whether it serves all of that, so that there is nothing to wait for.
 
     Raises:
-        CloudError: calls have stopped, or it does not serve what is in line (both by `handed_over`), or it took
-            `too_long`.
+        CloudError: calls have stopped, or it does not serve what is in line (both by
+            `handed_over`), or it took `too_long`.
     """
     limit.begin()
     while in_line():

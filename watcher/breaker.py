@@ -106,7 +106,8 @@ class Breakers:
         with self._turn:
             now = self._clock.monotonic()
             found = self._scopes(bucket)
-            if not self.worthwhile(bucket) or any(each.probing or now < self._next_probe(each, now) for each in found):
+            resting = [each for each in found if each.probing or now < self._next_probe(each, now)]
+            if resting or not self.worthwhile(bucket):
                 return Admission.NONE
             if bucket in self._open:
                 return Admission.PROBE_ALONE
@@ -122,7 +123,8 @@ class Breakers:
         """Return how long until `bucket` may be probed; 0 if it may be called."""
         with self._turn:
             now = self._clock.monotonic()
-            return max((self._next_probe(each, now) - now for each in self._scopes(bucket)), default=0.0)
+            found = self._scopes(bucket)
+            return max((self._next_probe(each, now) - now for each in found), default=0.0)
 
     @property
     def is_open(self) -> bool:

@@ -34,6 +34,7 @@ _CALLS_A_HANG: Final = 3  # so many calls that time out take less
 _OF_THE_WATCHDOG: Final = 0.75  # so much of its time without progress, and it is fed no more
 _STARTS_IN_S: Final = 60.0  # how much longer the start may take, from each sign on that it goes on
 _SIGNS_APART_S: Final = 2.0
+_WAITING: Final = "waiting for the ledger: the disk is full or fails, or another process has locked it"
 
 
 class Daemon:
@@ -101,7 +102,10 @@ class Daemon:
             self._stop()
 
     def health(self) -> Health:
-        """Return how it is, as last looked at; not alive if that is too long ago, not ready while a write fails."""
+        """Return how it is, as last looked at.
+
+        It is not alive if that is too long ago, and not ready while a write fails.
+        """
         behind_s = self._clock.monotonic() - self._looked_at
         if behind_s > self._hangs_after_s:
             return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
@@ -167,12 +171,13 @@ class Daemon:
             self._give_sign("looking through the ledger, since the last process died or watches changed")
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for the ledger, with signs that this takes as long as it takes; return whether to stop.
+        """Wait for the ledger, with signs that this may take long; return whether to stop.
 
-        While the loop goes round it gives the signs itself: another thread that waits says nothing of it.
+        While the loop goes round it gives the signs itself: another thread says nothing of it.
         """
-        if not self._goes_round and not (self._is_ready and self._serving.hanging(self._hangs_after_s)):
-            self._give_sign("waiting for the ledger: the disk is full or fails, or another process has locked it")
+        hangs = self._is_ready and self._serving.hanging(self._hangs_after_s)
+        if not self._goes_round and not hangs:
+            self._give_sign(_WAITING)
         if self._opened and (trouble := self._ledger.trouble):
             self._show_wait(trouble)
         return self._clock.wait(seconds)

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 SCAN_S: Final = 30.0
 BACKFILL_S: Final = 600.0
-_LOOK_S: Final = 0.2  # how often decisions are counted, and how long one wait goes on without a look at the limit
+_LOOK_S: Final = 0.2
+"""How often decisions are counted, and how long one wait lasts before the limit is looked at."""
 
 
 class GiveUp:
     """The limit of one run, for any number of threads.
 
-    It runs from `begin` on, and starts again with each entry that is registered, refused or failed, by whichever
-    process.  An answer that decides nothing does not prolong it.
+    It runs from `begin` on, and starts again with each entry that is registered, refused or failed,
+    by whichever process.  An answer that decides nothing does not prolong it.
     """
 
     def __init__(self, clock: Clock, *, after_s: float, decisions: Callable[[], int]) -> None:
@@ -43,7 +44,7 @@ class GiveUp:
 
     @property
     def left_s(self) -> float:
-        """How long until it is over, if nothing is decided till then; infinity while the time does not run."""
+        """How long until it is over if nothing is decided; infinity while the time does not run."""
         with self._turn:
             if self._since is None:
                 return math.inf

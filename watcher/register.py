@@ -78,7 +78,10 @@ class Registering:
         self.report = RegisterReport()
 
     def run(self, listing_ended: Callable[[], bool]) -> RegisterReport:
-        """Work until the listing has ended and nothing is due within the patience, or give up; return the totals."""
+        """Work until listing has ended and nothing is due within the patience, or give up.
+
+        Return the totals.
+        """
 
         def ended() -> bool:
             if not listing_ended():
@@ -158,7 +161,7 @@ class Registering:
 
     @property
     def error(self) -> CloudError | None:
-        """What stopped calls, or why nothing was answered or decided at the end; if entries wait because of that."""
+        """What stopped calls, or why nothing was decided at the end, if entries wait because of it."""
         waiting = [
             group.bucket for group in self._groups if self._queue.next_due_at(group.bucket, group.watches) is not None
         ]

@@ -114,9 +114,10 @@ def take_turn(
 ) -> TurnReport:
     """Scan one watch after the other while what they find is being registered.
 
-    Without `registering`, another process does that; then nothing here waits for it.  `listed` is told when the
-    listing has ended; `undecided` whether the run gave up, so that those to be asked once more wait, too.  With
-    `consent` nothing is registered before that, and unless it says yes.
+    Without `registering`, another process does that; then nothing here waits for it.  `listed` is
+    called when the listing has ended; `undecided` with whether the run gave up, so that those to be
+    asked once more wait, too.  With `consent` nothing is registered before that, and unless it says
+    yes.
     """
     began = clock.monotonic()
     report = TurnReport()

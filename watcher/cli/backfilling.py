@@ -96,8 +96,8 @@ def backfill(
 
     Filters narrow what is put in line; what is in line already is registered too. Interrupted at any time, the same
     command goes on. Fresh uploads that a scan finds meanwhile overtake it. It waits for all next attempts, and gives
-    up when no file was registered, refused or failed for `--give-up-after`. Beside a process that registers, it waits
-    for that one.
+    up when no file was registered, refused or failed for `--give-up-after`. Beside a process that
+    registers, it waits for that one.
     An inventory is a picture of the past: a scan must follow, for what was written since.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
@@ -109,7 +109,8 @@ def backfill(
     names = turns.chosen(config, watches)
     encoded = encoding_type == "url"
     asked, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
-    asked = replace(asked, give_up_after_s=give_up_after_ms / 1000 if give_up_after_ms else math.inf)
+    give_up_after_s = give_up_after_ms / 1000 if give_up_after_ms else math.inf
+    asked = replace(asked, give_up_after_s=give_up_after_s)
     if list_manifest_from is not None:
         asked = replace(asked, manifest=_manifest(list_manifest_from, files_from, encoded=encoded))
 

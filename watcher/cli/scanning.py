@@ -26,8 +26,8 @@ def scan(
 ) -> int:
     """List every watch, record what is new, register what is due, and exit.
 
-    Waits for next attempts while one is due within 30 s. Gives up when no file was registered, refused or failed for
-    30 s.
+    Waits for next attempts while one is due within 30 s. Gives up when no file was registered,
+    refused or failed for 30 s.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
     from watcher.wiring import App

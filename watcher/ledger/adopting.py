@@ -48,9 +48,10 @@ def adopt_beside(
     *,
     config_path: str,
 ) -> frozenset[str]:
-    """Adopt what another process, which registers, does not serve; return the watches that it serves otherwise.
+    """Adopt what the process that registers does not serve; return the watches it has otherwise.
 
-    Within the caller's transaction.  Of an `owner` that has not said what it serves, all that is known may be served.
+    Within the caller's transaction.  Of an `owner` that has not said what it serves, all that is
+    known may be served.
 
     Raises:
         ConfigError: see `refuse_other_form`.
@@ -103,7 +104,7 @@ UPDATE watch
 
 
 def has_source(db: sqlite3.Connection, watch: str, source: str) -> bool:
-    """Tell whether the watch is that of `source` in the ledger; where that is "", nothing depends on it."""
+    """Return whether the watch is that of `source` in the ledger; "" = nothing depends on it."""
     return not source or _source_of(db, watch) == source
 
 
@@ -111,7 +112,7 @@ def refuse_other_source(db: sqlite3.Connection, watch: str, source: str) -> None
     """Let no object of one source be written down as one of another.
 
     Raises:
-        CloudError: another process, under another configuration, has this watch with another source.
+        CloudError: another process has this watch with another source.
     """
     if not has_source(db, watch, source):
         raise CloudError(

@@ -51,13 +51,13 @@ class Backlog:
         return Standing(**{state: counts.get(state, 0) for state in ("pending", "claimed", "registered", "failed")})
 
     def decisions(self) -> int:
-        """Return how many times an entry was registered, refused or failed, by whichever process."""
+        """Return how often an entry was registered, refused or failed, by any process."""
         with self._transactions.look() as db:
             (n,) = db.execute("SELECT n FROM decision").fetchone()
         return int(n)
 
     def undecided(self, watches: Sequence[str], *, refused: bool) -> Undecided:
-        """Return what of `watches` waits for an answer; with `refused`, also what is to be asked once more."""
+        """Return what of `watches` waits for an answer; `refused`: also what is to be asked again."""
         conditions = ("attempts = 0", "attempts > 0") if refused else ("attempts = 0",)
         n, first = 0, None
         with self._transactions.look() as db:
@@ -90,7 +90,10 @@ def _count_waiting(db: sqlite3.Connection, condition: str, watch: str) -> int:
 
 
 def _last_waiting(db: sqlite3.Connection, condition: str, watch: str) -> tuple[str, str, str] | None:
-    """Return bucket, key and last message of an entry that waits: of those due last, where those asked for are."""
+    """Return bucket, key and last message of an entry that waits.
+
+    One of those due last: those that were asked for are among them.
+    """
     rows = [
         db.execute(
             f"""

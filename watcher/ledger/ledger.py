@@ -62,7 +62,7 @@ class Ledger(LedgerSides):
         super().__init__(self._transactions)
 
     def seen_by(self, alive: Callable[[], object]) -> LedgerSides:
-        """Return the ledger for one part of the process: `alive` is called all the while that this part waits."""
+        """Return the ledger for one part of the process: `alive` is called while that part waits."""
         return LedgerSides(self._transactions.seen_by(alive))
 
     @property

@@ -106,9 +106,9 @@ class ProcessLock:
 
     @property
     def taken_at(self) -> int:
-        """Return when the lock was last taken, in nanoseconds, as its file tells; 0 if it never was.
+        """Return when the lock was last taken, in nanoseconds, by its file; 0 if it never was.
 
-        Where all processes have the same pid, as in containers, this alone tells one owner from the next.
+        In containers all owners may have the same pid: this distinguishes them.
         """
         with contextlib.suppress(OSError):
             return self.path.stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""What the owner of the registering lock serves: written down by it, and read by those who work beside it."""
+"""What the owner of the registering lock serves: written by it, read by those who work beside it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Ownership:
-    """The rows of `owner` and `owner_watch`: true only while the lock is as it was when they were written."""
+    """The rows of `owner` and `owner_watch`: true while the lock is as when they were written."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     @patient()
     def publish(self, lock: ProcessLock, command: str, watches: Sequence[WatchSpec]) -> None:
-        """Write down that this process, which holds `lock`, registers for these watches, and for no other."""
+        """Write down that this process, which holds `lock`, registers for these watches only."""
         with self._transactions.begin(durable=True) as db:
             db.execute("DELETE FROM owner_watch")
             db.execute(
@@ -49,17 +49,23 @@ class Ownership:
             db.execute("DELETE FROM owner")
 
     def published(self, lock: ProcessLock) -> Owner | None:
-        """Return what the process that holds `lock` said of itself; None if it has not, or not yet."""
+        """Return what the holder of `lock` said of itself; None if it has not, or not yet."""
         with self._transactions.look() as db:
             return _published(db, lock)
 
     @patient()
     def adopt_beside(
-        self, lock: ProcessLock, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str
+        self,
+        lock: ProcessLock,
+        buckets: Sequence[BucketSpec],
+        watches: Sequence[WatchSpec],
+        *,
+        config_path: str,
     ) -> frozenset[str]:
-        """Adopt what the process that holds `lock` does not serve; return the names of those that it serves otherwise.
+        """Adopt what the holder of `lock` does not serve; return the watches that it has otherwise.
 
-        Those stay as they are, and must not be scanned: what is found would be taken for what their owner looks for.
+        Those stay as they are, and must not be scanned: what is found would be registered as their
+        owner has them.
 
         Raises:
             ConfigError: see `Intake.adopt`.

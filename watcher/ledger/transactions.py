@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class _Troubles:
-    """What keeps each piece of work from being written, until that work is done or given up; for all threads."""
+    """What keeps each piece of work from being written, until it is done or given up."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -70,7 +70,7 @@ class Transactions:
         self._alive: Callable[[], object] = lambda: None
 
     def seen_by(self, alive: Callable[[], object]) -> Transactions:
-        """Return the same for one part of the process: `alive` is called all the while that this part waits."""
+        """Return the same for one part of the process: `alive` is called while that part waits."""
         part = copy.copy(self)
         part._alive = alive  # noqa: SLF001 (of this class)
         return part
@@ -104,19 +104,21 @@ class Transactions:
             self._alive()
             return self._wait(seconds)
 
+        def failed(error: MachineFailed) -> None:
+            troubles.meet(this, error, first=first)
+
         try:
-            return patiently(
-                once, wait=wait, failed=lambda error: troubles.meet(this, error, first=first), tries=self._tries
-            )
+            return patiently(once, wait=wait, failed=failed, tries=self._tries)
         except MachineFailed as error:
-            troubles.given_up = MachineFailed(str(error), hint=error.hint)  # which nobody tries again
+            # Nobody tries this one again.
+            troubles.given_up = MachineFailed(str(error), hint=error.hint)
             raise
         finally:
             troubles.end(this)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """Have the connection while the block runs; waiting for it behind other threads is no standstill."""
+        """Have the connection while the block runs; who waits for it behind others gets on."""
         while not self._turn.acquire(timeout=BUSY_S):
             self._alive()
         try:

@@ -32,7 +32,7 @@ class Asking:
         self._clock = clock
         self._jitter = jitter
         self._turn = threading.Lock()
-        self._rest_until = float("-inf")  # by the monotonic clock: until then OSS asked to be left alone
+        self._rest_until = float("-inf")  # monotonic: until then OSS asked to be left alone
         self.quickest_s = float("inf")  # that an answer came in
         self.calls = 0
         self.throttled = 0  # of them: refused for being too many

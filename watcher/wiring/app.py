@@ -71,9 +71,9 @@ class App:
     ) -> TurnReport:
         """Take one turn; register only if no other process does.
 
-        With `consent` nothing is registered unless it says yes to what is in line once all is listed.  A backfill
-        tells `beside` the process that registers in its place, and waits for it; a scan sees that this process serves
-        what was found.  Whichever finds the lock free then registers after all.
+        With `consent` nothing is registered unless it says yes to what is queued once all is listed.
+        A backfill calls `beside` with the process that registers in its place, and waits for it; a
+        scan sees that this process serves what was found.  Whichever finds the lock free registers.
 
         Raises:
             WatcherError: nothing, or not all, could be done; what was done is in the ledger.
@@ -90,7 +90,8 @@ class App:
             if not owner and terms.backfill is not None:
                 beside(lock.owner_pid())
             take = functools.partial(self._take, ledger=ledger, stack=stack, progress=progress, consent=consent)
-            report = take(self._scans(ledger.intake, ledger.intake, progress, left_out=left_out), owner=owner)
+            scans = functools.partial(self._scans, ledger.intake, ledger.intake, progress)
+            report = take(scans(left_out=left_out), owner=owner)
             if not owner:
                 pid = lock.owner_pid()
                 waiting = OwnerWait(
@@ -106,7 +107,7 @@ class App:
                 if owner:
                     ledger.check_after_unclean_stop()
                     self._own(ledger, lock)
-                    report.add(take(self._scans(ledger.intake, ledger.intake, progress, only=left_out), owner=True))
+                    report.add(take(scans(only=left_out), owner=True))
                 elif terms.backfill is None:
                     report.registering_pid = pid
             if owner:
@@ -128,8 +129,14 @@ class App:
         owner = ledger.ownership.published(lock)
         return {name: not_served(owner, [name]) for name in self._terms.chosen if name in otherwise}
 
-    def _leave(self, ledger: Ledger, lock: ProcessLock, report: TurnReport, take: Callable[[], TurnReport]) -> None:
-        """Serve nobody any more, and then register what others left to this process until that was written down."""
+    def _leave(
+        self,
+        ledger: Ledger,
+        lock: ProcessLock,
+        report: TurnReport,
+        take: Callable[[], TurnReport],
+    ) -> None:
+        """Serve nobody any more, and register what others left to this process until then."""
         while True:
             ledger.ownership.withdraw()
             if self.clock.wait(0) or report.error or report.declined or not self._is_due(ledger):
@@ -138,7 +145,8 @@ class App:
             report.add(take())
 
     def _is_due(self, ledger: Ledger) -> bool:
-        due = [ledger.queue.next_due_at(group.bucket, group.watches) for group in self._terms.groups()]
+        groups = self._terms.groups()
+        due = [ledger.queue.next_due_at(group.bucket, group.watches) for group in groups]
         return any(at is not None and at <= self.clock.now_ms() for at in due)
 
     def _prepare(self) -> None:
@@ -222,11 +230,10 @@ class App:
         only: Container[str] | None = None,
     ) -> list[Scans]:
         """Return one scan for each chosen watch; what stands for one that is `left_out` is why."""
-        left_out = left_out or {}
+        left_out, names = left_out or {}, [n for n in self._terms.chosen if only is None or n in only]
         return [
             LeftOut(name, left_out[name]) if name in left_out else self._scan(name, records, starts, progress)
-            for name in self._terms.chosen
-            if only is None or name in only
+            for name in names
         ]
 
     def _scan(self, name: str, records: Records, starts: Starts, progress: Progress) -> Scan:

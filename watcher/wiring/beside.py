@@ -1,4 +1,4 @@
-"""A one-shot beside the process that registers: what that one serves, and how long it is waited for."""
+"""A one-shot beside the process that registers: what that serves, how long it is waited for."""
 
 from __future__ import annotations
 
@@ -42,11 +42,16 @@ class OwnerWait:
         self._before = before
 
     def take(self) -> bool:
-        """Wait as long as this command does, count in the report what the owner did; return whether the lock is ours.
+        """Wait as long as this command does, and count in the report what the owner did.
 
-        What keeps the owner from registering it all is the report's error.
+        Return whether the lock is ours.  What keeps the owner from registering it all is the
+        report's error.
         """
-        limit = GiveUp(self._clock, after_s=self._terms.give_up_after_s, decisions=self._ledger.backlog.decisions)
+        limit = GiveUp(
+            self._clock,
+            after_s=self._terms.give_up_after_s,
+            decisions=self._ledger.backlog.decisions,
+        )
         try:
             self._refuse_daemon_that_serves_less()
             ended = wait_for_owner(
@@ -79,9 +84,11 @@ class OwnerWait:
         """Tell whether to leave it to the owner, as a scan does with one that serves all.
 
         Raises:
-            CloudError: it does not serve all that waits; or calls have stopped, and this command would wait for them.
+            CloudError: it does not serve all that waits; or calls have stopped, and this command
+                would wait for them.
         """
-        owner = self._ledger.ownership.published(self._lock)  # None: it starts, or ends, or does not register at all
+        # None: it starts, or ends, or does not register at all.
+        owner = self._ledger.ownership.published(self._lock)
         if owner and (error := self._not_served(owner, self._waiting())):
             raise error
         if self._terms.backfill is None:
@@ -96,7 +103,7 @@ class OwnerWait:
         return [name for name in self._terms.chosen if self._ledger.backlog.undecided([name], refused=True).entries]
 
     def _refuse_daemon_that_serves_less(self) -> None:
-        """See that a daemon serves what this command was asked for, also where nothing waits at the moment.
+        """See that a daemon serves what this command was asked for, also where nothing waits.
 
         Raises:
             CloudError: it does not.
@@ -125,7 +132,7 @@ class OwnerWait:
 
 
 def not_served(owner: Owner | None, names: list[str]) -> CloudError:
-    """Return what to say of watches that the process that registers does not serve as they are configured here."""
+    """Return what to say of watches that the owner does not serve as they are configured here."""
     watches = ", ".join(f'"{name}"' for name in names)
     what = f"watch{'es' * (len(names) > 1)} {watches}"
     if owner is None:

@@ -1,4 +1,4 @@
-"""What the owner of the lock does first: put right what the last one left, adopt its configuration, and say so."""
+"""What the owner of the lock does first: put right what the last one left, adopt, and say so."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def recover(ledger: Ledger, clock: Clock) -> int:
 
 
 def adopt(ledger: Ledger, lock: ProcessLock, terms: Terms) -> None:
-    """Bring the ledger in line with the configuration, and write down which watches this process serves.
+    """Make the ledger follow the configuration, and write down which watches this process serves.
 
     Raises:
         ConfigError: see `Intake.adopt`.
@@ -43,7 +43,7 @@ def adopt(ledger: Ledger, lock: ProcessLock, terms: Terms) -> None:
 
 
 def adopt_beside(ledger: Ledger, lock: ProcessLock, terms: Terms) -> frozenset[str]:
-    """Do so beside the owner of the lock, as far as that one leaves it; see `Ownership.adopt_beside`."""
+    """Do so beside the owner of the lock; see `Ownership.adopt_beside`."""
     return ledger.ownership.adopt_beside(
         lock, terms.bucket_specs(), terms.watch_specs(), config_path=str(terms.config.path)
     )

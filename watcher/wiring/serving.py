@@ -73,7 +73,7 @@ class Serving:
         self._registering = threading.Thread(target=self._guarded, args=(self._register,), name=_REGISTERING)
         self._breakers: Breakers | None = None
         self._served = {spec.name: spec.terms for spec in self._terms.served()}
-        self._otherwise: frozenset[str] = frozenset()  # watches that the owner of the lock has in another way
+        self._otherwise: frozenset[str] = frozenset()  # watches that the lock's owner has otherwise
         self.has_ended = False
         self.fatal: BaseException | None = None  # what the daemon must end for
 
@@ -157,7 +157,7 @@ class Serving:
         return found
 
     def hanging(self, longest_s: float) -> list[str]:
-        """Return what has made no progress for so long; what waits for the ledger knows why, and is none of it."""
+        """Return what has made no progress for so long, and does not wait for the ledger."""
         return self._shift.without_pulse(longest_s)
 
     # Work

@@ -158,7 +158,7 @@ class Terms:
         ]
 
     def served(self) -> list[WatchSpec]:
-        """Return those of the chosen watches: what this process registers for while it holds the lock."""
+        """Return the chosen ones: what this process registers for while it holds the lock."""
         return [spec for spec in self.watch_specs() if spec.name in self.chosen]
 
 
@@ -181,7 +181,8 @@ def _digest(watch: Watch) -> str:
 
 def _registered_as(watch: Watch, config: Config) -> str:
     """Return a digest of all that registering a file of the watch depends on."""
-    parts = (_digest(watch), watch.media.model_dump_json(), watch.file_url, watch.file_url_encoding, config.vod.region)
+    media, form = watch.media.model_dump_json(), (watch.file_url, watch.file_url_encoding)
+    parts = (_digest(watch), media, *form, config.vod.region)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
