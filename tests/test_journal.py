@@ -40,6 +40,7 @@ class Journal:
 
     def lines(self) -> list[str]:
         """Return what was written to stderr."""
+        logging.getLogger().handlers[0].flush()
         self.stderr.seek(0)
         return self.stderr.read().splitlines()
 
@@ -134,6 +135,7 @@ def test_while_the_socket_is_gone_lines_with_their_priority_go_to_stderr(journal
 def test_after_a_restart_of_the_journal_the_next_entry_reaches_the_new_one(journal: Journal) -> None:
     journal.socket.close()
     logs.emit("scan.started")
+    assert journal.lines() == ["<6>scan.started"]
     journal.address.unlink()
     journal.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.socket.bind(str(journal.address))

@@ -29,6 +29,7 @@ DESIGN = {  # as design 4.4 has them
     "last_complete_scan_timestamp_seconds": ("watch",),
     "breaker_open": ("bucket",),
     "quota_calls_per_second": (),
+    "log_lines_dropped_total": (),
 }
 NOW = 1_800_000_000_000
 VIDEOS = WatchStatus(

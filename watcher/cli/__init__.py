@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -14,12 +13,14 @@ from watcher import __version__
 from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
 from watcher.cli.invocation import Invocation
 from watcher.cli.output import printable_lines
-from watcher.errors import ConfigError, WatcherError
+from watcher.errors import ConfigError, MachineFailed, WatcherError
+from watcher.observe import streams
 
 if TYPE_CHECKING:
     from types import FrameType
 
-_UNFORESEEN = 1
+_UNFORESEEN = _MACHINE_FAILED = 1
+_SIGPIPE = 128 + signal.SIGPIPE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,10 +66,14 @@ for _command in (
 
 def main() -> NoReturn:
     """Run one command and exit with its status; a person sees sentences, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a key that the terminal cannot show ends nothing
-    sys.exit(run(sys.argv[1:]))
+    ours = streams.take_over()
+    try:
+        status = run(sys.argv[1:])
+    finally:
+        ours.end()
+    if status == _SIGPIPE:
+        _die_of_sigpipe()
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -77,15 +82,43 @@ def run(arguments: list[str]) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupts)
     try:
-        return _invoke(arguments)
+        return _with_result(_invoke(arguments))
     except WatcherError as error:
         tell(error)
         return error.exit_status
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _UNFORESEEN
+    except KeyboardInterrupt:
+        return _interrupted()
+    except streams.ResultLost as lost:
+        return _SIGPIPE if lost.reader_left else _result_lost(lost)
     except Exception as error:  # noqa: BLE001 (the one place: a bug ends neither in silence nor in a traceback)
         return _interrupted() if interrupts.came else _unforeseen(error)
+
+
+def _with_result(status: int) -> int:
+    """Return the status of a command that has done its work, whether or not somebody got to know."""
+    sys.stdout.flush()
+    result = streams.result()
+    lost = result.lost if result else None
+    if lost is None or lost.reader_left:
+        return status
+    _result_lost(lost)
+    return status or _MACHINE_FAILED
+
+
+def _result_lost(lost: streams.ResultLost) -> int:
+    error = MachineFailed(
+        f"the result cannot be written to stdout: {lost.why}",
+        hint="What was done is in the ledger. Make room, or send stdout elsewhere.",
+    )
+    tell(error)
+    return error.exit_status
+
+
+def _die_of_sigpipe() -> NoReturn:
+    """End as programs do whose reader has left."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+    sys.exit(_SIGPIPE)  # the signal is blocked
 
 
 class _Interrupts:
@@ -101,7 +134,6 @@ class _Interrupts:
 def _invoke(arguments: list[str]) -> int:
     try:
         status = cli.main(args=arguments, prog_name="oss-vod-watcher", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as wrong:
@@ -113,6 +145,8 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
+    if result := streams.result():
+        result.given_up = True
     click.echo("interrupted; what was done is in the ledger, run the command again to go on", err=True)
     return 128 + signal.SIGINT
 

@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from watcher.errors import ConfigError
+from watcher.observe import streams
 
 if TYPE_CHECKING:
     from watcher.config import Config
+    from watcher.observe.outlet import Outlet
 
 _SEARCHED = (Path("config/watcher.toml"), Path("/etc/oss-vod-watcher/watcher.toml"))
 
 
 class _Stderr(TextIOBase):
     """Whatever stderr is at the moment: a live line on a terminal puts itself in its place."""
+
+    @property
+    def outlet(self) -> Outlet | None:
+        """Where lines wait to be written."""
+        return streams.lines()
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)

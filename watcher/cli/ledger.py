@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli.output import output_format_option, table, to_json, warn_of_other_names
+from watcher.cli.output import output_format_option, table, to_json, warn_of_other_names, work_comes_first
 from watcher.errors import AlreadyRunning, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
     from watcher.clock import SystemClock
     from watcher.ledger import create, replacing, starts
 
+    work_comes_first()
     config = invocation.load()
     path, now_ms = config.ledger_path, SystemClock.read_ms()
     if replace and replacing.is_there(path):
@@ -114,6 +115,7 @@ def check(invocation: Invocation, *, output_format: str) -> None:
     from watcher.clock import SystemClock
     from watcher.ledger import care
 
+    work_comes_first()
     path = invocation.load().ledger_path
     warn_of_other_names(path)
     with SystemClock() as clock:
@@ -158,6 +160,7 @@ def backup(invocation: Invocation, *, target: Path) -> None:
     """Copy the ledger to PATH as it is at this moment, while other processes go on.  Never replaces a file."""
     from watcher.ledger import care
 
+    work_comes_first()
     path = invocation.load().ledger_path
     warn_of_other_names(path)
     n_bytes = care.backup(path, target)

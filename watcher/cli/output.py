@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watcher.observe import streams
 from watcher.rules.instants import utc
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ def warn_of_other_names(ledger: Path) -> None:
     if problem := other_names(ledger):
         click.echo(f"warning: {printable(str(problem))}", err=True)
         click.echo(f"hint: {printable(problem.hint)}", err=True)
+
+
+def work_comes_first() -> None:
+    """Let the exit status be that of the work, also where nobody can be shown the result."""
+    if result := streams.result():
+        result.raises = False
+
+
+def give_up_when(stopping: Callable[[], bool]) -> None:
+    """Wait for a reader of stdout only until a stop request, while signals do not end the process."""
+    if result := streams.result():
+        result.gives_up = stopping
 
 
 def for_machines() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
-from watcher.cli.output import output_format_option, to_json
+from watcher.cli.output import output_format_option, to_json, work_comes_first
 from watcher.errors import UsageError
 from watcher.model import Failure
 
@@ -45,6 +45,7 @@ def retry(
     from watcher.clock import SystemClock
     from watcher.ledger import Ledger, ProcessLock
 
+    work_comes_first()
     named = [_parsed(text, encoded=encoding_type == "url") for text in entries]
     _refuse_contradictions(named=bool(named), reason=reason, watch=watch, all_failed=all_failed, changed=changed)
     failure = _failure(reason)

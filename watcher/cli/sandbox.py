@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli.output import table
+from watcher.cli.output import give_up_when, table, work_comes_first
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path 
 
     with _start(port, faults) as local, SystemClock() as clock:
         clock.stop_on_signals()
+        work_comes_first()
+        give_up_when(lambda: clock.stopping)
         for bucket in buckets:
             local.oss.create_bucket(bucket)
         if samples:
@@ -90,6 +92,7 @@ def demo(*, folder: Path) -> int:
     """Show the main job on the sandbox: sample objects, a scan, a second scan that finds nothing to do."""
     from watcher.sandbox.samples import put_samples
 
+    work_comes_first()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "watcher.toml"
     for old in folder.glob("ledger.db*"):

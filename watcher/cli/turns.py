@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watcher.cli.output import for_machines, printable, table, to_json, warn_of_other_names
+from watcher.cli.output import (
+    for_machines,
+    give_up_when,
+    printable,
+    table,
+    to_json,
+    warn_of_other_names,
+    work_comes_first,
+)
 from watcher.errors import MachineFailed, UsageError
 from watcher.rules.starts import sentence, shown
 
@@ -47,6 +55,7 @@ def take(
     from watcher.cli import tell
     from watcher.cli.asking import Question, can_ask
 
+    work_comes_first()
     question = Question(app.config, app.clock, paused=paused) if can_ask() and not yes else None
     try:
         return app.turn(progress, consent=question, beside=_say_who)
@@ -149,6 +158,7 @@ def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable
             click.echo(f"would register oss://{bucket}/{printable(key)}")
 
     warn_of_other_names(app.config.ledger_path)
+    give_up_when(lambda: app.clock.stopping)
     report, would = app.rehearse(progress, show_one)
     if output_format == "table":
         _show_scans(report.scans)

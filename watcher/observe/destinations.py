@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import struct
+import threading
 from typing import TYPE_CHECKING, Final
 
-from watcher.observe import rendering
+from watcher.observe import outlet, rendering
 
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from watcher.observe.outlet import Outlet
+
 JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
-_SEND_TIMEOUT: Final = struct.pack("ll", 5, 0)  # seconds, microseconds: the journal may be busy, but not for ever
+_LOOK_S: Final = 0.05  # how often a journal that is busy is tried
 
 _RENDERERS: Final = {
     "console": rendering.for_people,
@@ -38,6 +40,12 @@ def choose(log_format: str, stream: TextIO, *, journal_socket: str = JOURNAL_SOC
 class ToStream(logging.StreamHandler["TextIO"]):
     """Lines on a stream.  A log that cannot be written (full disk, closed pipe) stops no work and says nothing."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, and before it how many are missing."""
+        if missing := _missing(getattr(self.stream, "outlet", None)):
+            super().emit(missing)
+        super().emit(record)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         """Drop the line; logging would print its arguments, unmasked."""
 
@@ -51,28 +59,51 @@ class ToJournal(logging.Handler):
         self._address = address
         # Not connected: after a restart of the journal the next entry finds the new one.
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)
+        self._pause = threading.Event()
+        self._outlet = outlet.Outlet(self._deliver)
         self.setFormatter(rendering.LazyFormatter(rendering.entry_of_the_journal))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Deliver one entry, or drop it where nothing takes it."""
+        """Queue one entry, and before it how many are missing."""
         try:
-            entry = self.format(record)
-            try:
-                self._socket.sendto(entry.encode(), self._address)
-            except OSError:  # no journal for the moment, or an entry too long for a datagram
-                self._stream.write(rendering.line_of_entry(entry) + "\n")
-                self._stream.flush()
+            if missing := _missing(self._outlet):
+                self._outlet.put(self.format(missing).encode())
+            self._outlet.put(self.format(record).encode())
         except Exception:  # noqa: BLE001 (a log line stops no work)
             self.handleError(record)
+
+    def _deliver(self, entry: bytes) -> int:
+        """Send one entry; return 0 if the journal is busy."""
+        try:
+            return self._socket.sendto(entry, socket.MSG_DONTWAIT, self._address)
+        except BlockingIOError:  # poll(2) tells nothing of the other end of such a socket
+            self._pause.wait(_LOOK_S)
+            return 0
+        except OSError:  # no journal for the moment, or an entry too long for a datagram
+            self._stream.write(rendering.line_of_entry(entry.decode()) + "\n")
+            self._stream.flush()
+            return len(entry)
+
+    def flush(self) -> None:
+        """Wait a moment until all is delivered."""
+        self._outlet.drain()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         """Drop the line; logging would print its arguments, unmasked."""
 
     def close(self) -> None:
         """Give the socket back."""
+        self._outlet.close()
         self._socket.close()
         super().close()
+
+
+def _missing(waiting: Outlet | None) -> logging.LogRecord | None:
+    """Return a record that says how many lines are missing, if any are and it can be written."""
+    n = waiting.take_dropped() if waiting else 0
+    if not n:
+        return None
+    return logging.LogRecord("watcher", logging.WARNING, __file__, 0, outlet.sentence(n), None, None)
 
 
 OURS: Final = (ToStream, ToJournal)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import prometheus_client
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from watcher.clock import SystemClock
 from watcher.errors import WatcherError
 from watcher.model import Failure, State
+from watcher.observe import outlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -112,6 +113,13 @@ TABLE: Final = (
         "1 for 5 minutes",
     ),
     Metric("quota_calls_per_second", "gauge", (), "RegisterMedia calls a second that the account gives now."),
+    Metric(
+        "log_lines_dropped_total",
+        "counter",
+        (),
+        "Log lines that could not be written within a second.",
+        "any: the log is not read, or its disk is full",
+    ),
 )
 _BY_NAME: Final = {metric.name: metric for metric in TABLE}
 
@@ -215,6 +223,9 @@ class _Standings(Collector):
 
     def collect(self) -> Iterable[Any]:
         """Yield them; nothing if they cannot be had."""
+        lost = CounterMetricFamily(*_named("log_lines_dropped_total")[:2])
+        lost.add_metric((), outlet.dropped())
+        yield lost
         try:
             standing = self._standing()
         except WatcherError:

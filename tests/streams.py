@@ -1,0 +1,93 @@
+"""Standard streams as programs meet them: closed, full, gone, stalled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.workspace import Workspace
+
+STREAMS: Final = ("stdin", "stdout", "stderr")
+STATES: Final = ("closed", "full", "gone", "stalled")
+
+
+class Reader:
+    """The far end of a stalled pipe: it holds as many bytes as the pipe does, and reads none."""
+
+    def __init__(self) -> None:
+        self._reads, self.writes = os.pipe()
+        os.set_blocking(self.writes, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.writes, b"\n" * 4096)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.writes, b"\n")
+        os.set_blocking(self.writes, True)
+
+    def read(self) -> str:
+        """Read all that comes from now on, to the end; nobody else may hold the other end."""
+        self.let_go()
+        with os.fdopen(os.dup(self._reads), "rb") as stream:
+            return stream.read().decode().lstrip("\n")
+
+    def take(self) -> bytes:
+        """Read what is there."""
+        return os.read(self._reads, 1 << 20)
+
+    def let_go(self) -> None:
+        """Close our copy of the end that the program writes to."""
+        if self.writes >= 0:
+            os.close(self.writes)
+            self.writes = -1
+
+    def close(self) -> None:
+        self.let_go()
+        os.close(self._reads)
+
+
+@contextlib.contextmanager
+def stream_in(state: str, number: int) -> Iterator[int]:
+    """Yield a descriptor that is in this state as stream `number`; a closed one is closed later."""
+    if state in {"closed", "full"}:
+        with open("/dev/full" if state == "full" else os.devnull, "r+b", buffering=0) as device:  # noqa: PTH123
+            yield device.fileno()
+    elif state == "gone" or number == 0:
+        reads, writes = os.pipe()
+        ours, theirs = (writes, reads) if number == 0 else (reads, writes)
+        if state == "gone":
+            os.close(ours)
+        yield theirs
+        os.close(theirs)
+        if state != "gone":
+            os.close(ours)
+    else:
+        with contextlib.closing(Reader()) as reader:
+            yield reader.writes
+
+
+def start(
+    workspace: Workspace, arguments: Sequence[str], *, out: int | IO[bytes], err: int | IO[bytes],
+    given: int | IO[bytes] = subprocess.DEVNULL, closed: Sequence[int] = (), env: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:  # fmt: skip
+    """Start a command with these streams, some of them closed."""
+
+    def close() -> None:
+        for number in closed:
+            os.close(number)
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "watcher", "-c", str(workspace.config), "--log-format", "json", *arguments],
+        cwd=workspace.folder,
+        env=workspace.env | (env or {}),
+        stdin=given,
+        stdout=out,
+        stderr=err,
+        preexec_fn=close,  # noqa: PLW1509 (nothing else closes the streams of a child)
+    )

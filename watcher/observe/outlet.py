@@ -1,0 +1,212 @@
+"""Lines on their way out, written by a thread of its own, so that no reader can hold up the work.
+
+A line that cannot be written within a second is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from watcher.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+WITHIN_S: Final = 1.0
+_MOST_BYTES: Final = 1 << 20  # queued
+_AT_ONCE_BYTES: Final = select.PIPE_BUF  # a pipe that has room at all has room for so many
+_LOOK_S: Final = 0.1
+_LONGEST_DRAIN_S: Final = 2.0
+
+
+class Outlet:
+    """A bounded queue of lines and the thread that delivers them; for any number of threads.
+
+    `deliver` gets the bytes and returns how many of them it delivered: 0 = no room now.  It may wait a
+    moment for room, and an OSError means that this line is lost.
+    """
+
+    def __init__(self, deliver: Callable[[bytes], int], *, at_once_bytes: int = 0) -> None:
+        self._deliver = deliver
+        self._at_once_bytes = at_once_bytes  # several lines that are shorter go together
+        self._changed = threading.Condition(threading.Lock())
+        self._queue: deque[tuple[float, bytes]] = deque()  # when it came, the line
+        self._queued_bytes = 0
+        self._delivering = False
+        self._progress_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._dropped = 0  # since `take_dropped`
+        self._fails = False  # since a line was dropped none was delivered
+        self._closed = False
+
+    def put(self, line: bytes) -> None:
+        """Queue a line; wait for room only while lines are being delivered."""
+        with self._changed:
+            if self._closed:
+                return
+            while not self._has_room(line):
+                if self._fails or self._is_stalled():
+                    self._count(1)
+                    return
+                self._changed.wait(_LOOK_S)
+            if not (self._queue or self._delivering):
+                self._progress_at = SystemClock.read_s()
+            self._queue.append((SystemClock.read_s(), line))
+            self._queued_bytes += len(line)
+            self._start()
+            self._changed.notify_all()
+
+    def take_dropped(self) -> int:
+        """Return how many lines were dropped since this was last asked; 0 while nothing can be written."""
+        with self._changed:
+            self._drop_late()
+            if self._fails:
+                return 0
+            n, self._dropped = self._dropped, 0
+            return n
+
+    def drain(self) -> None:
+        """Wait until all is delivered, but not for a reader that has stalled."""
+        until = SystemClock.read_s() + _LONGEST_DRAIN_S
+        with self._changed:
+            while (self._queue or self._delivering) and SystemClock.read_s() < until:
+                self._drop_late()
+                if self._is_stalled():
+                    return
+                self._changed.wait(_LOOK_S)
+
+    def close(self) -> None:
+        """Deliver what can be delivered, and end the thread."""
+        self.drain()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _has_room(self, line: bytes) -> bool:
+        self._drop_late()
+        return not self._queue or self._queued_bytes + len(line) <= _MOST_BYTES
+
+    def _is_stalled(self) -> bool:
+        waiting = self._queue or self._delivering
+        return bool(waiting) and SystemClock.read_s() - self._progress_at >= WITHIN_S
+
+    def _drop_late(self) -> None:
+        late = SystemClock.read_s() - WITHIN_S
+        while self._queue and self._queue[0][0] <= late:
+            self._queued_bytes -= len(self._queue.popleft()[1])
+            self._count(1)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            # A daemon thread: the process ends whether or not somebody reads.
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while lines := self._next():
+            self._bring(lines)
+            with self._changed:
+                self._delivering = False
+                self._changed.notify_all()
+
+    def _next(self) -> list[tuple[float, bytes]]:
+        """Return the next lines; none: it was closed."""
+        with self._changed:
+            while not self._queue:
+                if self._closed:
+                    return []
+                self._changed.wait()
+            lines = [self._queue.popleft()]
+            n_bytes = len(lines[0][1])
+            while self._queue and n_bytes + len(self._queue[0][1]) <= self._at_once_bytes:
+                lines.append(self._queue.popleft())
+                n_bytes += len(lines[-1][1])
+            self._queued_bytes -= n_bytes
+            self._delivering = True
+            return lines
+
+    def _bring(self, lines: list[tuple[float, bytes]]) -> None:
+        """Deliver lines, or drop those that waited too long; one that was begun is ended."""
+        begun = False
+        left = _joined(lines)
+        while left:
+            with self._changed:
+                self._drop_late()
+                if not begun and (late := self._n_late(lines)):
+                    self._count(late)
+                    lines = lines[late:]
+                    left = _joined(lines)
+                    continue
+            try:
+                n = self._deliver(left)
+            except (OSError, ValueError):  # ValueError: a stream that was closed
+                with self._changed:
+                    self._count(len(lines))
+                return
+            if n:
+                begun, left = True, left[n:]
+                with self._changed:
+                    self._fails = False
+                    self._progress_at = SystemClock.read_s()
+                    self._changed.notify_all()
+
+    @staticmethod
+    def _n_late(lines: list[tuple[float, bytes]]) -> int:
+        late = SystemClock.read_s() - WITHIN_S
+        return sum(came <= late for came, _ in lines)
+
+    def _count(self, n: int) -> None:
+        """Count dropped lines; the lock is held."""
+        self._dropped += n
+        self._fails = True
+        _count_for_all(n)
+
+
+_all_dropped = 0
+_counting = threading.Lock()
+
+
+def _count_for_all(n: int) -> None:
+    global _all_dropped  # noqa: PLW0603 (of the process, whatever outlets come and go)
+    with _counting:
+        _all_dropped += n
+
+
+def dropped() -> int:
+    """Return how many lines this process has dropped."""
+    return _all_dropped
+
+
+def sentence(n: int) -> str:
+    """Say how many lines are missing in a log."""
+    lines = "1 log line was" if n == 1 else f"{n} log lines were"
+    return f"{lines} dropped: the log could not be written within {WITHIN_S:.0f} s"
+
+
+def _joined(lines: Iterable[tuple[float, bytes]]) -> bytes:
+    return b"".join(line for _, line in lines)
+
+
+def into(descriptor: int) -> Outlet:
+    """Return an outlet into a pipe, a terminal, a socket or a file.
+
+    The descriptor is not made non-blocking: other processes share it.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    pause = threading.Event()
+
+    def deliver(line: bytes) -> int:
+        if not poll.poll(_LOOK_S * 1000):
+            return 0
+        try:
+            return os.write(descriptor, line[:_AT_ONCE_BYTES])
+        except BlockingIOError:  # somebody else has made it non-blocking
+            pause.wait(_LOOK_S)
+            return 0
+
+    return Outlet(deliver, at_once_bytes=_AT_ONCE_BYTES)
