@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import oss2
-import requests
 from requests.utils import should_bypass_proxies
 
 from watcher.clock import SystemClock
@@ -13,7 +12,8 @@ from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
 from watcher.model import ObjectInfo, ObjectType
 from watcher.oss.answer import ListAnswer
-from watcher.oss.faults import BAD_BODY, as_cloud_error
+from watcher.oss.faults import BAD_ANSWER, as_cloud_error
+from watcher.oss.refusals import Refusal, Session
 from watcher.oss.transport import TIMEOUT_S, Transport
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 64  # HEADs: as `list_concurrency` allows
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
+_NOT_FOUND = 404
 _CONNECTIONS = 16  # kept alive, unless told otherwise
 
 
@@ -48,7 +49,7 @@ def connect(
     ca_bundle: str,
 ) -> oss2.Bucket:
     """Return a client for one bucket: V4 signatures, nothing taken from the environment or ~/.netrc."""
-    session = oss2.Session(pool_size=_MOST_AT_ONCE)
+    session = Session(pool_size=_MOST_AT_ONCE)
     session.session.trust_env = False
     session.session.max_redirects = 0  # OSS sends none; following them would list outside the budget
     session.session.verify = ca_bundle or True
@@ -73,6 +74,7 @@ class BucketSource:
             ending = EndingAdapter(TIMEOUT_S, pool_size=_MOST_AT_ONCE, elapsed=SystemClock.read_s)
             client.session.session.mount(scheme, ending)
         self._transport = Transport(client, connections=connections)
+        self._endpoint: str = client.endpoint
         self.bucket: str = client.bucket_name
         self.prefix = prefix
 
@@ -108,12 +110,12 @@ class BucketSource:
                 'ongoing-request="false"' in restore,
                 'ongoing-request="true"' in restore,
             )
-        except oss2.exceptions.NotFound as error:
-            if error.code == "NoSuchBucket":
-                raise as_cloud_error(error, bucket=self.bucket) from None
-            return None
-        except (oss2.exceptions.OssError, requests.RequestException, *BAD_BODY) as error:
-            raise as_cloud_error(error, bucket=self.bucket) from None
+        except Refusal as refusal:
+            if refusal.status == _NOT_FOUND and refusal.code in {"", "NoSuchKey"}:
+                return None
+            raise as_cloud_error(refusal, bucket=self.bucket) from None
+        except BAD_ANSWER as error:
+            raise as_cloud_error(error, bucket=self.bucket, endpoint=self._endpoint) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ raises is not touched, and an answer that is not plain in every respect is read 
 from __future__ import annotations
 
 import re
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = re.compile(rb"HTTP/1\.1 200 [ -~]*\r\n((?:[\w-]+: [!-~][ -~]*\r\n)+)\r\n", re.ASCII)
 _HEADER: Final = re.compile(r"([^:]+): (.*)\r\n")
+_MOST_BYTES: Final = 32 << 20  # a page of 1,000 objects has at most 4 MiB
 _TELLING: Final = frozenset(("transfer-encoding", "content-encoding", "connection"))  # how to read what follows
 
 
@@ -31,9 +32,27 @@ class Whole:
     def __init__(self, answer: HTTPResponse) -> None:
         self.status = answer.status
         self.headers = cast("Mapping[str, str]", answer.headers)  # as good as: they are looked up, in any letter case
-        self.data = answer.read()
+        self.data = _whole(answer)
         if "Content-Encoding" in answer.headers:  # nobody asked for one
-            self.data = urllib3.HTTPResponse(BytesIO(self.data), dict(answer.headers.items())).data
+            packed = urllib3.HTTPResponse(BytesIO(self.data), dict(answer.headers.items()), preload_content=False)
+            self.data = _bounded(packed.read(_MOST_BYTES + 1, decode_content=True))
+
+
+def _whole(answer: HTTPResponse) -> bytes:
+    """Return the body.
+
+    Raises:
+        HTTPException: it is cut off, or larger than any of OSS's that is asked for.
+    """
+    if answer.length is not None and not answer.chunked and answer.length <= _MOST_BYTES:
+        return answer.read()  # which misses no byte
+    return _bounded(answer.read(_MOST_BYTES + 1))
+
+
+def _bounded(body: bytes) -> bytes:
+    if len(body) > _MOST_BYTES:
+        raise HTTPException("the answer is too large")
+    return body
 
 
 def open_handed(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:

@@ -14,14 +14,15 @@ import requests
 from urllib3 import exceptions as wire
 
 from watcher.errors import AccountRefused, BucketRefused, CloudError, NotSent, Throttled, Unavailable
+from watcher.oss.denials import ARREARS, SEE_RAM, another_region, denied
 from watcher.oss.listing import answered_at
-from watcher.redaction import told_by_service
+from watcher.oss.refusals import Refusal
 from watcher.rules.backoff import asked_rest_s
+from watcher.rules.reachable import LOGIN, WANTS_LOGIN, inside_region, proxy_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_SEE_RAM = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
 ACCOUNT_CURES = {
     "InvalidAccessKeyId": "The AccessKey ID does not exist or is disabled: check the credentials in use.",
     "SignatureDoesNotMatch": "The AccessKey secret is wrong: check the credentials in use.",
@@ -32,7 +33,7 @@ ACCOUNT_CURES = {
 }
 BUCKET_CURES = {
     "NoSuchBucket": "Create the bucket, or correct `source` of the watch.",
-    "AccessDenied": _SEE_RAM,
+    "AccessDenied": SEE_RAM,
     "InvalidBucketName": "Correct `source` of the watch.",
 }
 THROTTLED = frozenset(
@@ -46,30 +47,39 @@ THROTTLED = frozenset(
         "SlowDown",
     )
 )
-BAD_BODY = (ET.ParseError, ValueError, LookupError, TypeError, RuntimeError)
+BAD_BODY = (
+    *(ET.ParseError, ValueError, LookupError, TypeError, RuntimeError),
+    *(ArithmeticError, AttributeError),  # instants that no calendar has, headers that oss2 takes apart
+)
+"""What reading a body or a header raises that is not as OSS writes it."""
+BAD_ANSWER = (oss2.exceptions.OssError, requests.RequestException, wire.HTTPError, OSError, *BAD_BODY)
+"""All that a request through oss2 raises, beside `Refusal`."""
 _NOT_VERIFIED = (requests.exceptions.SSLError, wire.SSLError)
 _LATE = (requests.Timeout, wire.TimeoutError)
 _NEVER_CONNECTED = (
     *(requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError),
     *(wire.ConnectTimeoutError, wire.NewConnectionError, wire.ProxyError, wire.LocationValueError),
 )
-_WRONG_REGION = "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to the bucket's own."
-
-
+_NOT_OSS = "The answer is not one of OSS: look for a proxy in between ([network] proxy), and check `endpoint`."
+_FORBIDDEN = 403
+_REDIRECTS = range(300, 400)
 _ACCOUNT = {code.lower(): cure for code, cure in ACCOUNT_CURES.items()}
 _BUCKET = {code.lower(): cure for code, cure in BUCKET_CURES.items()}
 _THROTTLED = {code.lower() for code in THROTTLED}
 
 
-def as_cloud_error(error: Exception, *, bucket: str) -> CloudError:
-    """Return what `error`, raised while talking to OSS about `bucket`, means to us; it holds no secret."""
+def as_cloud_error(error: Exception, *, bucket: str, endpoint: str = "") -> CloudError:
+    """Return what `error`, raised while talking to OSS about `bucket`, means to us; it holds no secret.
+
+    `endpoint`, or a URL at it, is where it was asked.
+    """
+    if isinstance(error, Refusal):
+        return _refused(error, bucket)
     if isinstance(error, oss2.exceptions.RequestError):
-        return _no_answer(error.exception, bucket)
-    if isinstance(error, oss2.exceptions.ServerError):
-        return _answered(error, bucket)
+        return _no_answer(error.exception, bucket, endpoint)
     if isinstance(error, (requests.RequestException, wire.HTTPError, OSError)):
-        return _no_answer(error, bucket)
-    if isinstance(error, BAD_BODY):
+        return _no_answer(error, bucket, endpoint)
+    if isinstance(error, (*BAD_BODY, oss2.exceptions.OssError)):
         return CloudError(
             f"OSS answered for bucket {bucket} with a body that is no listing ({type(error).__name__})",
             hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",
@@ -85,7 +95,9 @@ def redirected(bucket: str) -> CloudError:
     )
 
 
-def _no_answer(error: Exception, bucket: str) -> CloudError:
+def _no_answer(error: Exception, bucket: str, endpoint: str) -> CloudError:
+    if proxy := proxy_refusal(error):
+        return NotSent(f"OSS could not be reached for bucket {bucket}: {proxy[0]}", hint=proxy[1], code="Proxy")
     if isinstance(error, _NOT_VERIFIED) or not isinstance(error, (requests.RequestException, wire.HTTPError)):
         return NotSent(  # or the authorities could not be read
             f"OSS could not be verified over TLS for bucket {bucket}",
@@ -96,10 +108,10 @@ def _no_answer(error: Exception, bucket: str) -> CloudError:
     is_late = isinstance(error, _LATE) and not isinstance(error, wire.NewConnectionError)
     kind = "did not answer in time" if is_late else "could not be reached"
     found = NotSent if _never_connected(error) else Unavailable
-    return found(
-        f"OSS {kind} for bucket {bucket} ({type(error).__name__})",
-        hint="Check the network, DNS, [network] proxy, and `endpoint` of the watch.",
-    )
+    hint = "Check the network, DNS, [network] proxy, and `endpoint` of the watch."
+    if found is NotSent and (only_inside := inside_region(endpoint)):
+        hint = f"{only_inside[0]} From elsewhere set `endpoint` of the watch to {only_inside[1]}."
+    return found(f"OSS {kind} for bucket {bucket} ({type(error).__name__})", hint=hint)
 
 
 def _never_connected(error: Exception) -> bool:
@@ -109,17 +121,21 @@ def _never_connected(error: Exception) -> bool:
     return isinstance(getattr(cause, "reason", cause), wire.NewConnectionError)
 
 
-def _answered(error: oss2.exceptions.ServerError, bucket: str) -> CloudError:
-    code, status, message = told_by_service(str(error.code)), int(error.status), told_by_service(str(error.message))
-    lowered = code.lower()
-    sentence = f"OSS refused bucket {bucket}: {code or status}: {message} (RequestId {error.request_id})"
+def _refused(refusal: Refusal, bucket: str) -> CloudError:
+    code, status = refusal.code, refusal.status
+    if status in _REDIRECTS:
+        return redirected(bucket)
+    if status == WANTS_LOGIN:
+        return NotSent(f"OSS could not be reached for bucket {bucket}: {LOGIN[0]}", hint=LOGIN[1], code="Proxy")
+    words = f"{code or status}: {refusal.message or 'without a reason that OSS gives'}"
+    sentence = f"OSS refused bucket {bucket}: {words} (RequestId {refusal.request_id or 'none'})"
     facts: dict[str, Any] = {
         "code": code or f"HTTP{status}",
-        "request_id": str(error.request_id),
-        "retry_after_s": asked_rest_s(error.headers),
-        "answered_at": _answered_at(error.headers),
+        "request_id": refusal.request_id,
+        "retry_after_s": asked_rest_s(refusal.headers),
+        "answered_at": _answered_at(refusal.headers),
     }
-    kind, hint = _verdict(lowered, status, message.lower())
+    kind, hint = _verdict(refusal, code.lower(), refusal.message.lower())
     return kind(sentence, hint=hint.replace("BUCKET", bucket), **facts)
 
 
@@ -132,23 +148,31 @@ def _answered_at(headers: Mapping[str, str]) -> int | None:
     return None
 
 
-def _verdict(code: str, status: int, message: str) -> tuple[type[CloudError], str]:
+def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError], str]:
     """Return whom a refusal stops, and the cure."""
+    status = refusal.status
     kind: type[CloudError]
     kind, hint = CloudError, "If it stays, ask OSS support with the RequestId."
     if _names_another_region(code, message):
-        kind, hint = BucketRefused, _WRONG_REGION
+        kind, hint = BucketRefused, another_region(refusal.endpoint)
     elif code in _ACCOUNT:
         kind, hint = AccountRefused, _ACCOUNT[code]
-    elif code in _BUCKET:
-        kind, hint = BucketRefused, _BUCKET[code]
+    elif status == _FORBIDDEN and any(word in message for word in ARREARS):
+        kind, hint = AccountRefused, _ACCOUNT["userdisable"]
+    elif code in _BUCKET or status in {401, 403}:
+        kind, hint = BucketRefused, denied(refusal) or _BUCKET.get(code) or _elsewhere(code)
     elif code in _THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
         kind, hint = Throttled, "Lower list_calls_per_second of the watch."
     elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
         kind, hint = Unavailable, "Try again later; if it stays, ask OSS support with the RequestId."
-    elif status in {401, 403}:
-        kind, hint = BucketRefused, _SEE_RAM
+    elif not code:
+        hint = _NOT_OSS
     return kind, hint
+
+
+def _elsewhere(code: str) -> str:
+    """Return the cure for a refusal that names nothing we know, which a proxy may have given."""
+    return SEE_RAM if code else _NOT_OSS
 
 
 def _names_another_region(code: str, message: str) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-import oss2
 import requests
 import urllib3
 
 from watcher.errors import AccountRefused, CloudError, CredentialsMissing
-from watcher.oss.faults import as_cloud_error
+from watcher.oss.faults import BAD_ANSWER, BAD_BODY, as_cloud_error
 from watcher.oss.listing import answered_at
+from watcher.oss.refusals import Refusal
 from watcher.rules.backoff import delay_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import oss2
 
     from watcher.ports import Clock
 
@@ -61,7 +63,7 @@ class ObjectReader:
             return self._client.get_object(key, byte_range=(first, None) if first else None, headers=headers)
         except CredentialsMissing as error:  # they were there when the command began
             raise AccountRefused(str(error), hint=error.hint) from None
-        except (oss2.exceptions.OssError, requests.RequestException) as error:
+        except (Refusal, *BAD_ANSWER) as error:
             raise self._fault(key, error) from None
 
     def count(self, *, requests: int = 0, n_bytes: int = 0) -> None:
@@ -88,7 +90,7 @@ class ObjectReader:
             raise error
 
     def _fault(self, key: str, error: Exception) -> CloudError:
-        fault = as_cloud_error(error, bucket=self.bucket)
+        fault = as_cloud_error(error, bucket=self.bucket, endpoint=self._client.endpoint)
         if fault.code not in _CURES:
             return fault
         address = f"oss://{self.bucket}/{key}"
@@ -157,8 +159,8 @@ class ObjectBody:
         try:
             # Not decoded, whatever Content-Encoding says: the checksum is of the bytes as they are stored.
             got: bytes = self._stream.read(most, decode_content=False)
-        except urllib3.exceptions.HTTPError as error:
-            timed_out = isinstance(error, urllib3.exceptions.TimeoutError)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            timed_out = isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError))
             known = requests.Timeout(error) if timed_out else requests.ConnectionError(error)
             raise as_cloud_error(known, bucket=self._reader.bucket) from None
         if not got:
@@ -178,7 +180,7 @@ class ObjectBody:
                 return b""
             self._etag, self.at = str(answer.etag), answered_at(answer.headers)
             self.size_bytes = int(answer.headers["Content-Length"])
-        except (KeyError, ValueError, TypeError):
+        except BAD_BODY:
             raise CloudError(
                 f"the answer for {self.name} is not one of OSS",
                 hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",

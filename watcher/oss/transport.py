@@ -22,6 +22,7 @@ from watcher.clock import SystemClock
 from watcher.deadline import end_answers
 from watcher.oss.connections import open_handed
 from watcher.oss.faults import as_cloud_error, redirected
+from watcher.oss.refusals import read_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,11 +88,12 @@ class Transport:
                 assert_same_host=False,
             )
         except (HTTPError, OSError) as error:
-            raise as_cloud_error(error, bucket=self._bucket) from None
+            raise as_cloud_error(error, bucket=self._bucket, endpoint=self._url) from None
         if answer.status in _REDIRECTS:
             raise redirected(self._bucket)
         if answer.status != _OK:
-            raise as_cloud_error(oss2.exceptions.make_exception(_Refusal(answer)), bucket=self._bucket)
+            refusal = read_refusal(answer.status, answer.headers, answer.data)
+            raise as_cloud_error(refusal, bucket=self._bucket)
         return Received(answer.headers, answer.data)
 
     def close(self) -> None:
@@ -127,19 +129,6 @@ class Transport:
         )
         end_answers(proxied, TIMEOUT_S, elapsed=SystemClock.read_s)
         return proxied
-
-
-class _Refusal:
-    """An answer as oss2 reads it."""
-
-    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
-        self.status = answer.status
-        self.headers = answer.headers
-        self._body = answer.data
-
-    def read(self, most_bytes: int) -> bytes:
-        """Return the beginning of the body."""
-        return self._body[:most_bytes]
 
 
 def _with_scheme(proxy: str) -> str:

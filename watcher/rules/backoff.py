@@ -60,5 +60,5 @@ def _number(text: str) -> float:
 def _until_s(instant: str, now: str) -> float:
     try:
         return max(0.0, (parsedate_to_datetime(instant) - parsedate_to_datetime(now)).total_seconds())
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, LookupError, ArithmeticError):
         return 0.0

@@ -1,0 +1,99 @@
+"""What a refusal says, read so that no body and no header can end in anything but an answer.
+
+oss2 decodes and parses error bodies by itself and raises what it meets there (UnicodeDecodeError, LookupError,
+ValueError), so it gets to see good answers only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import oss2
+import urllib3
+
+from watcher.redaction import told_by_service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+
+_MOST_BYTES: Final = 4096  # of a body; what people need stands at its beginning
+_ERROR: Final = re.compile(rb"\A[^<]{0,9}(?:<\?xml[^<>]*\?>)?\s*<Error[\s>]")
+_FIELD: Final = re.compile(rb"<(\w{1,40})>([^<]*)</\1>")
+_GOOD: Final = 2  # hundred
+
+
+@dataclass(kw_only=True, eq=False)
+class Refusal(Exception):
+    """An answer of OSS, or of somebody in between, that is no success."""
+
+    status: int
+    headers: Mapping[str, str]
+    code: str = ""  # "": the body is none of OSS's
+    message: str = ""
+    request_id: str = ""
+    endpoint: str = ""  # where the bucket is served
+    action: str = ""  # what is not allowed, e.g. oss:ListObjects
+    denied: str = ""  # ExplicitDeny or ImplicitDeny
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """Return what an answer says, whatever it holds; a HEAD has its body in a header."""
+    found = _fields(body[:_MOST_BYTES] or _from_header(headers.get("x-oss-err") or ""))
+    return Refusal(
+        status=status,
+        headers=headers,
+        code=found.get("Code", ""),
+        message=found.get("Message", ""),
+        request_id=told_by_service(headers.get("x-oss-request-id") or found.get("RequestId", "")),
+        endpoint=_if(r"[a-z0-9][a-z0-9.-]{3,200}", found.get("Endpoint", "")),
+        action=_if(r"oss:\w{1,60}", found.get("AuthAction", "")),
+        denied=_if(r"(?:Ex|Im)plicitDeny", found.get("NoPermissionType", "")),
+    )
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    if not _ERROR.match(body):
+        return {}
+    fields = {name.decode(): value for name, value in reversed(_FIELD.findall(body))}
+    texts = {name: value.decode("utf-8", "backslashreplace") for name, value in fields.items()}
+    return {name: told_by_service(html.unescape(text).strip()) for name, text in texts.items()}
+
+
+def _from_header(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.encode("ascii", "ignore"))[:_MOST_BYTES]
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _if(pattern: str, text: str) -> str:
+    return text if re.fullmatch(pattern, text) else ""
+
+
+class Session(oss2.Session):  # type: ignore[misc]
+    """Hands oss2 good answers, and raises `Refusal` for the others."""
+
+    def do_request(self, req: oss2.http.Request, timeout: float) -> oss2.http.Response:
+        """See `oss2.Session.do_request`."""
+        answer = super().do_request(req, timeout)
+        if answer.status // 100 == _GOOD:
+            return answer
+        raise read_refusal(answer.status, answer.headers, _beginning(answer.response))
+
+
+def _beginning(answer: requests.Response) -> bytes:
+    """Return the beginning of a body; b"" if it cannot be had, since the status says enough."""
+    try:
+        body: bytes = answer.raw.read(_MOST_BYTES, decode_content=True)
+    except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        body = b""
+    finally:
+        answer.close()
+    return body
