@@ -111,10 +111,11 @@ class BucketSource:
                 'ongoing-request="true"' in restore,
             )
         except Refusal as refusal:
-            if refusal.status == _NOT_FOUND and refusal.code in {"", "NoSuchKey"}:
+            if refusal.status == _NOT_FOUND and refusal.request_id and refusal.code in {"", "NoSuchKey"}:
                 return None
             raise as_cloud_error(refusal, bucket=self.bucket) from None
         except BAD_ANSWER as error:
+            self._client.session.drop()
             raise as_cloud_error(error, bucket=self.bucket, endpoint=self._endpoint) from None
 
     def close(self) -> None:

@@ -59,8 +59,8 @@ _CURES: Final = (
     (
         ("not belong to you",),
         (
-            "The bucket belongs to another account: use its credentials. VOD registers only what lies in buckets of its "
-            "own account."
+            "The bucket belongs to another account: use its credentials. VOD registers only files in buckets "
+            "of its own account."
         ),
     ),
     (

@@ -64,6 +64,7 @@ class ObjectReader:
         except CredentialsMissing as error:  # they were there when the command began
             raise AccountRefused(str(error), hint=error.hint) from None
         except (Refusal, *BAD_ANSWER) as error:
+            self._client.session.drop()
             raise self._fault(key, error) from None
 
     def count(self, *, requests: int = 0, n_bytes: int = 0) -> None:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import html
 import re
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -80,10 +81,20 @@ def _if(pattern: str, text: str) -> str:
 class Session(oss2.Session):  # type: ignore[misc]
     """Hands oss2 good answers, and raises `Refusal` for the others."""
 
+    def __init__(self, *, pool_size: int) -> None:
+        super().__init__(pool_size=pool_size)
+        self._latest = threading.local()
+
+    def drop(self) -> None:
+        """Close this thread's latest good answer, which oss2 could not make sense of."""
+        if answer := getattr(self._latest, "answer", None):
+            answer.close()
+
     def do_request(self, req: oss2.http.Request, timeout: float) -> oss2.http.Response:
         """See `oss2.Session.do_request`."""
         answer = super().do_request(req, timeout)
         if answer.status // 100 == _GOOD:
+            self._latest.answer = answer.response
             return answer
         raise read_refusal(answer.status, answer.headers, _beginning(answer.response))
 

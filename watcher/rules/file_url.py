@@ -103,10 +103,18 @@ class Matcher:
         return next((key for key in keys if key is not None), None)
 
 
+def _is_text(url: str) -> bool:
+    """Tell whether UTF-8 can hold it: JSON can bring half a surrogate."""
+    try:
+        return bool(url.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _split(url: str) -> tuple[str, str] | None:
     """Return what identifies the host, and the path: all that follows it, for a raw key may hold "?" and "#"."""
     found = _URL.fullmatch(url)
-    if found is None:
+    if found is None or not _is_text(url):
         return None
     host = found["host"].lower()
     return host.partition(".")[0] if host.endswith(_CANONICAL_DOMAIN) else host, found["path"]

@@ -11,9 +11,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -22,11 +24,12 @@ from aliyunsdkcore.auth.signers.signer import Signer
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.http import protocol_type
 from requests.utils import should_bypass_proxies
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 from watcher.clock import SystemClock
 from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
+from watcher.rules.reachable import inside_region, proxy_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,12 @@ if TYPE_CHECKING:
     from aliyunsdkcore.request import RpcRequest
 
     from watcher.ports import CredentialsProvider
+
+_MOST_BYTES: Final = 8 << 20  # an answer to ten items has a few thousand
+_NEVER_SENT: Final = (
+    *(requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError),
+    *(requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class NoAnswer:
     sent: bool
     what: str  # a word or two, without addresses or secrets
     over_tls: bool = False  # the TLS handshake itself failed
+    hint: str = ""  # the cure, where it is known
 
 
 class _Session(requests.Session):
@@ -68,27 +78,54 @@ class _Session(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
         """Send as told, but through our proxies; keep what came back."""
+        kwargs["stream"] = True
         bypassed = should_bypass_proxies(request.url or "", no_proxy=self._no_proxy or None)
         kwargs["proxies"] = {} if bypassed else self._our_proxies
         try:
             response = super().send(request, **kwargs)  # type: ignore[arg-type]
+            response._content = _whole(response)  # noqa: SLF001 (what `content` returns)
             self.last.exchange = Answer(status=response.status_code, headers=response.headers, body=response.content)
-        except (requests.RequestException, OSError) as error:
-            self.last.exchange = _no_answer(error)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            self.last.exchange = _no_answer(error, request.url or "")
             raise requests.ConnectionError(type(error).__name__) from None
         return response
 
 
-def _no_answer(error: Exception) -> NoAnswer:
+def _whole(response: requests.Response) -> bytes:
+    """Return the body.
+
+    Raises:
+        HTTPException: it is larger than any of VOD's.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.callback(response.close)
+        body: bytes = response.raw.read(_MOST_BYTES + 1, decode_content=True)
+        if len(body) > _MOST_BYTES:
+            raise HTTPException("the answer is too large")
+        response.raw.read(1)  # to the end, so that the connection is kept and a body that was cut off is seen
+        stack.pop_all()
+    return body
+
+
+def _no_answer(error: Exception, url: str) -> NoAnswer:
+    if proxy := proxy_refusal(error):
+        return NoAnswer(sent=False, what=proxy[0], hint=proxy[1])
     if isinstance(error, requests.exceptions.SSLError):
         return NoAnswer(sent=False, what="the TLS handshake failed", over_tls=True)
-    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
-        return NoAnswer(sent=False, what=type(error).__name__)
+    if isinstance(error, _NEVER_SENT):
+        return NoAnswer(sent=False, what=type(error).__name__, hint=_hint_for(url))
     cause: object = error.args[0] if error.args else None
     cause = getattr(cause, "reason", cause)
     if isinstance(cause, (NewConnectionError, NameResolutionError)):
-        return NoAnswer(sent=False, what=type(cause).__name__)
+        return NoAnswer(sent=False, what=type(cause).__name__, hint=_hint_for(url))
     return NoAnswer(sent=True, what=type(error).__name__)
+
+
+def _hint_for(url: str) -> str:
+    """Return the cure for an endpoint that answers only in some places."""
+    if only_inside := inside_region(url):
+        return f"{only_inside[0]} From elsewhere set [vod] endpoint to {only_inside[1]}."
+    return ""
 
 
 class _ChainSigner(Signer):  # type: ignore[misc]

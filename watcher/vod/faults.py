@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled
 from watcher.redaction import told_by_service
 from watcher.rules.backoff import asked_rest_s
+from watcher.rules.reachable import LOGIN, WANTS_LOGIN
 from watcher.vod.client import Answer, NoAnswer
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _URL = re.compile(r"\S+://\S+")  # the service names files: theirs are no parame
 _NOT_THE_CONTENT = {408, 409, 425}  # request timeout, conflict, too early: nothing that is wrong with a file
 _SIGNS = {"RequestId", "RegisteredMediaList", "FailedFileURLs"}  # an answer without any is not VOD's
 _NO_EFFECT = {"ServiceUnavailable", "SignatureNonceUsed"}
+_MOST_DEEP = 10
 _BUCKET_CURE = (
     "Add the bucket in the VOD console (Configuration Management > Media Management > Storage), in the same region."
 )
@@ -81,17 +83,18 @@ def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
     if isinstance(exchange, NoAnswer):
         raise _unanswered(exchange)
     body = _object(exchange.body)
+    if exchange.status == WANTS_LOGIN:
+        raise _unanswered(NoAnswer(sent=False, what=LOGIN[0], hint=LOGIN[1]))
     if 200 <= exchange.status < 300:  # noqa: PLR2004 (success, as HTTP has it)
         if body is None:
             raise UnknownOutcome("VOD's answer is not JSON; look for a proxy or captive portal in between")
         if not body.keys() & _SIGNS:
             raise UnknownOutcome("the answer is JSON, but not VOD's; look for a proxy in between")
         return body
-    code = told_by_service(str((body or {}).get("Code") or ""))
     raise classify(
         status=exchange.status,
-        code=code,
-        message=told_by_service(str((body or {}).get("Message") or "")),
+        code=_words(body or {}, "Code"),
+        message=_words(body or {}, "Message"),
         request_id=request_id_of(body or {}),
         retry_after_s=asked_rest_s(exchange.headers),
     )
@@ -143,14 +146,19 @@ def _unanswered(exchange: NoAnswer) -> CloudError | UnknownOutcome:
         )
     return NotSent(
         f"VOD could not be reached ({exchange.what})",
-        hint="Check the network, DNS, [network] proxy and [vod] endpoint.",
+        hint=exchange.hint or "Check the network, DNS, [network] proxy and [vod] endpoint.",
         code="NotSent",
     )
 
 
 def request_id_of(body: dict[str, Any]) -> str:
     """Return the RequestId of an answer, or "" if it has none."""
-    return told_by_service(str(body.get("RequestId") or ""))
+    return _words(body, "RequestId")
+
+
+def _words(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    return told_by_service(str(value)) if isinstance(value, str | int | float) and value else ""
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
@@ -158,7 +166,16 @@ def _object(body: bytes) -> dict[str, Any] | None:
         found = json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and _is_flat(found) else None
+
+
+def _is_flat(body: dict[str, Any]) -> bool:
+    """Tell whether nothing in it lies deeper than in any answer of VOD: what reads it need not fear for the stack."""
+    level: list[Any] = [body]
+    for _ in range(_MOST_DEEP):
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for values in inner for each in values if isinstance(each, dict | list)]
+    return not level
 
 
 def table() -> Iterator[tuple[str, str, str]]:
