@@ -32,7 +32,7 @@ class Home:
         self.ini = folder / ".alibabacloud" / "credentials.ini"
 
     def chain(self, profile: str = "", **more: Any) -> Chain:
-        return chain(profile=profile, env=self.env, home=self.folder, **more)
+        return chain(profile=profile, env=self.env, home=lambda: self.folder, **more)
 
     def get(self, profile: str = "") -> Credentials:
         return self.chain(profile).get()

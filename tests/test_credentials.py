@@ -177,7 +177,7 @@ def test_static_credentials_open_no_socket_and_load_no_library(home: Home, fill:
         "import os, socket, sys\nfrom pathlib import Path\n"
         "sys.addaudithook(lambda event, _: sys.exit(event) if event.startswith('socket.') else None)\n"
         "from watcher.credentials import chain\n"
-        "chain(profile='', env=os.environ, home=Path(sys.argv[1])).get()\n"
+        "chain(profile='', env=os.environ, home=lambda: Path(sys.argv[1])).get()\n"
         "loaded = {'alibabacloud_credentials', 'Tea', 'aiohttp', 'requests', 'apscheduler'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )

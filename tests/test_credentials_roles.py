@@ -118,7 +118,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 def told(env: dict[str, str], home: Path) -> str:
     with pytest.raises(CredentialsMissing) as caught:
-        chain(profile="", env=env, home=home).get()
+        chain(profile="", env=env, home=lambda: home).get()
     text = f"{caught.value} {caught.value.hint}"
     assert SECRET not in text
     assert caught.value.__cause__ is None
@@ -137,7 +137,7 @@ def oidc_env(folder: Path) -> dict[str, str]:
 
 def test_the_role_of_the_machine_is_asked_with_metadata_tokens_only(service: Service, tmp_path: Path) -> None:
     threads = threading.active_count()
-    kept = chain(profile="", env={}, home=tmp_path)
+    kept = chain(profile="", env={}, home=lambda: tmp_path)
     assert kept.get() == Credentials("first", SECRET, f"{SECRET}-token")
     assert [method for method, _ in service.asked][0::2] == ["PUT"] * (len(service.asked) // 2)
     asked = len(service.asked)
@@ -151,7 +151,7 @@ def test_keys_of_a_role_about_to_expire_are_asked_for_again(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refreshable = importlib.import_module("alibabacloud_credentials.provider.refreshable")
-    kept = chain(profile="", env={"ALIBABA_CLOUD_ECS_METADATA": "named"}, home=tmp_path)
+    kept = chain(profile="", env={"ALIBABA_CLOUD_ECS_METADATA": "named"}, home=lambda: tmp_path)
     assert kept.get().access_key_id == "first"
     assert ("GET", f"{METADATA}named") in service.asked
     service.key_id = "second"
@@ -203,12 +203,12 @@ def test_a_profile_may_name_the_role_of_the_machine(service: Service, tmp_path: 
     (tmp_path / ".aliyun").mkdir()
     profile = {"name": "ecs", "mode": "EcsRamRole", "ram_role_name": "other"}
     (tmp_path / ".aliyun/config.json").write_text(json.dumps({"profiles": [profile]}), encoding="utf-8")
-    assert chain(profile="ecs", env={}, home=tmp_path).get().access_key_id == "first"
+    assert chain(profile="ecs", env={}, home=lambda: tmp_path).get().access_key_id == "first"
     assert service.asked == [("PUT", "/latest/api/token"), ("GET", f"{METADATA}other")]
 
 
 def test_a_pod_exchanges_its_token_for_keys(service: Service, tmp_path: Path) -> None:
-    kept = chain(profile="", env=oidc_env(tmp_path), home=tmp_path)
+    kept = chain(profile="", env=oidc_env(tmp_path), home=lambda: tmp_path)
     assert kept.get() == Credentials("first", SECRET, f"{SECRET}-token")
     (query,) = service.queries
     assert query["Action"] == "AssumeRoleWithOIDC"
@@ -225,7 +225,7 @@ def test_a_refused_token_is_told_by_its_code_and_without_the_token(
 
 
 def test_after_a_failure_the_next_call_tries_again(service: Service, tmp_path: Path) -> None:
-    kept = chain(profile="", env=oidc_env(tmp_path), home=tmp_path)
+    kept = chain(profile="", env=oidc_env(tmp_path), home=lambda: tmp_path)
     service.status = 500
     with pytest.raises(CredentialsMissing):
         kept.get()
@@ -272,7 +272,7 @@ def test_an_external_command_is_run_once_while_its_keys_are_valid(tmp_path: Path
     answer["expiration"] = "2099-01-01T00:00:00Z"
     runs = tmp_path / "runs"
     path = external(tmp_path, f"open({str(runs)!r}, 'a').write('x'); print({json.dumps(answer)!r})")
-    kept = chain(profile="", env={}, home=tmp_path)
+    kept = chain(profile="", env={}, home=lambda: tmp_path)
     assert [kept.get() for _ in range(3)] == [Credentials("ext", "s", "t")] * 3
     assert runs.read_text(encoding="utf-8") == "x"
     assert json.loads(path.read_text(encoding="utf-8"))["profiles"][0]["access_key_id"] == "ext", "written back"
@@ -286,7 +286,7 @@ def test_an_external_command_that_fails_is_told_without_what_it_printed(tmp_path
 def test_a_profile_that_changes_makes_another_provider(tmp_path: Path) -> None:
     answer = {"access_key_secret": "s", "expiration": "2099-01-01T00:00:00Z"}
     external(tmp_path, f"print({json.dumps(answer | {'access_key_id': 'one'})!r})")
-    kept = chain(profile="ext", env={}, home=tmp_path)
+    kept = chain(profile="ext", env={}, home=lambda: tmp_path)
     assert kept.get().access_key_id == "one"
     external(tmp_path, f"print({json.dumps(answer | {'access_key_id': 'two'})!r})")
     assert kept.get().access_key_id == "two"
@@ -295,7 +295,7 @@ def test_a_profile_that_changes_makes_another_provider(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("service")
 def test_the_log_handlers_of_the_library_are_taken_off(tmp_path: Path) -> None:
     logging.getLogger("credentials").addHandler(logging.NullHandler())
-    chain(profile="", env={}, home=tmp_path).get()
+    chain(profile="", env={}, home=lambda: tmp_path).get()
     assert logging.getLogger("credentials").handlers == []
     assert logging.getLogger("alibabacloud-tea").handlers == []
 

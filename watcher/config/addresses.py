@@ -6,11 +6,17 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
+
+from urllib3.exceptions import LocationValueError
+from urllib3.util import parse_url
 
 _HOST: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]"
 _ENDPOINT: Final = re.compile(rf"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?({_HOST})(?::([0-9]{{1,5}}))?(/?)")
 _URL: Final = re.compile(rf"(?:https?)://(?:[^@/?#\s]+@)?({_HOST})(?::([0-9]{{1,5}}))?(/\S*)?")
 _LISTEN: Final = re.compile(rf"({_HOST}):([0-9]{{1,5}})")
+_NO_URL: Final = 'not a URL. Write https://HOST/PATH, or "" for none.'
+_NO_PROXY: Final = 'not a proxy. Write http://HOST:PORT, or "env" for HTTPS_PROXY and NO_PROXY, or "" for none.'
 _MOST_PORT: Final = 65535
 
 
@@ -37,6 +43,7 @@ def endpoint(text: str) -> str:
         raise ValueError(_endpoint_problem(text))
     scheme, host, port = (matched[1] or "https").lower(), matched[2].lower(), matched[3]
     _check_host(host, port)
+    _check_port(port)
     if scheme not in {"https", "http"}:
         raise ValueError(f"{scheme}:// is no way to call a service. Write https://{host}.")
     if scheme == "http" and not is_loopback(host):
@@ -76,9 +83,39 @@ def proxy(text: str) -> str:
         return text
     matched = _URL.fullmatch(text)
     if not matched or matched[3] not in {None, "/"}:
-        raise ValueError('not a proxy. Write http://HOST:PORT, or "env" for HTTPS_PROXY and NO_PROXY, or "" for none.')
+        raise ValueError(_NO_PROXY)
     _check_host(matched[1], matched[2])
+    _check_port(matched[2])
+    if not _can_be_taken_apart(text):
+        raise ValueError(_NO_PROXY)
     return text
+
+
+def proxy_of_environment(text: str) -> str:
+    """Return the proxy that a variable names, as curl reads it: without a scheme it is http.
+
+    Raises:
+        ValueError: a sentence with the cure.
+    """
+    stripped = text.strip()
+    if stripped == "env":
+        raise ValueError("not a proxy. Write http://HOST:PORT.")
+    try:
+        return proxy(stripped if "://" in stripped or not stripped else f"http://{stripped}")
+    except ValueError as error:
+        scheme, found, _ = stripped.partition("://")
+        if found and scheme.lower() not in {"http", "https"}:
+            raise ValueError("not a proxy that speaks HTTP. Write http://HOST:PORT.") from None
+        raise ValueError(str(error).replace(', or "env" for HTTPS_PROXY and NO_PROXY, or "" for none', "")) from None
+
+
+def _can_be_taken_apart(url: str) -> bool:
+    """Tell whether the libraries that open connections can: a bracket in a password takes them in."""
+    try:
+        urlsplit(url)
+        return bool(parse_url(url).host)
+    except (ValueError, LocationValueError):
+        return False
 
 
 def url(text: str) -> str:
@@ -89,9 +126,11 @@ def url(text: str) -> str:
     """
     matched = _URL.fullmatch(text)
     if text and not matched:
-        raise ValueError('not a URL. Write https://HOST/PATH, or "" for none.')
+        raise ValueError(_NO_URL)
     if matched:
         _check_host(matched[1], matched[2])
+        if not _can_be_taken_apart(text):
+            raise ValueError(_NO_URL)
     return text
 
 
@@ -120,6 +159,11 @@ def allowed_host(text: str) -> str:
         raise ValueError("not a host name. Write it without scheme, port and path, e.g. watcher.example.com.")
     _check_host(text, None)
     return text.lower()
+
+
+def _check_port(port: str | None) -> None:
+    if port and not int(port):
+        raise ValueError("port 0 cannot be connected to. Write another one, or leave it out.")
 
 
 def _check_host(host: str, port: str | None) -> None:

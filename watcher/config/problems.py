@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from watcher.config.across import Place
 
 _MOST_SHOWN: Final = 80
+_USERINFO: Final = re.compile(r"(?<=://)[^\s@]*@")
 _MOST_NUMBER: Final = 10**18
 _MAY_BE_SECRET: Final = frozenset((("network", "proxy"), ("notify", "url")))
 _MISSING: Final = {
@@ -135,7 +137,7 @@ def _shown(value: object) -> str:
         return value.isoformat()
     if isinstance(value, int) and abs(value) > _MOST_NUMBER:
         return "a huge number"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _USERINFO.sub("***@", json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 

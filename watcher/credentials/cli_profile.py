@@ -70,7 +70,7 @@ class CliProfile:
             return profiles, str(document.get("current") or "")
         except json.JSONDecodeError as error:
             problem = f"line {error.lineno}: {error.msg}"
-        except (AttributeError, KeyError, TypeError):
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             problem = "it has another form than the aliyun command writes"
         raise CredentialsMissing(
             f"{self._path} cannot be understood: {problem}", hint="Run: aliyun configure; or move the file away."

@@ -59,9 +59,9 @@ class Provider:
             raise CredentialsMissing(f"{place}: {why(error)}", hint=hint) from None
         found = assemble(
             {
-                "the access key ID": said.get_access_key_id() or "",
-                "the access key secret": said.get_access_key_secret() or "",
-                "the security token": said.get_security_token() or "",
+                "the access key ID": str(said.get_access_key_id() or ""),
+                "the access key secret": str(said.get_access_key_secret() or ""),
+                "the security token": str(said.get_security_token() or ""),
             },
             place=place,
         )

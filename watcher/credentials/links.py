@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from watcher.errors import CredentialsMissing
 from watcher.ports import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 HINT = (
     "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user, hand the files access-key-id "
     "and access-key-secret over with systemd's LoadCredential=, or attach a RAM role to the ECS instance."
 )
+
+
+_MARKS = "\"'`<>{}\\"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,36 @@ class Link:
 
     name: str
     ask: Callable[[], Credentials | Absent]
+
+
+class Asks(Protocol):
+    """A place where credentials may be; see `Link.ask`."""
+
+    def ask(self) -> Credentials | Absent:
+        """Return what is there."""
+        ...
+
+
+def at_home(
+    home: Callable[[], Path], make: Callable[[Path], Asks], *, required: bool = False
+) -> Callable[[], Credentials | Absent]:
+    """Return what asks a place below the home directory, which is looked for when it is asked."""
+    made: list[Asks] = []
+
+    def ask() -> Credentials | Absent:
+        if not made:
+            try:
+                made.append(make(home()))
+            except RuntimeError:
+                if not required:
+                    return Absent("there is no home directory")
+                raise CredentialsMissing(
+                    "no credentials: the profile lies in the home directory, and there is none",
+                    hint="Set HOME, or leave [credentials] profile empty.",
+                ) from None
+        return made[0].ask()
+
+    return ask
 
 
 def nobody(_: Credentials) -> None:
@@ -98,6 +132,11 @@ def assemble(named: Mapping[str, str], *, place: str = "") -> Credentials | Abse
                 f"{at}{there} is set but {name} is not", hint=f"Set {name} too, or remove {there}."
             )
     for name, value in values.items():
+        if any(mark in value for mark in _MARKS):
+            raise CredentialsMissing(
+                f"{at}{name} holds a quote or a bracket, which no key has",
+                hint=f"Write {name} without quotes: `docker run --env-file` and its like keep them.",
+            )
         if not value.isascii() or not value.isprintable() or " " in value:
             raise CredentialsMissing(
                 f"{at}{name} holds a space or a character that no key has", hint=f"Copy {name} again, exactly."

@@ -32,7 +32,7 @@ def from_systemd(env: Mapping[str, str]) -> Credentials | Absent:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 64  # HEADs: as `list_concurrency` allows
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 _NOT_FOUND = 404
+_NOWHERE = "http://localhost"
 _CONNECTIONS = 16  # kept alive, unless told otherwise
 
 
@@ -54,15 +55,19 @@ def connect(
     session.session.max_redirects = 0  # OSS sends none; following them would list outside the budget
     session.session.verify = ca_bundle or True
     bypassed = should_bypass_proxies(endpoint, no_proxy=no_proxy or None) if proxies else True
-    return oss2.Bucket(
+    client = oss2.Bucket(
         oss2.ProviderAuthV4(_Provider(credentials)),
-        endpoint,
+        _NOWHERE if "[" in endpoint else endpoint,
         bucket,
         session=session,
         connect_timeout=TIMEOUT_S,
         region=region,
         proxies={} if bypassed else dict(proxies),
     )
+    if "[" in endpoint:  # oss2 takes the brackets off an IPv6 address, and knows how to address one
+        client.endpoint = endpoint
+        client._make_url = oss2.api._UrlMaker(endpoint, is_cname=False, is_path_style=False)  # noqa: SLF001
+    return client
 
 
 class BucketSource:

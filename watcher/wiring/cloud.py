@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher import credentials
+from watcher.config import addresses
+from watcher.errors import ConfigError
 from watcher.limits import Pace
 from watcher.observe import logs
 from watcher.oss import BucketSource, ObjectReader, connect
@@ -32,7 +34,7 @@ class Cloud:
         self.credentials = credentials.chain(
             profile=self._config.credentials.profile,
             env=os.environ,
-            home=Path.home(),
+            home=Path.home,
             proxies=self._proxies(),
             learnt=lambda found: remember(found.access_key_id, found.access_key_secret, found.security_token),
         )
@@ -89,8 +91,15 @@ class Cloud:
         proxy = self._config.network.proxy
         if proxy != "env":
             return {"http": proxy, "https": proxy} if proxy else {}
-        found = {scheme: _variable(f"{scheme}_proxy") for scheme in ("http", "https")}
+        found = {scheme: self._proxy_of(f"{scheme}_proxy") for scheme in ("http", "https")}
         return {scheme: url for scheme, url in found.items() if url}
+
+    def _proxy_of(self, name: str) -> str:
+        try:
+            return addresses.proxy_of_environment(_variable(name))
+        except ValueError as error:  # without the value: it may hold a password
+            problem = f'network.proxy: "env", and {name.upper()} is {error}'
+            raise ConfigError(str(self._config.path), (problem,)) from None
 
     def _no_proxy(self) -> str:
         return _variable("no_proxy") if self._config.network.proxy == "env" else ""
