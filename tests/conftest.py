@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.daemons import EVERY_SECOND, NO_PAGE, Systemd
 from tests.running import Running
+from tests.streams import Odd
+from tests.surroundings import KEYS
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import create
 from watcher.sandbox import Sandbox
@@ -61,3 +64,21 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
     manager = Systemd(tmp_path)
     yield manager
     manager.close()
+
+
+@pytest.fixture
+def odd(workspace: Workspace) -> Iterator[Odd]:
+    """Commands with one of their streams in an odd state."""
+    with ExitStack() as stack:
+        made = Odd(workspace, stack)
+        yield made
+        for process in made.begun:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def filled(workspace: Workspace, sandbox: Sandbox) -> Workspace:
+    """A workspace whose bucket holds two objects."""
+    sandbox.oss.fill(BUCKET, KEYS)
+    return workspace

@@ -6,14 +6,17 @@ import contextlib
 import os
 import subprocess
 import sys
-from typing import IO, TYPE_CHECKING, Final
+import time
+from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import ExitStack
 
     from tests.workspace import Workspace
 
 STREAMS: Final = ("stdin", "stdout", "stderr")
+SOON_S: Final = 20.0
 STATES: Final = ("closed", "full", "gone", "stalled")
 
 
@@ -91,3 +94,43 @@ def start(
         stderr=err,
         preexec_fn=close,  # noqa: PLW1509 (nothing else closes the streams of a child)
     )
+
+
+def quiet(text: str) -> bool:
+    """Whether nothing in it speaks of a bug."""
+    return not any(word in text for word in ("Traceback", "unforeseen", "bug", "Exception ignored"))
+
+
+def waits(true: Callable[[], object], what: str) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + SOON_S  # noqa: TID251 (a real process keeps real time)
+    while not true():
+        assert time.monotonic() < deadline, f"never came: {what}"  # noqa: TID251
+        time.sleep(0.02)  # noqa: TID251
+
+
+class Odd:
+    """Runs commands of a workspace with one stream in a state, the others in files."""
+
+    def __init__(self, workspace: Workspace, stack: ExitStack) -> None:
+        self.workspace = workspace
+        self._stack = stack
+        self.begun: list[subprocess.Popen[bytes]] = []
+
+    def begin(self, stream: str, state: str, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
+        number = STREAMS.index(stream)
+        given: dict[str, Any] = {"given": subprocess.DEVNULL}
+        for name, key in (("stdout", "out"), ("stderr", "err")):
+            given[key] = self._stack.enter_context((self.workspace.folder / name).open("wb"))
+        key = ("given", "out", "err")[number]
+        given[key] = self._stack.enter_context(stream_in(state, number))
+        closed = (number,) if state == "closed" else ()
+        self.begun.append(start(self.workspace, arguments, closed=closed, **given, **more))
+        return self.begun[-1]
+
+    def run(self, stream: str, state: str, *arguments: str) -> int:
+        """Return the exit status."""
+        return self.begin(stream, state, *arguments).wait(SOON_S)
+
+    def said(self, stream: str) -> str:
+        return (self.workspace.folder / stream).read_text()
