@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from watcher.errors import AccountRefused, BucketRefused, CallRefused, CloudError, NotSent, Throttled, Unanswered
 from watcher.errors import Unavailable as Down
 from watcher.model import (
+    NOT_MENTIONED,
     Accepted,
     BatchResult,
     Failure,
@@ -267,7 +268,7 @@ class FakeVod:
         }
         if fault == "lost":
             return _unanswered(batch)
-        outcomes |= {key: Unknown(message="not a word of it", unmentioned=True) for key in unmentioned}
+        outcomes |= {key: Unknown(message=NOT_MENTIONED, unmentioned=True) for key in unmentioned}
         return BatchResult(outcomes=outcomes, request_id=f"R{self.calls}")
 
     def _one(self, media: Media) -> Outcome:

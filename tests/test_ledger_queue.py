@@ -172,3 +172,22 @@ def test_nobody_is_asked_to_choose_from_nothing(ledger: Ledger) -> None:
         pytest.fail("there is nothing")
 
     assert ledger.queue.claim("b", ["w"], choose=choose, now_ms=NOW, horizon_ms=NOW + HOUR) is None
+
+
+def test_an_entry_that_an_answer_did_not_mention_is_claimed_alone_until_it_is_decided(path: Path) -> None:
+    """Also by the next process; an entry whose call was not answered at all shares a call again."""
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+        record(ledger, *(obj(key) for key in "abcd"))
+        silent, lost = Unknown(message="?", unmentioned=True), Unknown(message="no answer came")
+        settle(ledger, claim(ledger) or pytest.fail("nothing"), {"a": lost, "b": silent, "c": silent, "d": lost})
+        record(ledger, obj("e"))
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger)
+        assert keys(claim(ledger)) == ["e"]  # due before the others
+        seen = claim(ledger, now=NOW + 7) or pytest.fail("nothing")
+        assert [(entry.key, entry.unmentioned) for entry in seen.entries] == [
+            *(("a", False), ("b", True), ("c", True), ("d", False)),
+        ]
+        settle(ledger, seen, {"a": silent, "b": silent, "c": silent, "d": lost})
+        assert [keys(claim(ledger, now=NOW + 14)) for _ in range(4)] == [["a"], ["b"], ["c"], ["d"]]

@@ -193,8 +193,10 @@ class Registering:
 
     def _choose(self, due: Sequence[Entry], *, part_filled: bool) -> Sequence[Entry]:
         """Return which of the due entries go now: together, as many as one call carries."""
-        if due[0].attempts:
+        if due[0].attempts or (len(due) == 1 and due[0].unmentioned):
             return due[:1]
+        due, all_due = [entry for entry in due if not entry.unmentioned], due
+        part_filled = part_filled or len(due) < len(all_due)  # an entry that goes alone comes next
         media = [self._describe(entry) for entry in due]
         unsendable = [entry for entry, item in zip(due, media, strict=True) if too_long(item)]
         if unsendable:

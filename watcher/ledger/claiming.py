@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from watcher.ledger.transactions import add_to_tally
-from watcher.model import Claim, Entry, Lane
+from watcher.model import NOT_MENTIONED, Claim, Entry, Lane
 from watcher.rules.batching import MAX_ITEMS
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-_COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.doubts, e.lane"
+_COLUMNS = "e.key, e.etag, e.size_bytes, e.modified_at, e.attempts, e.doubts, e.lane, e.message"
 
 _IN_STREAK = "EXISTS (SELECT 1 FROM refusal_streak AS s WHERE s.bucket_id = e.bucket_id AND s.key = e.key)"
 _ANOTHER = """e.state = 'pending' AND e.due_at > 0 AND e.key <> k.probed_key
@@ -95,12 +95,17 @@ def _probe(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_m
 
 
 def _due(db: sqlite3.Connection, bucket: str, watches: Sequence[str], *, now_ms: int, horizon_ms: int) -> list[Entry]:
-    """Return up to ten entries that one call may carry, or the one that must go alone."""
+    """Return up to ten entries that one call may carry, or the one that must go alone.
+
+    Those that the last answer did not mention go alone, too, but wait with the others.
+    """
     for when in _when(now_ms, horizon_ms):
         together = _first(db, bucket, watches, "e.attempts = 0", when, limit=MAX_ITEMS)
         alone = _first(db, bucket, watches, "e.attempts > 0", when, limit=1)
         if alone and (not together or alone[0][:2] < together[0][:2]):
             return [alone[0][2]]
+        if together and together[0][2].unmentioned:
+            return [together[0][2]]
         if together:
             return [entry for _, _, entry in sorted(together, key=lambda found: (found[0], found[2].key))]
     return []
@@ -135,7 +140,7 @@ def _first(
 
 
 def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
-    key, etag, size_bytes, modified_at, attempts, doubts, lane = row
+    key, etag, size_bytes, modified_at, attempts, doubts, lane, message = row
     return Entry(
         bucket=bucket,
         key=key,
@@ -145,6 +150,7 @@ def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         modified_at=modified_at,
         attempts=attempts,
         doubts=doubts,
+        unmentioned=message == NOT_MENTIONED,
         lane=(Lane.FRESH, Lane.BACKFILL)[lane],
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.ledger import ranges, streaks
 from watcher.ledger.transactions import add_to_tally
-from watcher.model import LONG_STREAK, Accepted, Failure, Refused, Settled, Unknown
+from watcher.model import LONG_STREAK, NOT_MENTIONED, Accepted, Failure, Refused, Settled, Unknown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -111,7 +111,8 @@ def _settle_one(work: _Settling, settlement: Settlement) -> None:
             change = _refuse(work, entry, outcome, row)
             work.decided += 1
         case Unknown():
-            row |= {"message": outcome.message, "doubts": entry.doubts + settlement.sent}
+            message = NOT_MENTIONED if outcome.unmentioned else outcome.message
+            row |= {"message": message, "doubts": entry.doubts + settlement.sent}
             change = "due_at = :due_at, message = :message, doubts = :doubts"
     work.tally[watch_id, str(row["state"])] += 1
     work.db.execute(

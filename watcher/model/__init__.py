@@ -106,6 +106,7 @@ class Entry:
     modified_at: int  # milliseconds since the epoch
     attempts: int  # refusals counted so far; an entry with any goes alone
     doubts: int = 0  # calls in a row whose outcome is not known
+    unmentioned: bool = False  # the last answer did not mention it, so it goes alone
     lane: Lane = Lane.FRESH
 
 
@@ -129,6 +130,10 @@ class Refused:
     def is_its_own(self) -> bool:
         """Whether the reason lies in the object for certain, and not perhaps in its bucket or the account."""
         return self.reason not in {Failure.REFUSED, Failure.BAD_REQUEST}
+
+
+NOT_MENTIONED = "VOD's answer does not mention this file"
+"""The message of an entry that must go alone: the one word of an answer to one item is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,14 +53,24 @@ class FileUrlForm:
 def confusable(key: str, others: Iterable[str]) -> bool:
     """Tell whether some form of the URL of `key` is also one of another key's URL.
 
-    The raw URL of `a%20b` is the percent-encoded one of `a b`.  Such keys must not share a call: nobody could tell
-    from the answer which of them it speaks of.
+    The raw URL of `a%20b` is the percent-encoded one of `a b`, which some services spell `a+b`; and `a?b` may be `a`
+    with a query.  Such keys must not share a call: the answer does not show which of them it speaks of.
     """
-    unquoted = unquote_to_bytes(key)
-    return any(
-        other != key and (unquoted == other.encode() or ("%" in other and unquote_to_bytes(other) == key.encode()))
-        for other in others
-    )
+    read = _read(key)
+    return any(other != key and _are_alike(read, _read(other)) for other in others)
+
+
+def _read(key: str) -> bytes:
+    """Return what every form of the URL of a key comes to when it is read as often as it can be."""
+    read, before = key.encode(), b""
+    while read != before:
+        before, read = read, unquote_to_bytes(read.replace(b"+", b" "))
+    return read
+
+
+def _are_alike(one: bytes, other: bytes) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and long[len(short) : len(short) + 1] in {b"", b"?"}
 
 
 class Matcher:

@@ -14,7 +14,7 @@ TOML, one `[[fault]]` table for each fault, in the order in which they are asked
     keys = ["a/1.mp4"]           # only calls with one of these objects
     bucket = "media-bucket"      # only calls for this bucket
 
-Some kinds take more: `status`, `code`, `message`, `retry_after_s`, `seconds`, `items`.
+Some kinds take more: `status`, `code`, `message`, `retry_after_s`, `seconds`, `items`, `spelling`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ _KEYS: Final[dict[str, tuple[Any, ...]]] = {
     "retry_after_s": _WHOLE,
     "seconds": _NUMBER,
     "items": _WHOLE,
+    "spelling": _TEXT,
 }
 
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from watcher.sandbox.fault_answers import ERRORS, FOREIGN, error, foreign
+from watcher.sandbox.vod_items import MAX_ITEMS
 from watcher.sandbox.vod_registry import Deviation
 from watcher.sandbox.wire import Answer, HungUp, nothing
 
@@ -179,6 +180,11 @@ def _deviation(fault: Fault, *, refused: bool, omitted: bool = False) -> Deviati
     return Deviation(keys=frozenset(fault.keys), first=fault.items, refused=refused, omitted=omitted)
 
 
+def _respelled(incident: Incident) -> Answer:
+    fault = incident.fault
+    return incident.take_effect(Deviation(keys=frozenset(fault.keys), first=MAX_ITEMS, spelling=fault.spelling))
+
+
 def _shuffled(answer: Answer, fault: Fault) -> Answer:
     if answer.status != HTTPStatus.OK:
         return answer
@@ -231,6 +237,7 @@ KINDS: Final[dict[str, Kind]] = {
     "missing_items": Kind(
         show=_with_missing_items, meant_for=_REGISTERING, effects=("before", "none"), takes=frozenset({"items"})
     ),
+    "echo": Kind(show=_respelled, meant_for=_REGISTERING, effects=_STANDS, takes=frozenset({"spelling"})),
     "shuffled": Kind(show=_altered(_shuffled), meant_for=_VOD, effects=_STANDS),
     "empty_listing": Kind(show=_altered(_empty), meant_for=_LISTING, effects=_STANDS),
     "out_of_order": Kind(show=_altered(_out_of_order), meant_for=_LISTING, effects=_STANDS),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from watcher.sandbox.fault_kinds import KINDS, SERVICES, Incident
 from watcher.sandbox.oss_routes import NAMES, operation_of, place_of
 from watcher.sandbox.vod import ACTIONS, action_of, items_of
+from watcher.sandbox.vod_echo import SPELLINGS
 from watcher.sandbox.vod_items import MAX_ITEMS
 from watcher.sandbox.vod_registry import meant_by
 
@@ -71,6 +72,7 @@ class Fault:
     retry_after_s: int = 0  # 0: does not say
     seconds: float | None = None  # how long a timeout or slowness lasts; by default 60 and 1
     items: int = 1  # how many, counted from the first, if `keys` does not say which
+    spelling: str = ""  # of the file URLs in the answer: one of `vod_echo.SPELLINGS`
     callback: Callable[[Request], Answer | None] | None = None
 
     def __post_init__(self) -> None:
@@ -237,6 +239,8 @@ def _problems_of_kind(fault: Fault) -> Iterator[str]:
     for field in fields(fault):
         if field.name in every_kind - kind.takes and getattr(fault, field.name) != field.default:
             yield f"{field.name}: means nothing to kind {fault.kind}"
+    if "spelling" in kind.takes and fault.spelling not in SPELLINGS:
+        yield f"spelling: must be one of {', '.join(SPELLINGS)}, not {fault.spelling!r}"
     if "callback" in kind.takes and fault.callback is None:
         yield "kind: call is for tests in Python, which give it a function"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from watcher.sandbox.vod_answers import VodRefused
+from watcher.sandbox.vod_echo import SPELLINGS
 from watcher.sandbox.vod_items import items_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Deviation:
     refused: bool = False  # they do not take effect
     omitted: bool = False  # they are in neither list
     rehearsed: bool = False  # nothing of the whole call takes effect, whatever it says
+    spelling: str = ""  # how the answer spells their URLs; one of `vod_echo.SPELLINGS`
 
     def concerns(self, place: int, file_url: str) -> bool:
         """Return whether the item at a place, which asks for this URL, is one of them."""
@@ -92,10 +94,11 @@ class Registry:
                 )
                 if concerned and deviation.omitted:
                     continue
+                url = self._spelled(bucket, item, deviation.spelling) if concerned and deviation.spelling else ""
                 if settled:
-                    registered.append(settled)
+                    registered.append({**settled, "FileURL": url} if url else settled)
                 else:
-                    failed.append(_echo(item.file_url, "http"))
+                    failed.append(url or _echo(item.file_url, "http"))
         # Documents promise no order, and none of the forms a URL can have: neither may be relied upon.
         return {"RegisteredMediaList": registered[::-1], "FailedFileURLs": failed[::-1]}
 
@@ -119,15 +122,25 @@ class Registry:
 
     def _key_of(self, bucket: str, item: Item) -> str | None:
         """Return the key that a URL means, percent-encoded or raw, or None if VOD will not take it."""
+        text = self._object_of(bucket, item)
+        if text is None:
+            return None
+        _, dot, extension = text.rpartition("/")[2].rpartition(".")
+        return text if dot and extension.lower() in EXTENSIONS and (bucket, text) not in self.refused else None
+
+    def _object_of(self, bucket: str, item: Item) -> str | None:
+        """Return the key of the object that a URL means, or None if there is none."""
         found = _FILE_URL.fullmatch(item.file_url)
         assert found is not None  # noqa: S101 - `_bucket_of` has seen to it
         for key in (unquote_to_bytes(found["key"]), found["key"].encode()):
-            if self._store.find(self._store.bucket(bucket), key) is None:
-                continue
-            text = key.decode("utf-8", "surrogateescape")
-            _, dot, extension = text.rpartition("/")[2].rpartition(".")
-            return text if dot and extension.lower() in EXTENSIONS and (bucket, text) not in self.refused else None
+            if self._store.find(self._store.bucket(bucket), key) is not None:
+                return key.decode("utf-8", "surrogateescape")
         return None
+
+    def _spelled(self, bucket: str, item: Item, spelling: str) -> str:
+        """Return the URL of an item in one of `SPELLINGS`; as it was sent if there is no such object."""
+        key = self._object_of(bucket, item)
+        return item.file_url if key is None else SPELLINGS[spelling](bucket, self._region, key)
 
     def _settle(
         self, bucket: str, key: str, item: Item, given: Mapping[str, str], *, encoded: bool, kept: bool

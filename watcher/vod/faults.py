@@ -190,7 +190,11 @@ def table() -> Iterator[tuple[str, str, str]]:
         "unknown outcome",
         "asked again without end; VOD says by `NewRegister` whether it knew the file; no attempt counts",
     )
-    yield "the file is in neither list of the answer", "unknown outcome", "the same, for that file alone"
+    yield (
+        "the file is in neither list of the answer, or its URL is spelled in another way",
+        "unknown outcome",
+        "asked again alone, since an answer to one file can mean no other; no attempt counts",
+    )
     yield (
         "the file is in `FailedFileURLs`",
         "permanent for one object",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aliyunsdkvod.request.v20170321.RegisterMediaRequest import RegisterMediaRequest
 
 from watcher.errors import Unanswered
-from watcher.model import Accepted, BatchResult, Failure, Outcome, Refused, Unknown
+from watcher.model import NOT_MENTIONED, Accepted, BatchResult, Failure, Outcome, Refused, Unknown
 from watcher.rules.batching import metadatas
 from watcher.rules.file_url import Matcher
 from watcher.vod.faults import UnknownOutcome, read, request_id_of
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from watcher.model import CallOptions, Media
     from watcher.vod.client import VodClient
+
+_REFUSED = Refused(reason=Failure.REFUSED, message="VOD refused this file and gave no reason")
+_UNMENTIONED = Unknown(message=NOT_MENTIONED, unmentioned=True)
 
 
 class VodRegistrar:
@@ -55,21 +58,39 @@ class VodRegistrar:
 
 
 def _outcomes(batch: Sequence[Media], answer: dict[str, Any]) -> dict[str, Outcome]:
-    """Match the answer's lists with what was asked; what is in neither is `Unknown`."""
+    """Match the answer's lists with what was asked; what is in neither is `Unknown`, and so is what is in doubt."""
     matcher = Matcher({media.file_url: media.key for media in batch})
-    outcomes: dict[str, Outcome] = {
-        media.key: Unknown(message="VOD's answer does not mention this file", unmentioned=True) for media in batch
-    }
-    for url in _list(answer, "FailedFileURLs"):
+    failed, registered = _list(answer, "FailedFileURLs"), _list(answer, "RegisteredMediaList")
+    said: dict[str, set[Outcome]] = {media.key: set() for media in batch}
+    for url in failed:
         key = matcher.key_of(str(url))
         if key is not None:
-            outcomes[key] = Refused(reason=Failure.REFUSED, message="VOD refused this file and gave no reason")
-    for item in _list(answer, "RegisteredMediaList"):
+            said[key].add(_REFUSED)
+    for item in registered:
         key = matcher.key_of(str(item.get("FileURL"))) if isinstance(item, dict) else None
-        media_id = item.get("MediaId") if key is not None else None
-        if key is not None and isinstance(media_id, str) and media_id.strip() and media_id.isprintable():
-            outcomes[key] = Accepted(media_id=media_id, new_register=_flag(item.get("NewRegister")))
-    return outcomes
+        if key is not None and (accepted := _accepted(item)):
+            said[key].add(accepted)
+    if len(batch) == 1:
+        return {batch[0].key: _of_one(said[batch[0].key], failed, registered)}
+    return {key: next(iter(outcomes)) if len(outcomes) == 1 else _UNMENTIONED for key, outcomes in said.items()}
+
+
+def _of_one(said: set[Outcome], failed: list[Any], registered: list[Any]) -> Outcome:
+    """Return what an answer says of the only item that was asked, however it spells the URL."""
+    accepted = [outcome for outcome in said if isinstance(outcome, Accepted)]
+    if len(accepted) == 1:
+        return accepted[0]
+    if len(registered) == 1 and not failed:
+        return _accepted(registered[0]) or _UNMENTIONED
+    return _REFUSED if said == {_REFUSED} or (len(failed) == 1 and not registered) else _UNMENTIONED
+
+
+def _accepted(item: object) -> Accepted | None:
+    """Return what an element of RegisteredMediaList says, or None if it has no media ID."""
+    media_id = item.get("MediaId") if isinstance(item, dict) else None
+    if isinstance(item, dict) and isinstance(media_id, str) and media_id.strip() and media_id.isprintable():
+        return Accepted(media_id=media_id, new_register=_flag(item.get("NewRegister")))
+    return None
 
 
 def _list(answer: dict[str, Any], name: str) -> list[Any]:
