@@ -16,7 +16,9 @@ from watcher.sieve import Sieve, Watched
 
 NOW = 1_800_000_000_000
 MINUTE = 60_000
-STEMS = st.sampled_from(("v/a", "v/b/c", "v/视频", "v/", "v/mp4", "v/a.b", "v/a.mp4/b"))
+STEMS = st.sampled_from(
+    ("v/a", "v/b/c", "v/视频", "v/", "v/mp4", "v/a.b", "v/a.mp4/b", "v/._a", "v/@eaDir/a", "v/b/#recycle/c")
+)
 ENDINGS = st.sampled_from(("mp4", ".mp4", ".MP4", ".mov", ".m3u8", ".ts", ".jpg", "", ".", "/", ".mp4/"))
 ORDINARY = ObjectInfo("v/a.mp4", "E", 100, NOW - 100 * MINUTE)
 OBJECTS = st.one_of(  # each out of the ordinary in one way at most

@@ -36,7 +36,7 @@ _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred
 
 _DECIDING = (
     *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.model.listed", "watcher.model.starts"),
-    "watcher.rules.starts",
+    *("watcher.rules.starts", "watcher.rules.junk"),
     *("watcher.rules.selection", "watcher.rules.globs", "watcher.rules.filters"),
     *("watcher.oss.listing", "watcher.oss.pages", "watcher.oss.cutting", "watcher.oss.instants"),
     *("watcher.ledger.seen", "watcher.ledger.intake"),

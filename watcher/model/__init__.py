@@ -58,6 +58,7 @@ class Excluded(StrEnum):
     ARCHIVED = "archived"
     KEY_NOT_UTF8 = "key_not_utf8"
     OTHER_WATCH = "other_watch"
+    JUNK = "junk"
 
 
 class Failure(StrEnum):

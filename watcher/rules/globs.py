@@ -13,7 +13,9 @@ components specially, wants "**" to fill a component, and may normalise what it 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -77,6 +79,51 @@ def compile_globs(globs: Sequence[str]) -> Callable[[str], bool]:
         )
 
     return matches
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of the globs without braces that a glob stands for."""
+
+    matches: Callable[[str], bool]  # a key below the prefix
+    components: tuple[tuple[str, bool], ...]  # the text that each begins with, and whether that is all of it
+    longest_text: str  # no key without it, in lower case, is matched
+
+
+def alternatives(glob: str) -> list[Alternative]:
+    """Return all that `glob` stands for.
+
+    Raises:
+        ValueError: `check` objects to it.
+    """
+    names, paths = _sorted_out([glob])
+    return [_alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths))]
+
+
+def _alternative(flat: _Flat, *, on_path: bool) -> Alternative:
+    fullmatch = re.compile(_regex(flat), _FLAGS).fullmatch
+
+    def matches(key: str) -> bool:
+        return fullmatch(key if on_path else key.rpartition("/")[2]) is not None
+
+    cuts = [-1, *(n for n, token in enumerate(flat) if token in ("/", _Wild.DIRECTORIES)), len(flat)]
+    components = [_texts(flat[start + 1 : end]) for start, end in pairwise(cuts)]
+    return Alternative(
+        matches=matches,
+        components=tuple((texts[0], len(texts) == 1) for texts in components),
+        longest_text=max(_texts(flat), key=len).lower(),
+    )
+
+
+def _texts(flat: _Flat) -> list[str]:
+    """Return the literal text between wildcards and classes; the first is what stands before them all."""
+    texts = [""]
+    for token in flat:
+        if isinstance(token, str) and not token.startswith(("[", "(")):
+            texts[-1] += _character(token)
+        else:
+            texts.append("")
+    return texts
 
 
 def _sorted_out(globs: Iterable[str]) -> tuple[list[_Flat], list[_Flat]]:

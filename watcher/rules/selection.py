@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.model import Excluded, ObjectInfo, ObjectType
 from watcher.rules.globs import compile_globs
+from watcher.rules.junk import Junk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ class Rules:
     min_age_ms: int = 0
     _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
     _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+    _junk: Junk = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the globs.
@@ -67,6 +69,7 @@ class Rules:
         """
         object.__setattr__(self, "_included", compile_globs(self.include) if self.include else None)
         object.__setattr__(self, "_excluded", compile_globs(self.exclude) if self.exclude else None)
+        object.__setattr__(self, "_junk", Junk(self.prefix, self.include))
 
     def covers(self, key: str) -> bool:
         """Tell whether `key` is below the prefix, selected or not."""
@@ -112,6 +115,8 @@ class Rules:
             return False
         if self._included is None and not suffixes <= _DEFAULT_SUFFIXES:
             return False
+        if self._junk.any_of(keys, objects.lines("key")):
+            return False
         if self._included is None and self._excluded is None:
             return True
         below = [key[len(self.prefix) :] for key in keys]
@@ -150,6 +155,8 @@ class Rules:
     def _by_name(self, key: str) -> Excluded | None:
         if key.endswith("/"):
             return Excluded.DIRECTORY
+        if self._junk(key):
+            return Excluded.JUNK
         below = key[len(self.prefix) :]
         unwanted = self._unwanted_extension(key) if self._included is None else None
         if unwanted is Excluded.EXTENSION:

@@ -1,0 +1,86 @@
+"""What file sharing and synchronising leave beside the media: resource forks, recycle bins, thumbnails, files in use.
+
+A component of a key shows it.  `._clip.mp4` has the name of a medium and 4 KB of Finder settings.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final
+
+from watcher.rules.globs import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BEGINNINGS: Final = ("._", ".nfs", ".Trash-")
+"""Of a component: AppleDouble files, NFS files that are deleted and still open, trash folders on Linux."""
+
+NAMES: Final = ("__MACOSX", ".AppleDouble", "#recycle", "@eaDir", "$RECYCLE.BIN")
+"""Whole components: ZIP files and shares of macOS, Synology's bin and thumbnails, the bin of Windows."""
+
+_COMPONENT: Final = re.compile(
+    rf"(?:^|/)({'|'.join(map(re.escape, BEGINNINGS))}|(?:{'|'.join(map(re.escape, NAMES))})(?=/|\Z))"
+)
+_BY_RARE_CHARACTER: Final = tuple((name[0], name) for name in NAMES if not name.startswith("."))
+
+
+def marks(path: str) -> set[str]:
+    """Return which of `BEGINNINGS` and `NAMES` the components of `path` show."""
+    return set(_COMPONENT.findall(path))
+
+
+class Junk:
+    """Tells which keys below a prefix are junk.
+
+    What the prefix names itself is wanted, and so is what an `include` pattern names: `._*` takes `._clip.mp4`, and
+    neither `*` nor `*.mp4` does.
+    """
+
+    def __init__(self, prefix: str, include: Sequence[str]) -> None:
+        """Learn what is wanted.
+
+        Raises:
+            ValueError: a pattern is malformed.
+        """
+        self._skipped = len(prefix)
+        begun = prefix.rpartition("/")[2]  # the component that the prefix ends in the middle of
+        self._is_named = bool(marks(begun))
+        self._begun = "" if self._is_named else begun
+        self._wanted = [
+            (each.matches, named)
+            for glob in include
+            for each in alternatives(glob)
+            if (named := _named(each.components))
+        ]
+
+    def __call__(self, key: str) -> bool:
+        """Tell whether a key below the prefix is junk."""
+        below = key[self._skipped :]
+        path = below.partition("/")[2] if self._is_named else self._begun + below
+        if _COMPONENT.search(path) is None:
+            return False
+        found = marks(path)
+        return not any(found <= named and matches(below) for matches, named in self._wanted)
+
+    def any_of(self, keys: Sequence[str], lines: str | None) -> bool:
+        """Tell whether one of these ascending keys is junk; `lines` are the keys, one a line, if they can be so."""
+        return (lines is None or _may_be_in(keys, lines)) and any(map(self, keys))
+
+
+def _may_be_in(keys: Sequence[str], lines: str) -> bool:
+    """Tell, quickly, whether one of the keys may be junk: most pages hold none.
+
+    A name is looked for only where its first character occurs at all, which costs next to nothing to find out.
+    """
+    if "/." in lines or bisect_left(keys, ".") < bisect_left(keys, "/"):  # a component begins with a dot
+        return True
+    return any(character in lines and name in lines for character, name in _BY_RARE_CHARACTER)
+
+
+def _named(components: Sequence[tuple[str, bool]]) -> set[str]:
+    """Return the marks that the components of a glob name by their own text."""
+    named = {mark for text, _ in components for mark in BEGINNINGS if text.lower().startswith(mark.lower())}
+    whole = {text.lower() for text, is_all in components if is_all}
+    return named | {name for name in NAMES if name.lower() in whole}
