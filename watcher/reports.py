@@ -27,6 +27,7 @@ class ScanReport:
     duration_s: float = 0.0
     error: Exception | None = None  # why it is incomplete
     start: Start = field(default_factory=Start)  # from when on objects count
+    notes: list[str] = field(default_factory=list)  # of what selects or matches nothing
 
 
 @dataclass(slots=True, kw_only=True)

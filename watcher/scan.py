@@ -22,6 +22,7 @@ from watcher.model import Excluded, Found, ListingCost, Objects, Range, ScanTota
 from watcher.observe import logs
 from watcher.reports import ScanReport
 from watcher.rules import starts
+from watcher.rules.advice import PatternUse, ambiguous_note
 from watcher.rules.listing_bill import bill, costly_note
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Scan:
         self._page_size = page_size
         self._excluded: Counter[str] = Counter()
         self._waiting: list[Found] = []  # not written down yet
+        self._patterns = PatternUse(watched.rules, watched.filters)
         self._trust = Trust(holds=False)
         self._met = False
         self._began_ms = 0
@@ -156,6 +158,7 @@ class Scan:
     def _take_all(self, pieces: Iterator[Piece], begun: ScanBegun) -> bool:
         """Record pieces one after the other, from the front; return whether the last one came."""
         self._excluded.clear()
+        self._patterns = PatternUse(self._watched.rules, self._watched.filters)
         self.report.listed = self.report.matched = 0
         is_complete = False
         try:
@@ -195,6 +198,7 @@ class Scan:
             known = replace(piece.known, lo=piece.lo, hi=piece.hi)
             return Found(range=known, objects=piece.objects, at=piece.at, repeats=True)
         sifted = self._sieve.sift(piece.objects, now_ms=piece.at)
+        self._patterns.see(piece.objects, not_utf8=piece.not_utf8)
         excluded = {str(reason): n for reason, n in sifted.excluded.items()}
         if piece.not_utf8:
             excluded[Excluded.KEY_NOT_UTF8] = piece.not_utf8
@@ -293,18 +297,14 @@ class Scan:
         )
         if not self._snapshot:  # what it cost says nothing of a scan
             facts |= {"list_calls_per_day": cost.calls_per_day, "list_gb_per_day": cost.gb_per_day}
-        if ambiguous := report.excluded.get(Excluded.AMBIGUOUS_EXTENSION, 0):
-            facts["note"] = ambiguous_note(report.watch, ambiguous)
+        report.notes = self._patterns.notes(
+            watch=report.watch, listed=report.listed, matched=report.matched, excluded=report.excluded
+        )
+        ambiguous = report.excluded.get(Excluded.AMBIGUOUS_EXTENSION, 0)
+        notes = [*([ambiguous_note(report.watch, ambiguous)] if ambiguous else []), *report.notes]
+        if notes:
+            facts["note"] = " ".join(notes)
         self._emit(logs.SCAN_FINISHED, **facts)
         note = costly_note(report.watch, report.listed, cost.gb_per_day, self._watched.cheaper_at)
         if note and not self._snapshot:
             self._emit(logs.LISTING_COSTLY, watch=report.watch, note=note)
-
-
-def ambiguous_note(watch: str, n: int) -> str:
-    """Return the count and the cure for objects whose extension alone does not make them media."""
-    return (
-        f'{n} object{"s" if n != 1 else ""} of watch "{watch}" end in .ts, .dat, .gif or .swf and were left out, since '
-        "HLS slices must not become media. If they are media, list the patterns in `include` "
-        '(e.g. include = ["*.ts", "*.mp4"]); if not, put them in `exclude` (e.g. exclude = ["*.ts"]).'
-    )

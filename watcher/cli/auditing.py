@@ -173,7 +173,7 @@ def _sum(watches: list[AuditedWatch]) -> str:
 
 
 def _print_excluded(report: AuditReport) -> None:
-    from watcher.scan import ambiguous_note
+    from watcher.rules.advice import ambiguous_note
 
     for watch in report.watches:
         if excluded := _excluded(watch.excluded):

@@ -111,7 +111,7 @@ def show(report: TurnReport, output_format: str, **more: object) -> None:
 
 
 def _show_scans(scans: list[ScanReport]) -> None:
-    from watcher.scan import ambiguous_note
+    from watcher.rules.advice import ambiguous_note
 
     table(
         "",
@@ -133,6 +133,8 @@ def _show_scans(scans: list[ScanReport]) -> None:
     for scan in scans:
         if n := scan.excluded.get("ambiguous_extension"):
             click.echo(f"note: {ambiguous_note(scan.watch, n)}")
+        for note in scan.notes:
+            click.echo(f"note: {printable(note)}")
 
 
 def as_json(report: TurnReport, *, with_starts: bool = False) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,8 @@ def check(glob: str) -> str | None:
 
 
 def _problem(glob: str) -> str | None:
+    if any("\ud800" <= character <= "\udfff" for character in glob):
+        return "is not UTF-8: set the terminal to UTF-8"
     if not glob:
         return "is empty: remove it, or write * for every name"
     if glob.startswith("/"):
@@ -90,14 +93,15 @@ class Alternative:
     longest_text: str  # no key without it, in lower case, is matched
 
 
-def alternatives(glob: str) -> list[Alternative]:
+@lru_cache(maxsize=1024)  # asked again at each scan
+def alternatives(glob: str) -> tuple[Alternative, ...]:
     """Return all that `glob` stands for.
 
     Raises:
         ValueError: `check` objects to it.
     """
     names, paths = _sorted_out([glob])
-    return [_alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths))]
+    return tuple(_alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths)))
 
 
 def _alternative(flat: _Flat, *, on_path: bool) -> Alternative:
