@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from watcher.errors import UsageError
+from watcher.texts import CURE, WrongEncodingError, without_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,9 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
         UsageError: the file cannot be read, or a line is no key; the first such line is named.
     """
     try:
-        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = without_mark(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
+    except WrongEncodingError as error:
+        raise UsageError(f"{'stdin' if name == '-' else name} {error}", hint=CURE) from None
     except OSError as error:
         raise UsageError(
             f"{name} cannot be read: {error.strerror}", hint="Name a file of keys, or - for stdin."

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from watcher.config import problems, values
 from watcher.config.tables import Config, Surroundings
 from watcher.errors import ConfigError
+from watcher.texts import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,10 +70,10 @@ def _content(path: Path) -> str:
     if len(content) > _MOST_BYTES:
         raise ValueError(f"Longer than a megabyte, so hardly a configuration. {_COPY}")
     try:
-        return content.decode("utf-8-sig")  # some editors put a mark before UTF-8
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line}: not UTF-8. Save the file as UTF-8.") from None
+        return decoded(content)
+    except WrongEncodingError as error:
+        cure = f"The file is {error.encoding}: save it as UTF-8." if error.encoding else "Save the file as UTF-8."
+        raise ValueError(f"line {error.line}: not UTF-8. {cure}") from None
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from watcher.credentials.library import EcsRole, Provider
 from watcher.credentials.links import Absent, assemble
 from watcher.errors import CredentialsMissing
+from watcher.texts import CURE, MARK, WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,6 +113,7 @@ class CliProfile:
                 raise CredentialsMissing(f"{place} rests on itself", hint="Correct source_profile.")
             if source is not None:
                 basis.append(source)
+        refuse_mark(self._path)
         return self._provider.ask(
             place,
             json.dumps([_lasting(profile) for profile in basis], sort_keys=True),
@@ -143,9 +146,23 @@ def read_text(path: Path) -> str | None:
     except OSError:
         return None
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8 text"
+        return decoded(path.read_bytes())
+    except WrongEncodingError as error:
+        raise CredentialsMissing(f"{path} {error}", hint=CURE) from None
     except OSError as error:
         problem = error.strerror or type(error).__name__
     raise CredentialsMissing(f"{path} cannot be read: {problem}", hint="Let this user read it, or move it away.")
+
+
+def refuse_mark(path: Path) -> None:
+    """See that the library can read a file of profiles: it does not read behind a byte order mark.
+
+    Raises:
+        CredentialsMissing: there is one.
+    """
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(len(MARK)) == MARK:
+            raise CredentialsMissing(
+                f"{path} begins with a byte order mark, and a profile of this kind is read without one",
+                hint="Save it as UTF-8 without a byte order mark (BOM).",
+            )

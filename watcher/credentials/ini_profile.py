@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher.credentials.cli_profile import read_text
+from watcher.credentials.cli_profile import read_text, refuse_mark
 from watcher.credentials.library import EcsRole, Provider
 from watcher.credentials.links import Absent, assemble
 from watcher.errors import CredentialsMissing
@@ -85,6 +85,7 @@ class IniProfile:
         for name in _NEEDS[kind]:
             if not section.get(name):
                 raise CredentialsMissing(f'{place}: type "{kind}" needs {name}', hint=f"Add {name} to the section.")
+        refuse_mark(path)
         return self._provider.ask(
             place,
             repr(sorted(section.items())),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watcher.credentials.links import Absent, assemble
 from watcher.errors import CredentialsMissing
+from watcher.texts import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,13 @@ def from_systemd(env: Mapping[str, str]) -> Credentials | Absent:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decoded(path.read_bytes())
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
+    except WrongEncodingError as error:
         raise CredentialsMissing(
-            f"systemd credentials: the file {path.name} is not text", hint="Write the key and nothing else into it."
+            f"systemd credentials: the file {path.name} is not text: it {error}",
+            hint="Write the key and nothing else into it, as UTF-8.",
         ) from None
     except OSError as error:
         raise CredentialsMissing(

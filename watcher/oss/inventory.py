@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from watcher.errors import CloudError
 from watcher.model import ObjectInfo, Objects, Page
 from watcher.oss.inventory_rows import Rows, Skipped
+from watcher.texts import WrongEncodingError, without_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,6 +171,8 @@ class Inventory:
                     batch = _Batch(at=checked.at)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             raise CloudError(f"{checked.name} is no whole gzip file", hint=_CURE) from None
+        except WrongEncodingError as error:
+            raise CloudError(f"{checked.name} {error}", hint=_CURE) from None
         except (csv.Error, ValueError) as error:
             raise CloudError(f"{checked.name}, line {table.line_num}: {error}", hint=_CURE) from None
         if batch.rows:
@@ -198,17 +201,20 @@ class _Checked:
         """Yield lines with their ends.
 
         Raises:
-            ValueError: one is longer than any line of an inventory.
+            ValueError: one is longer than any line of an inventory, or the text is not UTF-8.
         """
         source: Any = self  # `read` is all that gzip asks for
         with (
             gzip.GzipFile(fileobj=source, mode="rb") as plain,
-            io.TextIOWrapper(plain, encoding="utf-8", errors="surrogateescape", newline="") as text,
+            io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
         ):
-            while line := text.readline(_LONGEST_LINE):
+            line = text.readline(_LONGEST_LINE)
+            without_mark(line.encode("utf-8", "surrogateescape"))
+            while line:
                 if len(line) == _LONGEST_LINE:
                     raise ValueError("the line does not end")
                 yield line
+                line = text.readline(_LONGEST_LINE)
 
     def verify(self) -> None:
         """Refuse a file whose bytes, all read, are not those that the manifest speaks of."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from watcher.errors import CloudError, UsageError
+from watcher.texts import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from watcher.oss.reading import ObjectReader
@@ -86,7 +87,9 @@ def read_manifest(reader: ObjectReader, key: str, *, source_bucket: str) -> Mani
         raise UsageError(f"there is no {name}", hint=error.hint) from None
     _check(reader, key, body)
     try:
-        told = json.loads(body)
+        told = json.loads(decoded(body))
+    except WrongEncodingError as error:
+        raise UsageError(f"{name} is not JSON: it {error}", hint=_CURE) from None
     except (ValueError, RecursionError):
         raise UsageError(f"{name} is not JSON", hint=_CURE) from None
     if not isinstance(told, dict):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from watcher.errors import UsageError
 from watcher.sandbox.faults import Fault, InvalidFault
+from watcher.texts import CURE, WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,38 +62,45 @@ def load(path: Path) -> tuple[Fault, ...]:
     Raises:
         UsageError: it cannot be read, or holds what is no fault; all problems at once.
     """
-    tables = _tables(path)
+    document = _document(path)
+    problems = [f"{name}: unknown; only [[fault]] tables belong here" for name in document if name != "fault"]
+    tables = document.get("fault", [])
+    if not isinstance(tables, list):
+        problems.append("fault: write [[fault]], with two brackets")
+        tables = [tables]
     faults: list[Fault] = []
-    problems: list[str] = []
     for number, table in enumerate(tables, 1):
-        wrong = [f"[[fault]] {number}: {problem}" for problem in _problems(table)]
-        problems += wrong
-        if not wrong:
+        wrong = list(_problems(table))
+        if isinstance(table, dict):
             try:
-                faults.append(Fault(**{**table, "keys": tuple(table.get("keys", ()))}))
+                faults.append(_fault(table))
             except InvalidFault as invalid:
-                problems += [f"[[fault]] {number}: {problem}" for problem in invalid.problems]
+                wrong += [each for each in invalid.problems if "kind" in table or not each.startswith("kind: ")]
+        problems += [f"[[fault]] {number}: {problem}" for problem in wrong]
     if problems:
         raise _unusable(path, *problems)
     return tuple(faults)
 
 
-def _tables(path: Path) -> list[Any]:
+def _document(path: Path) -> dict[str, Any]:
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(decoded(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8", hint=_HINT) from error
-    except tomllib.TOMLDecodeError as error:
+    except WrongEncodingError as error:
+        raise UsageError(f"{path} {error}", hint=CURE) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}", hint=_HINT) from error
-    strange = [f"{name}: unknown; only [[fault]] tables belong here" for name in found if name != "fault"]
-    tables = found.get("fault", [])
-    if not isinstance(tables, list):
-        strange.append("fault: write [[fault]], with two brackets")
-    if strange:
-        raise _unusable(path, *strange)
-    return list(tables)
+
+
+def _fault(table: dict[str, Any]) -> Fault:
+    """Return the fault of a table, as far as the names and types in it are right.
+
+    Raises:
+        InvalidFault: with all other problems.
+    """
+    right = {name: value for name, value in table.items() if name in _KEYS and _fits(value, *_KEYS[name][1:])}
+    return Fault(**{"kind": "", **right, "keys": tuple(right.get("keys", ()))})
 
 
 def _problems(table: object) -> Iterator[str]:
