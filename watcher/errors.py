@@ -53,7 +53,7 @@ class ConfigError(WatcherError):
         self.problems = problems
         super().__init__(
             "\n".join((f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}", *problems)),
-            hint="Correct the file; config/watcher.example.toml explains every key.",
+            hint="Correct the file. The README explains every key.",
         )
 
 

@@ -61,10 +61,12 @@ class Invocation:
         for path in _SEARCHED:
             if path.exists():
                 return path
+        from watcher.examples import CONFIG, example
+
         places = ", ".join(str(path) for path in _SEARCHED)
         problem = (
             f"looked at --config-file, $OSS_VOD_WATCHER_CONFIG, {places}. "
-            "Copy config/watcher.example.toml to config/watcher.toml and edit it."
+            f"Copy {example(CONFIG)} to config/watcher.toml and edit it."
         )
         raise ConfigError("no configuration", (problem,))
 

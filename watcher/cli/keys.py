@@ -28,13 +28,14 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
     Raises:
         UsageError: the file cannot be read, or a line is no key; the first such line is named.
     """
+    place = "stdin" if name == "-" else name
     try:
         text = without_mark(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
     except WrongEncodingError as error:
-        raise UsageError(f"{'stdin' if name == '-' else name} {error}", hint=CURE) from None
+        raise UsageError(f"{place} {error}", hint=CURE) from None
     except OSError as error:
         raise UsageError(
-            f"{name} cannot be read: {error.strerror}", hint="Name a file of keys, or - for stdin."
+            f"{place} cannot be read: {error.strerror}", hint="Name a file of keys, or - for stdin."
         ) from None
     found = []
     for number, line in enumerate(text.split(b"\n"), start=1):
@@ -43,7 +44,7 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
             try:
                 found.append(_parsed(line, buckets, encoded=encoded))
             except ValueError as error:
-                raise UsageError(f"line {number} of {name} {error}", hint=_CURE) from None
+                raise UsageError(f"line {number} of {place} {error}", hint=_CURE) from None
     return found, hashlib.sha256(text).hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ import click
 
 from watcher.cli.output import give_up_when, table, work_comes_first
 from watcher.errors import UsageError
+from watcher.examples import CONFIG, example
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
@@ -32,7 +33,10 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
             hint="pip install 'oss-vod-watcher[sandbox]'",
         ) from error
     except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error.strerror}", hint="Leave --port out.") from error
+        raise UsageError(
+            f"port {port} cannot be used: {error.strerror}",
+            hint="Name another --port, or leave it out for any free one.",
+        ) from error
 
 
 @click.command()
@@ -40,7 +44,7 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
 @click.option("--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated.")
 @click.option("--samples", is_flag=True, help="Put the demo's sample objects into the first bucket.")
 @click.option(
-    "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong: config/faults.example.toml."
+    "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong: TOML with [[fault]] tables."
 )
 def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
     """Run a local OSS and VOD until stopped.
@@ -114,7 +118,7 @@ def demo(*, folder: Path) -> int:
     click.echo(f"The ledger is {folder / 'ledger.db'}.  Next:")
     click.echo(f"  {program} -c {config} status")
     click.echo(f"  {program} -c {config} export --output-format csv")
-    click.echo("  cp config/watcher.example.toml config/watcher.toml    # then edit it for your own bucket")
+    click.echo(f"  cp {example(CONFIG)} config/watcher.toml    # then edit it for your own bucket")
     return status
 
 

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from watcher.config import problems, values
 from watcher.config.tables import Config, Surroundings
 from watcher.errors import ConfigError
+from watcher.examples import CONFIG, example
 from watcher.texts import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES: Final = 1_048_576
-_COPY: Final = "Copy config/watcher.example.toml there and edit it, or name the file with --config-file."
 _POSITION: Final = re.compile(r"(.*) \(at (.*)\)", re.DOTALL)
 _SYNTAX_CURES: Final = {
     "Invalid value": ' Text needs quotes: name = "videos".',
@@ -49,6 +49,10 @@ def load(path: Path) -> Config:
     return config
 
 
+def _copy() -> str:
+    return f"Copy {example(CONFIG)} there and edit it, or name the file with --config-file."
+
+
 def _content(path: Path) -> str:
     """Return the file's text.
 
@@ -59,16 +63,16 @@ def _content(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ValueError(f"There is no such file. {_COPY}") from None
+        raise ValueError(f"There is no such file. {_copy()}") from None
     except IsADirectoryError:
-        raise ValueError(f"A folder, not a file. {_COPY}") from None
+        raise ValueError(f"A folder, not a file. {_copy()}") from None
     except PermissionError:
         raise ValueError("Not allowed to read it. Give its group to the user that runs this program.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no valid name"
-        raise ValueError(f"Cannot be read: {why}. {_COPY}") from None
+        raise ValueError(f"Cannot be read: {why}. {_copy()}") from None
     if len(content) > _MOST_BYTES:
-        raise ValueError(f"Longer than a megabyte, so hardly a configuration. {_COPY}")
+        raise ValueError(f"Longer than a megabyte, so hardly a configuration. {_copy()}")
     try:
         return decoded(content)
     except WrongEncodingError as error:
@@ -85,7 +89,7 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise ValueError("Nested too deeply. Compare it with config/watcher.example.toml.") from None
+        raise ValueError(f"Nested too deeply. Compare it with {example(CONFIG)}.") from None
     except ValueError as error:  # tomllib's own, and what int() and datetime() say of oddities
         matched = _POSITION.fullmatch(str(error))
         what, where = (matched[1], matched[2]) if matched else (str(error), "some line")

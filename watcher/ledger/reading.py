@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from watcher.model import Anchor, Breaker, BucketSpec, WatchSpec
 
 
-_IN_LINE = " UNION ALL ".join(  # a step in the index, however many wait
+_IN_LINE = " UNION ALL ".join(  # a step in the index, however many wait; not what no watch selects (due_at NULL)
     f"SELECT * FROM (SELECT first_seen_at FROM entry WHERE state = 'pending' AND attempts {refused} 0 "  # noqa: S608
-    f"AND watch_id = w.id AND lane = {lane} ORDER BY due_at {end} LIMIT 2000)"
+    f"AND due_at > 0 AND watch_id = w.id AND lane = {lane} ORDER BY due_at {end} LIMIT 2000)"
     for refused in ("=", ">")
     for lane in (0, 1)
     for end in ("ASC", "DESC")

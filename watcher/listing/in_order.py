@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher.errors import CloudError, StartAfterIgnored
-from watcher.listing.parallel import Piece
+from watcher.listing.parallel import STUCK_CURE, Piece
 from watcher.listing.plan import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def pages_in_order(asking: Asking, *, by_token: bool = False) -> Iterator[Page]:
         if page is None:
             return
         if page.objects.keys and page.objects.keys[0] <= last_key:
-            raise CloudError(f"the listing does not advance after {last_key!r}")
+            raise CloudError(f"the listing does not advance after {last_key!r}", hint=STUCK_CURE)
         yield page
         if page.is_last:
             return
@@ -46,7 +46,7 @@ def pages_in_order(asking: Asking, *, by_token: bool = False) -> Iterator[Page]:
         last_key, in_any_case = page.last_key or last_key, page.token
         token = page.token if by_token else page.next_token
         if is_stuck or not (token or page.last_key):
-            raise CloudError(f"the listing does not advance after {last_key!r}")
+            raise CloudError(f"the listing does not advance after {last_key!r}", hint=STUCK_CURE)
 
 
 def pieces_in_order(asking: Asking) -> Iterator[Piece]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from watcher.model import Range
     from watcher.ports import Answer, Clock, Source
 
+STUCK_CURE = "Look for a proxy or a cache between this machine and OSS. If there is none, ask OSS support."
 _ALONE = 4  # requests to a bucket of unknown size that are made one by one: most buckets end there
 _SLACK = 16  # one in so many objects more than remembered is asked for, so that a few new ones cost no second request
 _A_PAGE_S = 0.001  # a page and a handing over: where answers come as quickly, more requests get in each other's way
@@ -175,7 +176,9 @@ class RangeListing:
         got = self._asking.ask(read, start_after=lo, max_keys=self._max_keys(known))
         while got and got.page and not got.page.is_last and (token := got.page.next_token or not got.page.last_key):
             if token is True:
-                raise CloudError(f"the listing of bucket {self._source.bucket} does not advance after {lo!r}")
+                raise CloudError(
+                    f"the listing of bucket {self._source.bucket} does not advance after {lo!r}", hint=STUCK_CURE
+                )
             more = self._asking.ask(lambda answer: answer.page(), token=token, max_keys=self._page_size)
             got = _Got(at=got.at, answer=None, page=_joined(got.page, more)) if more else None
         return got

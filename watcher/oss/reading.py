@@ -29,6 +29,12 @@ _CURES = {
     "PreconditionFailed": "The object was replaced while it was read: run the command again.",
     "InvalidObjectState": "The object is archived: restore it, then run the command again.",
 }
+_BUCKET_CURES = {
+    "NoSuchBucket": "Correct the address in --list-manifest-from: there is no such bucket.",
+    "InvalidBucketName": "Correct the address in --list-manifest-from: no bucket can have this name.",
+    "AccessDenied": "Grant oss:GetObject on acs:oss:*:*:BUCKET/* to the RAM user or role.",
+}
+_OTHER_REGION = "Name an inventory in the region of the watch: that is where `endpoint` of the watch leads."
 
 
 class ObjectReader:
@@ -92,11 +98,17 @@ class ObjectReader:
 
     def _fault(self, key: str, error: Exception) -> CloudError:
         fault = as_cloud_error(error, bucket=self.bucket, endpoint=self._client.endpoint)
+        facts: dict[str, Any] = {"code": fault.code, "request_id": fault.request_id}
+        if fault.code in _BUCKET_CURES:
+            hint = _BUCKET_CURES[fault.code].replace("BUCKET", self.bucket)
+            hint = _OTHER_REGION if "specified endpoint" in str(fault) else hint
+            said = str(fault).replace(f"refused bucket {self.bucket}", f"refused the inventory's bucket {self.bucket}")
+            return type(fault)(said, hint=hint, **facts)
         if fault.code not in _CURES:
             return fault
         address = f"oss://{self.bucket}/{key}"
         sentence = f"{address} cannot be read: {fault.code} (RequestId {fault.request_id})"
-        return CloudError(sentence, hint=_CURES[fault.code], code=fault.code, request_id=fault.request_id)
+        return CloudError(sentence, hint=_CURES[fault.code], **facts)
 
 
 class ObjectBody:

@@ -24,6 +24,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from watcher.errors import UsageError
+from watcher.examples import FAULTS, example
 from watcher.sandbox.faults import Fault, InvalidFault
 from watcher.texts import CURE, WrongEncodingError, decoded
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_HINT: Final = "config/faults.example.toml shows every kind and key."
 _TEXT: Final = ("text", str)
 _NUMBER: Final = ("a number", int, float)
 _WHOLE: Final = ("a whole number", int)
@@ -54,6 +54,8 @@ _KEYS: Final[dict[str, tuple[Any, ...]]] = {
     "items": _WHOLE,
     "spelling": _TEXT,
 }
+
+_HINT: Final = f"{example(FAULTS)} shows every kind and key."
 
 
 def load(path: Path) -> tuple[Fault, ...]:
