@@ -85,11 +85,13 @@ class Echoing:
         self._left_out = left_out
         self._items = 0
         self.media: dict[str, str] = {}
+        self.sizes: list[int] = []
 
     def call(self, request: RegisterMediaRequest) -> Answer:
         """Register all, and echo most of them."""
         told: list[dict[str, Any]] = []
         items = json.loads(request.get_RegisterMetadatas())
+        self.sizes.append(len(items))
         for item in items:
             key = unquote(item["FileURL"].partition(".aliyuncs.com/")[2])
             known = key in self.media
@@ -166,6 +168,7 @@ def test_what_is_not_matched_costs_one_more_call_a_file_and_no_other_file_waits_
             world.bucket.put(f"{n:02}.mp4")
         world.scan("videos")
         assert world.register() == 3 + 13
+        assert client.sizes == [10, *[1] * 5, 10, *[1] * 5, 5, *[1] * 3]
         assert world.ledger.queue.next_due_at(BUCKET, ["videos"]) is None
     finally:
         world.remove()

@@ -134,12 +134,14 @@ class Calling:
         else:
             self.breakers.unasked(bucket)
 
-    def _due_in_ms(self, entry: Entry, result: BatchResult, jitter: float) -> int:
+    def _due_in_ms(self, entry: Entry, result: BatchResult, jitter: float, *, now_ms: int) -> int:
         """Return how long to wait before an entry is asked again, if it is."""
         outcome, error = result.outcomes[entry.key], result.error
         if isinstance(outcome, Refused):  # the first says nothing of the object yet: alone, and at once
             return self._delay_ms(entry.attempts, jitter) if entry.attempts else 0
         if isinstance(outcome, Unknown) and outcome.unmentioned:
+            if len(result.outcomes) > 1:  # perhaps spelled in another way: alone next, in its place in the queue
+                return min(0, entry.due_at - now_ms)
             return self._delay_ms(entry.doubts + 1, jitter)
         if not isinstance(error, CloudError) or isinstance(error, _OWN_PACE):
             return 0
@@ -174,7 +176,7 @@ class Calling:
                 Settlement(
                     entry=entry,
                     outcome=result.outcomes[entry.key],
-                    due_at=now_ms + self._due_in_ms(entry, result, jitter),
+                    due_at=now_ms + self._due_in_ms(entry, result, jitter, now_ms=now_ms),
                     sent=not isinstance(result.error, _NO_EFFECT),
                 )
                 for entry in claim.entries

@@ -48,12 +48,14 @@ class ConfigError(WatcherError):
 
     exit_status = 2
 
-    def __init__(self, path: str, problems: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: str, problems: tuple[str, ...], *, hint: str = "Correct the file. The README explains every key."
+    ) -> None:
         self.path = path
         self.problems = problems
         super().__init__(
             "\n".join((f"{path}: {len(problems)} problem{'s' * (len(problems) != 1)}", *problems)),
-            hint="Correct the file. The README explains every key.",
+            hint=hint,
         )
 
 

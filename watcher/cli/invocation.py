@@ -68,7 +68,8 @@ class Invocation:
             f"looked at --config-file, $OSS_VOD_WATCHER_CONFIG, {places}. "
             f"Copy {example(CONFIG)} to config/watcher.toml and edit it."
         )
-        raise ConfigError("no configuration", (problem,))
+        hint = "Then run the command again, or name your file with --config-file."
+        raise ConfigError("no configuration", (problem,), hint=hint)
 
     def load(self) -> Config:
         """Return the configuration, with the log set up as it and the options say.

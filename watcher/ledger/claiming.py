@@ -134,13 +134,13 @@ def _first(
                 """,  # noqa: S608 (our own words)
                 (lane, when[1], watch, bucket),
             )
-            found += [(lane, due_at, _entry(bucket, watch, row)) for due_at, *row in rows]
+            found += [(lane, row[0], _entry(bucket, watch, row)) for row in rows]
     found.sort(key=lambda each: (each[0], each[1], each[2].key))
     return found[:limit]
 
 
 def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
-    key, etag, size_bytes, modified_at, attempts, doubts, lane, message = row
+    due_at, key, etag, size_bytes, modified_at, attempts, doubts, lane, message = row
     return Entry(
         bucket=bucket,
         key=key,
@@ -151,6 +151,7 @@ def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         attempts=attempts,
         doubts=doubts,
         unmentioned=message == NOT_MENTIONED,
+        due_at=due_at,
         lane=(Lane.FRESH, Lane.BACKFILL)[lane],
     )
 

@@ -108,6 +108,7 @@ class Entry:
     attempts: int  # refusals counted so far; an entry with any goes alone
     doubts: int = 0  # calls in a row whose outcome is not known
     unmentioned: bool = False  # the last answer did not mention it, so it goes alone
+    due_at: int = 0  # milliseconds since the epoch: its place in the queue
     lane: Lane = Lane.FRESH
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from watcher.model import Failure, State
+from watcher.model import NOT_MENTIONED, Failure, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,8 @@ def _waiting(story: Story, breakers: Sequence[Breaker], *, now_ms: int, max_atte
             sentence=f"It waits, for calls are stopped: {closed_to[0].reason} The next call is a probe, due",
             at_ms=closed_to[0].next_probe_at,
         )
-    how = "It is asked alone" if story.attempts else "It goes with one of the next calls"
+    alone = story.attempts or story.message == NOT_MENTIONED
+    how = "It is asked alone" if alone else "It goes with one of the next calls"
     left = f", refusal {story.attempts + 1} of {max_attempts} would make it failed" if story.attempts else ""
     if story.due_at > now_ms:
         return Next(sentence=f"{how}{left}, not before", at_ms=story.due_at)
