@@ -24,7 +24,7 @@ _REGEX: Final = re.compile(r"^\^|\$$|\\[.dws]|^\.[*+]|\.\+|\)\?|\|")
 _WILDCARD: Final = re.compile(r"[*?\[{]")
 _NO_CAUSE: Final = "Check how it is spelled."
 
-_CAUSES: Final = {
+_CAUSES: Final[dict[str, str]] = {
     Excluded.EXTENSION: "Without `include` only audio and video extensions count. List your own patterns there.",
     Excluded.AMBIGUOUS_EXTENSION: "If these are media, list their patterns in `include`.",
     Excluded.INCLUDE: "Check the patterns of `include`.",
@@ -79,22 +79,24 @@ class PatternUse:
         if self._lists_all and self._looked_at == listed:
             found += self._unused_notes(watch)
         if prefix and not prefix.endswith("/") and len(self._is_folder) > 1:
-            found.append(f'Watch "{watch}" takes more than one folder: {source} has no "/" at its end.')
+            found.append(f'Watch "{watch}" takes more than that folder: {source} has no "/" at its end.')
         return found
 
     def _cause(self, excluded: Mapping[str, int]) -> str:
-        reason = max(excluded, key=lambda each: excluded[each], default="")
+        others = [each for each in excluded if each != Excluded.DIRECTORY]
+        reason = max(others, key=lambda each: excluded[each], default="")
         if reason == Excluded.INCLUDE:
             causes = (pattern_cause(glob, self._rules.prefix) for glob in self._rules.include)
             return next((cause for cause in causes if cause != _NO_CAUSE), _CAUSES[Excluded.INCLUDE])
-        return _CAUSES.get(Excluded(reason), _NO_CAUSE) if reason else _NO_CAUSE
+        return _CAUSES.get(reason, _NO_CAUSE)
 
     def _unused_notes(self, watch: str) -> Iterator[str]:
         for each in self._unused[:_MOST_NOTED]:
             cause = pattern_cause(each.glob, self._rules.prefix)
             yield f'The pattern "{each.glob}" of `{each.setting}` matches no key of watch "{watch}". {cause}'
-        if more := len(self._unused) - _MOST_NOTED:
-            yield from [f'{more} more patterns match no key of watch "{watch}".'] if more > 0 else []
+        more = len(self._unused) - _MOST_NOTED
+        if more > 0:
+            yield f'{more} more patterns match no key of watch "{watch}".'
 
 
 class _Pattern:
