@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOUR_S = 3_600
+SERVICE = 65_534  # a user that is not root
 QUIET_S = 660  # after which an object that may grow is taken, and whatever waits for an attempt is due
 KEYS = ("1.mp4", "a/1.mp4", "a/x 2.MP4", "a/live.m3u8", "a/b/中+%41.mov", "b/1.mp4", "b/x.mp4", "b/note.txt", LONG)
 OUTAGES = {
@@ -94,6 +95,8 @@ class Histories(RuleBasedStateMachine):
         self.bucket, self.vod, self.clock = self.world.bucket, self.world.vod, self.world.clock
         self.oracle = Oracle(self.world, found)
         self.bucket.before_list = self.oracle.expect_moment
+        if os.geteuid() == 0:
+            self.world.belong_to(SERVICE)
         for key in KEYS:
             self.bucket.put(key, age_s=2 * HOUR_S)
         self.uploads_anew = anew  # in the end, what failed; or else says `retry`
@@ -200,15 +203,21 @@ class Histories(RuleBasedStateMachine):
         self.world.bury(place="before the commit" if again else "", n=again)
         self.oracle.learn_moments(began_ms)
 
-    @rule(fault=listing_faults, adopts=st.booleans(), found=watches)
-    def scan_beside(self, fault: tuple[str, int], adopts: bool, found: list[WatchAs]) -> None:  # noqa: FBT001
+    @rule(fault=listing_faults, found=st.one_of(st.none(), watches))
+    def scan_beside(self, fault: tuple[str, int], found: list[WatchAs] | None) -> None:
         """Another process scans while this one owns the lock, perhaps by another configuration."""
-        if adopts:
-            self.oracle.watches = found
-            self.world.configure(found)
-        with self.world.beside(), self.faults(*fault):
+        served, self.oracle.watches = self.oracle.watches, found or self.oracle.watches
+        with self.world.beside(self.oracle.watches) as otherwise, self.faults(*fault):
             for each in self.oracle.watches:
-                self.scan_one(each.name)
+                if each.name not in otherwise:
+                    self.scan_one(each.name)
+        self.oracle.watches = served
+
+    @precondition(lambda _: os.geteuid() == 0)
+    @rule()
+    def lend_to_the_owner(self) -> None:
+        """The user whose the ledger is goes on where root worked."""
+        assert self.world.lend(SERVICE) == 0
 
     @rule(pages=st.integers(0, 3), script=faults)
     def fill_the_disk(self, pages: int, script: list[str]) -> None:
@@ -235,6 +244,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.has_begun)
     def nothing_is_lost_or_doubled(self) -> None:
         self.oracle.check()
+        assert os.geteuid() or self.world.owners() == {SERVICE}, "root leaves no file of its own"
 
     # The end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -24,6 +25,7 @@ from watcher.limits import Gate, Isolation, RateLimit
 from watcher.register import Registering
 from watcher.scan import Scan
 from watcher.sieve import Sieve
+from watcher.wiring import owning
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
@@ -132,10 +134,8 @@ class World:
         self._adopt(recovered=self._ledger.queue.recover(now_ms=self.clock.now_ms()))
 
     def _adopt(self, *, recovered: int = 0) -> None:
-        intake, terms = self._ledger.intake, self.terms
-        intake.adopt(terms.bucket_specs(), terms.watch_specs(), config_path="watcher.toml")
-        if recovered or not intake.is_assigned:
-            intake.reassign(terms.owner, now_ms=self.clock.now_ms())
+        owning.adopt(self._ledger, self._lock, self.terms)
+        owning.give_out(self._ledger, self.clock, owner=self.terms.owner, recovered=recovered)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         fuse = self.fuse
@@ -177,18 +177,46 @@ class World:
                 return
 
     @contextlib.contextmanager
-    def beside(self) -> Iterator[None]:
-        """Let a second process work in the place of this one, which holds the registering lock."""
-        lock = ProcessLock(self.path)
-        mine = self._ledger
+    def beside(self, watches: Sequence[WatchAs]) -> Iterator[frozenset[str]]:
+        """Let a second process work, by its own configuration, while this one holds the lock.
+
+        Yields the watches that it leaves out, since this process serves them otherwise.
+        """
+        lock, mine, terms = ProcessLock(self.path), self._ledger, self.terms
         with Ledger(self.path, lock, wait=self.clock.wait) as ledger:
             assert not lock.try_acquire()
             self._ledger = ledger
-            self._adopt()
+            self.configure(watches)
             try:
-                yield
+                yield owning.adopt_beside(ledger, lock, self.terms)
             finally:
-                self._ledger = mine
+                self._ledger, self.terms = mine, terms
+
+    def belong_to(self, uid: int) -> None:
+        """Let the ledger be another user's, and this process one of root."""
+        for each in (self.folder, *self.folder.iterdir()):
+            os.chown(each, uid, uid)
+
+    def owners(self) -> set[int]:
+        """Return whose the files beside the ledger are."""
+        return {each.stat().st_uid for each in self.folder.iterdir()}
+
+    def lend(self, uid: int) -> int:
+        """Let a process of another user begin where this one ended, and end; return its exit status."""
+        self.stop()
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+                self._start()
+                self.stop()
+                os._exit(0)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+        self._start()
+        return os.waitstatus_to_exitcode(status)
 
     @contextlib.contextmanager
     def full_disk(self, pages: int) -> Iterator[None]:
