@@ -47,6 +47,7 @@ class Crashing(Workspace):
         self.claimed: set[str] = set()  # those that were claimed when the program was killed
         self.unanswered: list[Request] = []  # whose sender was killed
         self.started = 0
+        self.before: list[str] = []  # what starts a program: as another user
         sandbox.vod.calls_per_second = 500
         self.configure(vod=QUICK)
         create(self.ledger)
@@ -66,7 +67,7 @@ class Crashing(Workspace):
             self.folder.joinpath(f"{self.started}.err").open("wb") as err,
         ):
             return subprocess.Popen(
-                [sys.executable, *program, *options, *arguments],
+                [*self.before, sys.executable, *program, *options, *arguments],
                 cwd=self.folder,
                 env=self.env | {"PYTHONPATH": str(DYING.parents[1])} | env,
                 stdout=out,

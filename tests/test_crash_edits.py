@@ -5,13 +5,16 @@ CRASH_SEED=N repeats a run as far as chance goes; the seed is printed with every
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.crashing import QUICK, Crashing, assert_sound, reading, secret_bucket
+from tests.privileged import as_user, fill, folder_for_all, needs_root, small_disk, uid_of
 from tests.secrets import assert_none_seen
 from tests.test_crash_random import SEED, chance, wait_for_an_instant
 from tests.workspace import BUCKET
@@ -29,10 +32,35 @@ sandbox = secret_bucket
 chance = chance  # noqa: PLW0127 (a fixture of this module, too)
 
 ROUNDS: Final = 25
+SERVICE: Final = "daemon"
+DISK: Final = 4 * 1024 * 1024
 SOURCES: Final = (["v/"], ["v/a/"], ["v/a/", "v/b/"], ["v"], [""], ["v/b/", "v/"])
 KEYS: Final = ("v/a/{}.mp4", "v/b/{}.mp4", "v/{}.mp4", "v-old/{}.mp4", "w/{}.mp4")
 STEPS: Final = ("remember start 1", "correct start 1", "record 1", "claim 1", "settle 1", "finish scan 1")
 TOO_EARLY = timedelta(seconds=10)  # more than a moment may lie before its attempt
+
+
+class Shared(Crashing):
+    """A ledger of the service's user, in a folder of that user, at which root works, too."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        super().__init__(folder, sandbox)
+        state = folder / "state"
+        state.mkdir(mode=0o700)
+        self.ledger = self.ledger.rename(state / "ledger.db")
+        for each in (state, self.ledger):
+            os.chown(each, uid_of(SERVICE), -1)
+
+    def configure(self, *watches: str, vod: str = "", more: str = "") -> None:
+        """Write the configuration."""
+        super().configure(*watches, vod=vod, more=more)
+        text = self.config.read_text(encoding="utf-8")
+        self.config.write_text(text.replace('"ledger.db"', '"state/ledger.db"'), encoding="utf-8")
+        self.config.chmod(0o644)
+
+    def owners(self) -> set[int]:
+        """Return whose the files beside the ledger are."""
+        return {each.stat().st_uid for each in self.ledger.parent.iterdir()}
 
 
 class Edited:
@@ -115,8 +143,35 @@ class Edited:
         with program:
             assert program.wait(60) in {0, 5, -signal.SIGKILL}, (SEED, self.workspace.written())
 
+    def is_another_user(self) -> None:
+        """From here on the other of the two users works: root, or the service's."""
+        if isinstance(self.workspace, Shared):
+            self.workspace.before = [] if self.workspace.before else as_user(SERVICE)
+            self.killed()
+            assert self.workspace.owners() == {uid_of(SERVICE)}
+
+    def fills_the_disk(self) -> None:
+        """There is no room; a process that waits for it is killed, and then there is."""
+        if not isinstance(self.workspace, Shared):
+            return
+        ballast = fill(self.workspace.ledger.parent, leave=self._chance.choice([0, 8192, 65536]))
+        program = self.workspace.start("scan")
+        threading.Event().wait(self._chance.uniform(0.5, 2.5))
+        program.send_signal(signal.SIGKILL)
+        with program:
+            assert program.wait(60) in {0, -signal.SIGKILL}, (SEED, self.workspace.written())
+        ballast.unlink()
+
     def rounds(self) -> list[Callable[[], None]]:
-        return [self.edits_the_source, self.edits_the_start, self.is_refused, self.works_beside, self.killed]
+        return [
+            self.edits_the_source,
+            self.edits_the_start,
+            self.is_refused,
+            self.works_beside,
+            self.is_another_user,
+            self.fills_the_disk,
+            self.killed,
+        ]
 
 
 @pytest.mark.parametrize("with_starts", [False, True])
@@ -128,8 +183,25 @@ def test_whatever_is_edited_nothing_is_lost_and_no_history_is_taken(
     with_starts: bool,
 ) -> None:
     """Without edits of `start`, what is registered is exactly what was uploaded since it counted."""
-    workspace = Crashing(tmp_path, sandbox)
-    edited = Edited(workspace, chance)
+    live_through(Crashing(tmp_path, sandbox), chance, with_starts=with_starts)
+
+
+def test_two_users_and_a_full_disk_lose_nothing_either(sandbox: Sandbox, chance: random.Random) -> None:
+    needs_root("mount, and run as another user")
+    with folder_for_all() as folder:
+        workspace = Shared(folder, sandbox)
+        ledger = workspace.ledger.read_bytes()
+        with small_disk(workspace.ledger.parent, DISK, ",mode=0700"):
+            os.chown(workspace.ledger.parent, uid_of(SERVICE), -1)
+            workspace.ledger.write_bytes(ledger)
+            workspace.ledger.chmod(0o600)
+            os.chown(workspace.ledger, uid_of(SERVICE), -1)
+            live_through(workspace, chance, with_starts=False)
+
+
+def live_through(workspace: Crashing, chance: random.Random, *, with_starts: bool) -> None:
+    """Let it all happen, then have two undisturbed scans, and hold the ledger against the truth."""
+    sandbox, edited = workspace.sandbox, Edited(workspace, chance)
     edited.write()
     for n in range(ROUNDS):
         edited.upload(n)
