@@ -202,7 +202,13 @@ class World:
         return {each.stat().st_uid for each in self.folder.iterdir()}
 
     def lend(self, uid: int) -> int:
-        """Let a process of another user begin where this one ended, and end; return its exit status."""
+        """Let a process of another user begin where this one ended, and end; return its exit status.
+
+        Somebody has removed the lock file meanwhile, so that root makes it.
+        """
+        self.stop()
+        self._lock.path.unlink()
+        self._start()
         self.stop()
         child = os.fork()
         if not child:
