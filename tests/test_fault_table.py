@@ -39,7 +39,6 @@ PASSING: dict[str, dict[str, Any]] = {
     "foreign_json": {},
     "missing_items": {"effect": "before", "items": 3},
     "missing_items, nothing done": {"effect": "none", "items": 3},
-    "echo": {"spelling": "port"},
     "shuffled": {"seed": 7},
     "slow": {"seconds": 1},
 }
