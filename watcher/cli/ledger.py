@@ -53,9 +53,10 @@ def _sources_from_now(config: Config) -> list[str]:
 
 def _replace(config: Config, *, yes: bool) -> None:
     from watcher.clock import SystemClock
-    from watcher.ledger import ProcessLock, replacing
+    from watcher.ledger import ProcessLock, refuse_other_names, replacing
 
     path = config.ledger_path
+    refuse_other_names(path)
     with ProcessLock(path) as lock:
         if not lock.try_acquire():
             raise AlreadyRunning(
