@@ -38,6 +38,8 @@ KINDS: Final = {
     "forget streak": "DELETE FROM breaker WHERE kind = 'streak'",
     "give out": "INSERT INTO tally",  # alone: entries to other watches
     "begin scan": "INSERT INTO listing",
+    "publish": "DELETE FROM owner_watch",
+    "withdraw": "DELETE FROM owner",
 }
 _counted: Counter[str] = Counter()
 _counting = threading.Lock()

@@ -24,6 +24,7 @@ sandbox = secret_bucket
 # How often a run over `workspace` commits what.
 COMMITS = {
     "adopt": 1,
+    "publish": 1,
     "reassign": 1,
     "begin scan": 2,
     "remember start": 1,
@@ -32,6 +33,7 @@ COMMITS = {
     "claim": 3,
     "settle": 3,
     "finish scan": 2,
+    "withdraw": 1,
 }
 UNCHANGED = {"recover": 1, "give out": 1, "forget streak": 1}  # by which a first run changes nothing
 
