@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from sqlite3 import connect
 from typing import TYPE_CHECKING
 
 from tests.ledgers import sleep
@@ -12,7 +14,8 @@ from watcher.wiring.owning import adopt
 from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
 
     from tests.workspace import Workspace
 
@@ -29,3 +32,19 @@ def owner(workspace: Workspace, *watches: str, endless: bool = True) -> Iterator
         assert lock.try_acquire()
         adopt(ledger, lock, terms)
         yield lock
+
+
+def until(true: Callable[[], object], child: subprocess.Popen[str]) -> None:
+    """Wait until something is true, while a process works."""
+    deadline = time.monotonic() + 30  # noqa: TID251
+    while not true():
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline  # noqa: TID251
+        time.sleep(0.02)  # noqa: TID251
+
+
+def entries(workspace: Workspace) -> int:
+    """Return how many the ledger holds."""
+    with contextlib.closing(connect(workspace.ledger)) as db:
+        (n,) = db.execute("SELECT count(*) FROM entry").fetchone()
+    return int(n)
