@@ -185,7 +185,7 @@ def test_exit_5_for_entries_that_wait_says_so(workspace: Workspace, sandbox: San
     for ran in (first, second):
         assert ran.status == 5
         assert [line[:6] for line in ran.err.splitlines() if not line.startswith("{")] == ["error:", "hint: "]
-    assert "entries wait" in second.err
+        assert f"{len(KEYS)} files are not registered yet, among them oss://{BUCKET}/" in ran.err
 
 
 def test_a_probe_that_is_throttled_is_put_off(workspace: Workspace, sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import CloudError, WatcherError
+from watcher.errors import AccountRefused, BucketRefused, CloudError, WatcherError
 from watcher.observe.printable import one_line
 from watcher.reports import RegisterReport, ScanReport, Undecided
 
@@ -31,7 +31,6 @@ class TurnReport:
     registered: RegisterReport = field(default_factory=RegisterReport)
     pending: int = 0  # what the ledger still holds
     undecided: Undecided = field(default_factory=Undecided)  # of it: asked, and not answered
-    gave_up: bool = False  # nothing was decided for too long
     duration_s: float = 0.0
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
@@ -53,7 +52,6 @@ class TurnReport:
         for name in ("registered", "already_registered", "failed", "register_calls"):
             setattr(self.registered, name, getattr(self.registered, name) + getattr(later.registered, name))
         self.undecided, self.error, self.declined = later.undecided, later.error, later.declined
-        self.gave_up = later.gave_up
 
     @property
     def errors(self) -> list[WatcherError]:
@@ -62,7 +60,7 @@ class TurnReport:
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
                 found.setdefault(str(error), error)
-        if self.undecided.entries and (self.gave_up or not found):
+        if self.undecided.entries and not isinstance(self.error, (AccountRefused, BucketRefused)):
             error = self._not_registered()
             found.pop(str(self.error), None)
             found[str(error)] = error
@@ -142,8 +140,7 @@ def take_turn(
             work = None if report.declined else pool.submit(registering.run, listing_ended.is_set)
         if registering and work:
             report.registered = work.result()
-            report.gave_up = registering.gave_up
-            report.undecided = undecided(report.gave_up)
+            report.undecided = undecided(registering.gave_up)
             report.error = registering.error
     report.pending = pending()
     report.duration_s = round(clock.monotonic() - began, 3)
