@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.raw import BUCKET, Raw, http, registrar
+from tests.raw import Raw, http, registrar
 from tests.test_wire import MEDIA, SECRET, TOKEN
 from watcher.errors import (
     AccountRefused,
@@ -25,9 +25,14 @@ from watcher.errors import (
 from watcher.model import CallOptions, Unknown
 from watcher.observe import logs
 from watcher.redaction import remember
+from watcher.sandbox.faults import Faults
+from watcher.sandbox.wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.workspace import Workspace
+    from watcher.sandbox import Sandbox
 
 
 # urllib3 leaves an answer with two lengths to the garbage collector.
@@ -296,4 +301,25 @@ def test_a_server_error_in_any_language_is_waited_out(raw: Raw) -> None:
             source.list_objects()
         with pytest.raises(Unavailable, match="502"):
             source.head("a")
-    assert BUCKET
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        *((command, 403) for command in (["scan"], ["scan", "--dry-run"], ["backfill"], ["audit"])),
+        *((["scan"], status) for status in (200, 407, 502)),
+    ],
+)
+def test_an_error_page_in_another_language_is_exit_5(
+    workspace: Workspace, sandbox: Sandbox, command: list[str], status: int
+) -> None:
+    """With real processes; a 502 that stays is given up."""
+    answer = Answer(status=status, headers={"Date": "Wed, 25 Nov 2026 10:00:00 GMT"}, body=GBK)
+    faults = Faults()
+    faults.on("ListObjectsV2", lambda _request: answer, effect="none", next=99)
+    sandbox.hook = faults
+    ran = workspace.run(*command)
+    assert ran.status == 5, ran.err
+    assert "unforeseen" not in ran.err
+    assert "hint: " in ran.err

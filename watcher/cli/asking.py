@@ -52,7 +52,10 @@ class Question:
             if self._clock.wait(0.1):
                 click.echo(err=True)
                 return ""
-        return sys.stdin.readline().strip().lower()
+        try:
+            return sys.stdin.readline().strip().lower()
+        except OSError:  # the terminal has gone
+            return ""
 
 
 def described(config: Config, waiting: Mapping[str, Waiting]) -> Iterable[str]:
