@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
 
-    from tests.world import WatchAs, World
+    from tests.configured import WatchAs
+    from tests.world import World
 
 LONG = "a/" + "长" * 340 + ".mp4"  # whose file URL VOD would refuse
 MEDIA = (".mp4", ".mov", ".m3u8")
@@ -146,6 +147,21 @@ class Oracle:
             return True
         ever = [moment.at for prefix, moment in self.moments.items() if key.startswith(prefix)]
         return found.modified_at >= min(ever, default=found.modified_at + 1)
+
+    def scan(self, name: str) -> None:
+        """Scan a watch: nothing fails by it, and only a complete listing counts as one."""
+        before, (complete_at, listed, empty) = self.rows(), self.last_scan(name)
+        was_at_end, began_ms = self.end_is_known(name), self._world.clock.service_ms()
+        report = self._world.scan(name)
+        self.learn_moments(began_ms)
+        watch = next(each for each in self.watches if each.name == name)
+        for key, row in self.rows().items():
+            assert row == before.get(key) or row.state == "pending"
+            assert key in before or self.counts(watch, key), "no history is taken"
+        ended = self._world.bucket.ended or was_at_end
+        assert ended or not report.complete
+        assert report.complete or self.last_scan(name)[0] == complete_at
+        assert report.listed or not listed or report.complete == (empty >= 2 and ended)
 
     # The moments of "now"
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.configured import BUCKET, WatchAs
 from tests.fakes import FOR_GOOD, SLEEPING
-from tests.world import BUCKET, WatchAs, World
+from tests.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

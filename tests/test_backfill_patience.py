@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.configured import WatchAs
 from tests.ledgers import HOUR, NOW, adopt, claim, finish, obj, record, settle, sleep
-from tests.world import WatchAs, World
+from tests.world import World
 from watcher.backfill import Backfill
 from watcher.errors import NotSent
 from watcher.ledger import Ledger, ProcessLock

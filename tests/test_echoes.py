@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.configured import WatchAs
 from tests.test_main_job import ODD_KEYS
 from tests.workspace import BUCKET
-from tests.world import WatchAs, World
+from tests.world import World
 from watcher.model import Accepted, CallOptions, Media, Outcome, Refused, Unknown
 from watcher.rules.file_url import FileUrlForm
 from watcher.sandbox.faults import Fault, Faults

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.configured import WatchAs
 from tests.fakes import FakeClock
-from tests.world import WatchAs, World
+from tests.world import World
 from watcher.backfill import Backfill
 from watcher.errors import CloudError, NotSent, Throttled, Unanswered
 from watcher.giving_up import SCAN_S, GiveUp, LimitedClock

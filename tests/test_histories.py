@@ -24,42 +24,28 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.fakes import FAULTS, FOR_GOOD, SLEEPING, Killed
-from tests.oracle import LONG, RULES, Oracle
-from tests.world import BUCKET, WatchAs, World
-from watcher.errors import AccountRefused, BucketRefused, NotSent
+from tests.configured import BUCKET, WatchAs
+from tests.fakes import FOR_GOOD, SLEEPING, Killed
+from tests.oracle import Oracle
+from tests.steps import (
+    HOUR_S,
+    KEYS,
+    OUTAGES,
+    PLACES,
+    QUIET_S,
+    SERVICE,
+    faults,
+    keys,
+    listing_faults,
+    outages,
+    some_keys,
+    watches,
+)
+from tests.world import World
 from watcher.model import ObjectType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-HOUR_S = 3_600
-SERVICE = 65_534  # a user that is not root
-QUIET_S = 660  # after which an object that may grow is taken, and whatever waits for an attempt is due
-KEYS = ("1.mp4", "a/1.mp4", "a/x 2.MP4", "a/live.m3u8", "a/b/中+%41.mov", "b/1.mp4", "b/x.mp4", "b/note.txt", LONG)
-OUTAGES = {
-    "account": AccountRefused("no permission", hint="grant it"),
-    "bucket": BucketRefused("not added", hint="add it"),
-    "network": NotSent("no route"),
-}
-PLACES = ("before the commit", "after the commit", "before the effect", "after the effect", "page", "statement", "wait")
-
-keys = st.sampled_from(KEYS)
-some_keys = st.lists(keys, min_size=1, max_size=len(KEYS), unique=True)
-watch = st.builds(
-    WatchAs,
-    st.sampled_from(["one", "two", "three"]),
-    st.sampled_from(["", "a", "a/", "a/b/", "b/"]),
-    st.sampled_from([*RULES]),
-    st.sampled_from(["", "{}"]),
-    st.sampled_from(["all", "all", "now"]),
-)
-watches = st.lists(watch, min_size=1, max_size=3, unique_by=lambda each: each.name)
-faults = st.lists(st.sampled_from(["", *FAULTS]), max_size=4)
-outages = st.sampled_from(["", "", "", *OUTAGES])
-listing_faults = st.one_of(
-    st.just(("", 0)), st.tuples(st.sampled_from(["once", "error", "cut", "empty", "stop"]), st.integers(0, 2))
-)
 
 
 class Histories(RuleBasedStateMachine):
@@ -170,7 +156,7 @@ class Histories(RuleBasedStateMachine):
     def scan(self, fault: tuple[str, int]) -> None:
         with self.faults(*fault):
             for each in self.oracle.watches:
-                self.scan_one(each.name)
+                self.oracle.scan(each.name)
 
     @rule(script=faults, outage=outages, head_fails=st.booleans(), meanwhile=st.one_of(st.none(), keys))
     def register(self, script: list[str], outage: str, head_fails: bool, meanwhile: str | None) -> None:  # noqa: FBT001
@@ -210,7 +196,7 @@ class Histories(RuleBasedStateMachine):
         with self.world.beside(self.oracle.watches) as otherwise, self.faults(*fault):
             for each in self.oracle.watches:
                 if each.name not in otherwise:
-                    self.scan_one(each.name)
+                    self.oracle.scan(each.name)
         self.oracle.watches = served
 
     @precondition(lambda _: os.geteuid() == 0)
@@ -315,22 +301,6 @@ class Histories(RuleBasedStateMachine):
         yield
         self.bucket.fault, self.bucket.head_fails, self.clock.stopping = "", False, False
         self.vod.script, self.vod.meanwhile, self.vod.down = [], None, None
-
-    def scan_one(self, name: str) -> None:
-        """Whatever was listed: nothing fails by it, and only a complete listing counts as one."""
-        before, (complete_at, listed, empty) = self.oracle.rows(), self.oracle.last_scan(name)
-        was_at_end = self.oracle.end_is_known(name)
-        began_ms = self.clock.service_ms()
-        report = self.world.scan(name)
-        self.oracle.learn_moments(began_ms)
-        watch = next(each for each in self.oracle.watches if each.name == name)
-        for key, row in self.oracle.rows().items():
-            assert row == before.get(key) or row.state == "pending"
-            assert key in before or self.oracle.counts(watch, key), "no history is taken"
-        ended = self.bucket.ended or was_at_end
-        assert ended or not report.complete
-        assert report.complete or self.oracle.last_scan(name)[0] == complete_at
-        assert report.listed or not listed or report.complete == (empty >= 2 and ended)
 
     def overwrite_and_scan(self, key: str) -> None:
         self.bucket.put(key)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import sqlite3
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from tests.configured import BUCKET, RETRY, WatchAs, configured, new_ledger
 from tests.fakes import PAGE, FakeBucket, FakeClock, FakeVod, Fuse, Killed
-from watcher import config as configuration
 from watcher.audit import Audit, AuditReport, audit_all
 from watcher.breaker import Breakers
 from watcher.calling import Calling
 from watcher.errors import MachineFailed
 from watcher.giving_up import GiveUp, LimitedClock
-from watcher.ledger import Ledger, LedgerReader, ProcessLock, create, opening
+from watcher.ledger import Ledger, LedgerReader, ProcessLock, opening
 from watcher.limits import Gate, Isolation, RateLimit
 from watcher.register import Registering
 from watcher.scan import Scan
@@ -32,49 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from watcher.backfill import Backfill
-    from watcher.config import Config
     from watcher.reports import ScanReport
 
-BUCKET = "media-bucket"
 MEMORY = Path("/dev/shm")  # noqa: S108 (each world has a folder of its own there)
 PATIENCE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class WatchAs:
-    """One watch of a configuration, as histories vary it."""
-
-    name: str
-    prefix: str = ""
-    rules: str = ""  # lines of TOML
-    options: str = ""  # user data: another value makes another call
-    start: str = "all"
-
-
-RETRY = 'first_delay = "1s"\nmax_delay = "5m"'
-
-
-@functools.cache
-def _config(watches: tuple[WatchAs, ...], retry: str) -> Config:
-    lines = [f"[retry]\nmax_attempts = 2\n{retry}"]
-    for each in watches:
-        lines.append(f'[[watch]]\nname = "{each.name}"\nsource = "oss://{BUCKET}/{each.prefix}"')
-        lines.append(f'start = "{each.start}"')
-        lines.append(each.rules)
-        if each.options:
-            lines.append(f"[watch.media]\nuser_data = '{each.options}'")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "watcher.toml"
-        path.write_text("\n".join(lines), encoding="utf-8")
-        return configuration.load(path)
-
-
-@functools.cache
-def _new_ledger() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        create(path)
-        return path.read_bytes()
 
 
 class World:
@@ -92,7 +52,7 @@ class World:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.path = self.folder / "ledger.db"
-        self.path.write_bytes(_new_ledger())
+        self.path.write_bytes(new_ledger())
         self.fuse = Fuse()
         self.clock = FakeClock(self.fuse)
         self.bucket = FakeBucket(BUCKET, self.clock, self.fuse)
@@ -122,7 +82,7 @@ class World:
 
     def configure(self, watches: Sequence[WatchAs]) -> None:
         """Read another configuration."""
-        config = _config(tuple(watches), self._retry)
+        config = configured(tuple(watches), self._retry)
         self.terms = Terms(config, [watch.name for watch in config.watches], backfill=self._backfill)
 
     def _start(self) -> None:

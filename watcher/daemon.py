@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import signal
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher import __version__
@@ -14,6 +13,7 @@ from watcher.errors import AlreadyRunning, MachineFailed, WatcherError
 from watcher.ledger import RUN, Ledger, ProcessLock, patiently, recognise, refuse_other_names
 from watcher.observe import logs
 from watcher.observe.health import Health
+from watcher.observe.systemd import status_line
 from watcher.observe.web import WebServer
 from watcher.wiring.serving import Serving
 from watcher.wiring.viewing import LedgerView
@@ -93,7 +93,7 @@ class Daemon:
             self._opened = True
             stack.callback(self._leave_ledger)
             self._serving = self._served(config)
-            stack.callback(self._end)
+            stack.callback(lambda: self._serving.end())  # whichever is in force
             with self._unless_stopping():
                 self._serving.prepare()
                 self._serving.start()
@@ -273,12 +273,7 @@ class Daemon:
             now = self._standing()
         except WatcherError as error:
             return str(error)
-        words = f"{now.pending + now.claimed} in line, {now.registered} registered, {now.failed} failed"
-        if scan := self._view.history.last_scan():
-            ended_at_s = scan.started_at_ms / 1000 + scan.duration_s
-            how = f"complete, {scan.listed} listed" if scan.complete else "incomplete"
-            words += f"; last scan: {scan.watch}, {how}, {datetime.fromtimestamp(ended_at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        return f"degraded: {self._health.reasons[0]}; {words}" if self._health.reasons else words
+        return status_line(now, self._health, self._view.history.last_scan())
 
     # Another configuration
 
@@ -329,9 +324,6 @@ class Daemon:
         fatal = fatal or self._serving.fatal
         if fatal is not None:
             raise fatal
-
-    def _end(self) -> None:
-        self._serving.end()  # whichever is in force
 
     def _standing(self) -> Standing:
         return self._ledger.backlog.standing([watch.name for watch in self._config.watches])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher.observe.printable import one_line
@@ -12,6 +13,10 @@ from watcher.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from watcher.model import Standing
+    from watcher.observe.health import Health
+    from watcher.observe.history import ScanMemory
 
 _MOST_STATUS_BYTES: Final = 2048  # systemd passes over a whole message of more than 4096
 _SEND_TIMEOUT_S: Final = 5.0  # its queue is full only while it is stuck itself
@@ -87,3 +92,14 @@ def _status(text: str) -> str:
     if len(line) > _MOST_STATUS_BYTES:
         line = line[:_MOST_STATUS_BYTES].decode(errors="ignore").encode() + "…".encode()
     return f"STATUS={line.decode()}"
+
+
+def status_line(now: Standing, health: Health, scan: ScanMemory | None) -> str:
+    """Return what `systemctl status` shows of a daemon; `scan` is the last one that ended."""
+    words = f"{now.pending + now.claimed} queued, {now.registered} registered, {now.failed} failed"
+    if scan:
+        ended_at_s = scan.started_at_ms / 1000 + scan.duration_s
+        how = f"complete, {scan.listed} listed" if scan.complete else "incomplete"
+        at = f"{datetime.fromtimestamp(ended_at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        words += f"; last scan: {scan.watch}, {how}, {at}"
+    return f"degraded: {health.reasons[0]}; {words}" if health.reasons else words
