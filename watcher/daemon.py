@@ -93,7 +93,7 @@ class Daemon:
             self._opened = True
             stack.callback(self._leave_ledger)
             self._serving = self._served(config)
-            stack.callback(lambda: self._serving.end())  # whichever is in force
+            stack.callback(lambda: self._serving.end())  # noqa: PLW0108 (whichever is in force then)
             with self._unless_stopping():
                 self._serving.prepare()
                 self._serving.start()
