@@ -59,6 +59,22 @@ NO_LEDGER = (foreign_database, foreign_with_identity, text, pipe)
 DAMAGED = ((empty, "is empty"), (cut_off, "cut off"), (stub, "being replaced"), (stub_in_between, "being replaced"))
 
 
+@pytest.mark.parametrize("make", NO_LEDGER)
+def test_a_file_that_is_no_ledger_is_said_to_be_none(workspace: Workspace, make: Callable[[Path], None]) -> None:
+    workspace.ledger.unlink()
+    make(workspace.ledger)
+    before = workspace.ledger.lstat()
+    ran = workspace.run("ledger", "init")
+    assert ran.status == 2
+    assert "no ledger of oss-vod-watcher" in ran.err
+    assert "Set [ledger] path" in ran.err
+    assert "status" not in ran.err
+    assert "--replace" not in ran.err
+    after = workspace.ledger.lstat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+    assert not list(workspace.folder.glob("ledger.db?*"))
+
+
 @pytest.mark.parametrize(("make", "words"), DAMAGED)
 def test_a_ledger_that_is_damaged_is_said_to_be_so(
     workspace: Workspace, make: Callable[[Path], None], words: str
