@@ -96,6 +96,7 @@ def test_a_daemon_is_not_ready_while_any_write_fails_and_says_once_that_it_is_ag
             for name in ("first", "second"):
                 sandbox.oss.fill(BUCKET, [f"{name}/{n:05}{'x' * 150}.mp4" for n in range(1500)])
             running.until(lambda: running.get("/readyz")[0] == 503, "it is not")
+            running.until_told("daemon.degraded")
             if also:
                 running.send(signal.SIGHUP)
             answers = answers_for(running, 12.0)
