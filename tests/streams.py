@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.workspace import Workspace
 
 STREAMS: Final = ("stdin", "stdout", "stderr")
-SOON_S: Final = 20.0
+SOON_S: Final = 60.0
+STOPS_S: Final = 10.0  # after a signal: five seconds and a call, on a machine that has other work
 STATES: Final = ("closed", "full", "gone", "stalled")
 
 

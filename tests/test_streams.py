@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.daemons import known
-from tests.streams import SOON_S, STATES, Odd, Reader, quiet, start, waits
+from tests.streams import SOON_S, STATES, STOPS_S, Odd, Reader, quiet, start, waits
 from tests.workspace import BUCKET
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def test_a_stalled_stdout_is_waited_for_until_a_signal_comes(
     time.sleep(2)  # noqa: TID251
     assert process.poll() is None or command == "export", odd.said("stderr")
     process.send_signal(number)
-    status = process.wait(5)
+    status = process.wait(STOPS_S)
     if command != "export":  # the ledger is empty for it
         assert status in {128 + number, -number}
     assert quiet(odd.said("stderr"))

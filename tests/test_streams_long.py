@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.daemons import EVERY_SECOND, known
-from tests.streams import SOON_S, STATES, Odd, Reader, quiet, start, waits
+from tests.streams import SOON_S, STATES, STOPS_S, Odd, Reader, quiet, start, waits
 from tests.workspace import BUCKET
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_a_daemon_works_and_stops_whatever_its_stderr_is(
     sandbox.oss.put(BUCKET, "later.mp4")
     waits(lambda: "later.mp4" in known(sandbox), "the later one")
     process.send_signal(number)
-    assert process.wait(6) == 0
+    assert process.wait(STOPS_S) == 0
 
 
 def test_a_stalled_log_stops_neither_a_large_scan_nor_its_end(odd: Odd, sandbox: Sandbox) -> None:
@@ -57,7 +57,7 @@ def test_a_signal_stops_work_at_once_while_the_log_is_stalled(odd: Odd, sandbox:
     process = odd.begin("stderr", "stalled", "--log-level", "debug", "scan", "-y")
     waits(lambda: known(sandbox), "the first call")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(6) == 128 + signal.SIGTERM
+    assert process.wait(STOPS_S) == 128 + signal.SIGTERM
 
 
 def test_dropped_lines_are_counted_and_told_of_when_there_is_room_again(odd: Odd, sandbox: Sandbox) -> None:
@@ -75,7 +75,7 @@ def test_dropped_lines_are_counted_and_told_of_when_there_is_room_again(odd: Odd
     while b"log lines were dropped" not in text:
         text += reader.take()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(6) == 0
+    assert process.wait(STOPS_S) == 0
     reader.close()
 
 
@@ -96,7 +96,7 @@ def test_the_standard_streams_numbers_are_never_those_of_the_ledger(odd: Odd, sa
     held = [Path(f"/proc/{daemon.pid}/fd/{number}").readlink() for number in range(3)]
     assert held == [Path("/dev/null")] * 3
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(6) == 0
+    assert daemon.wait(STOPS_S) == 0
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -123,7 +123,7 @@ def test_the_sandbox_serves_and_stops(odd: Odd, stream: str, state: str) -> None
     waits(serves, "the sandbox")
     time.sleep(1)  # noqa: TID251
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == int((stream, state) == ("stdout", "full")), odd.said("stderr")
+    assert process.wait(STOPS_S) == int((stream, state) == ("stdout", "full")), odd.said("stderr")
     assert quiet(odd.said("stderr"))
 
 
@@ -136,4 +136,4 @@ def test_a_list_of_keys_from_a_closed_stdin_is_none(odd: Odd, sandbox: Sandbox) 
     process = odd.begin("stdin", "stalled", "backfill", "--files-from", "-")
     time.sleep(2)  # noqa: TID251
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 128 + signal.SIGINT
+    assert process.wait(STOPS_S) == 128 + signal.SIGINT
