@@ -7,8 +7,10 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +22,6 @@ from tests.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from watcher.sandbox import Sandbox
 
@@ -42,18 +43,15 @@ def bare(workspace: Workspace, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def given_away(filled: Workspace) -> Iterator[Workspace]:
-    """A workspace that belongs to nobody that the machine knows, below folders that let everybody pass."""
-    for path in (filled.folder, *filled.folder.iterdir()):
-        os.chown(path, NOBODY, NOBODY)
-    modes = {parent: parent.stat().st_mode & 0o7777 for parent in filled.folder.parents}
-    for parent, mode in modes.items():
-        if not mode & 0o001:
-            parent.chmod(mode | 0o001)
-    yield filled
-    for parent, mode in modes.items():
-        if not mode & 0o001:
-            parent.chmod(mode)
+def given_away(sandbox: Sandbox) -> Iterator[Workspace]:
+    """A workspace that belongs to nobody that the machine knows, and not below pytest's own folder: that is root's."""
+    sandbox.oss.fill(BUCKET, KEYS)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Workspace(Path(folder), sandbox)
+        made.init()
+        for path in (made.folder, *made.folder.iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+        yield made
 
 
 # Looked up though nobody needs it
