@@ -160,7 +160,9 @@ def test_a_migration_that_was_killed_is_done_or_not_begun(
         workspace.watch("videos", f"oss://{BUCKET}/", 'exclude=["wait/*"]'),
         workspace.watch("second", "oss://second-bucket/in/").replace('"all"', '"now"'),
     )
-    sandbox.oss.fill(BUCKET, ["a.mp4", "claimed.mp4", "pending.mp4"])
+    waiting = {key for key, state, _ in before if state in ("claimed", "pending") and not key.startswith("wait/")}
+    ours = {key for key in waiting if not key.startswith("in/")}
+    sandbox.oss.fill(BUCKET, ["a.mp4", *sorted(ours)])
     sandbox.oss.fill("second-bucket", [key for key, *_ in before if key.startswith("in/")])
 
     workspace.die(f"{when} migrate {step}")
@@ -173,7 +175,6 @@ def test_a_migration_that_was_killed_is_done_or_not_begun(
     done = workspace.scan()
     assert done.status == 0, done.err
     assert [event["entries"] for event in done.events if event["event"] == "ledger.recovered"] == [1]
-    waiting = {key for key, state, _ in before if state in ("claimed", "pending") and not key.startswith("wait/")}
     assert {key for _, key in sandbox.vod.media} == waiting
     assert shape(workspace.ledger) == shape(tmp_path / "new.db")
     assert_sound(workspace.ledger)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from tests.bench.measuring import NotMeasured, cheapest
 from tests.bench.station import Station, Stub
-from watcher.ledger.lock import ProcessLock
+from watcher import config as configuration
+from watcher.ledger import Ledger, ProcessLock
+from watcher.wiring.owning import adopt
+from watcher.wiring.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +52,14 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def nobody_registers(station: Station) -> Iterator[None]:
-    """Hold the lock of the process that registers, so that a scan beside it lists and records only."""
+    """Own the ledger as a daemon that registers nothing, so that a scan beside it lists and records only."""
+    config = configuration.load(station.config)
+    terms = Terms(config, [watch.name for watch in config.watches], endless=True)
     with ProcessLock(station.ledger) as lock:
         if not lock.try_acquire():
             raise NotMeasured("the ledger's lock is not free")
+        with Ledger(station.ledger, lock, wait=lambda _: False) as ledger:
+            adopt(ledger, lock, terms)
         yield
 
 

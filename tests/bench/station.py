@@ -78,13 +78,13 @@ class Station:
         self.ledger = folder / "ledger.db"
         self.env = {**_ENV, "HOME": str(folder)}
         self._prefix = prefix
-        self._config = folder / "watcher.toml"
+        self.config = folder / "watcher.toml"
         self.configure()
         self.run("ledger", "init", keep=True)
 
     def configure(self, *, watch: str = NO_LIMIT, vod: str = "calls_per_second = 1000") -> None:
         """Write the configuration of one watch over the whole bucket."""
-        self._config.write_text(
+        self.config.write_text(
             f'[ledger]\npath = "{self.ledger}"\n[http]\nlisten = ""\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
             f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/{self._prefix}"\n'
             f'endpoint = "{self.stub.url}"\nstart = "all"\n'
@@ -94,7 +94,7 @@ class Station:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line that runs our program."""
-        return [sys.executable, "-m", "watcher", "-q", "-c", str(self._config), *arguments]
+        return [sys.executable, "-m", "watcher", "-q", "-c", str(self.config), *arguments]
 
     def run(self, *arguments: str, keep: bool = False, status: int = 0) -> Cost:
         """Run our program to its end; see `measure`."""
