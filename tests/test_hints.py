@@ -31,7 +31,7 @@ PACKAGE = Path(__file__).parents[1] / "watcher"
 FILES = sorted(PACKAGE.rglob("*.py"))
 OURS = re.compile(r"oss-vod-watcher((?: (?:-[a-z]|--[a-z-]+|[a-z]+))+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-OF_OTHERS = {"--profile"}  # of the aliyun command
+OF_OTHERS = {"--profile", "--env-file", "--reference"}  # of aliyun, docker, chown
 CHECKOUT = re.compile(
     r"(?<![\w/])(?:config|tests|docs|systemd|\.ci)/[\w.-]*\w|\w+\.example\.toml|Makefile|pyproject\.toml|CHANGELOG|README[\w.-]*\.md"
 )

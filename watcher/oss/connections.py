@@ -89,4 +89,9 @@ class _HandsOver:
 
     def getresponse(self) -> Whole:
         self.sock.settimeout(self.timeout)
-        return Whole(HTTPConnection.getresponse(cast("HTTPConnection", self)))
+        answer = HTTPConnection.getresponse(cast("HTTPConnection", self))
+        try:
+            return Whole(answer)
+        except BaseException:
+            answer.close()  # else its socket stays open until it is collected
+            raise
