@@ -48,7 +48,7 @@ def recognise(path: Path) -> None:
             f"there is no ledger at {path}",
             hint="If there was one, restore a backup. On a first start, or without a backup, run "
             "`oss-vod-watcher ledger init`: every file is then asked (again), and VOD answers with the media IDs "
-            'it already has; a watch with start = "now" then starts anew, so set it to an instant first.',
+            'it already has; start = "now" then means that moment, so set it to an instant first.',
         ) from error
     except OSError as error:
         raise unreadable(path, error) from error
