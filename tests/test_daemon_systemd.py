@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.crashing import states
 from tests.daemons import EVERY_SECOND, NO_PAGE, put
 from tests.running import Running
 from watcher.sandbox.faults import Fault, Faults
@@ -33,7 +34,7 @@ def test_systemd_hears_of_ready_reload_life_and_stop_in_that_order(workspace: Wo
     systemd.listen()
     order = [name for message in systemd.heard for name in message if name in {"READY", "RELOADING", "STOPPING"}]
     assert order == ["READY", "RELOADING", "READY", "STOPPING"]
-    assert "in line" in systemd.heard[0]["STATUS"]
+    assert "queued" in systemd.heard[0]["STATUS"]
     after = [
         message["STATUS"] for message in systemd.heard if "last scan: videos, complete" in message.get("STATUS", "")
     ]
@@ -66,7 +67,7 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs_and_a_scan_waits_f
         running.until_told("scan.finished")
         sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=8))
         put(sandbox, "a.mp4")
-        running.until_told("scan.finished", new=1)
+        running.until(lambda: "claimed" in states(workspace.ledger).values(), "the call is under way")
         resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))  # no file grows further
         put(sandbox, "b.mp4")
         running.until(
