@@ -180,7 +180,9 @@ def assert_registered(workspace: Crashing) -> None:
         assert db.execute("SELECT * FROM listing WHERE is_open = 1").fetchall() == []
         rows = db.execute("SELECT key, state, media_id, attempts, doubts FROM entry").fetchall()
     registered = {key: media_id for key, state, media_id, *_ in rows if state == "registered"}
-    assert Counter(state for _, state, *_ in rows) == Counter(registered=len(workspace.keys))
+    states_now = Counter(state for _, state, *_ in rows)
+    left = [row for row in rows if row[1] != "registered"]
+    assert states_now == Counter(registered=len(workspace.keys)), (states_now, left[:3], workspace.written())
     assert registered == {key: media.media_id for (_, key), media in known.items()}
     assert registered.keys() == workspace.keys
     assert {counts for *_, attempts, doubts in rows if (counts := (attempts, doubts)) != (0, 0)} == set()

@@ -47,7 +47,7 @@ class Raw:
         while not self._ended:
             connection, _ = self._listening.accept()
             with connection, suppress(OSError):
-                connection.settimeout(5)
+                connection.settimeout(30)
                 asked = b""
                 while b"\r\n\r\n" not in asked and (more := connection.recv(65536)):
                     asked += more

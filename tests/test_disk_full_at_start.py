@@ -79,7 +79,7 @@ def full(tmp_path: Path, sandbox: Sandbox) -> Iterator[Listening]:
     text = workspace.config.read_text().replace('"ledger.db"', '"disk/ledger.db"')
     workspace.config.write_text(text)
     workspace.ledger = tmp_path / "disk" / "ledger.db"
-    with small_disk(workspace.ledger.parent, SIZE):
+    with small_disk(workspace.ledger.parent, SIZE, ",nr_inodes=200"):
         workspace.init()
         yield workspace
 
