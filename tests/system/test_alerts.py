@@ -27,7 +27,7 @@ def promtool(*arguments: str, text: str = "") -> str:
 
 
 def test_the_alert_rules_are_well_formed() -> None:
-    assert "7 rules found" in promtool("check", "rules", "config/alerts.yml")
+    assert "8 rules found" in promtool("check", "rules", "config/alerts.yml")
 
 
 def test_each_alert_fires_when_it_should_and_only_then() -> None:
