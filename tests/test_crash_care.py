@@ -122,7 +122,7 @@ def test_a_backup_that_was_killed_is_there_whole_or_not_at_all(workspace: Crashi
         with workspace.start("ledger", "backup", str(target)) as program:
             while program.poll() is None and not list(workspace.folder.glob("copy.db.new-*")):
                 threading.Event().wait(0.001)
-            threading.Event().wait(n * 0.015)
+            threading.Event().wait(n * 0.005)
             program.kill()
         killed += program.returncode == -signal.SIGKILL
         drafts += bool(list(workspace.folder.glob("copy.db.new-*")))

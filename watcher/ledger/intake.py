@@ -69,8 +69,13 @@ class Intake:
 
     @property
     def is_assigned(self) -> bool:
-        """Whether the pending entries were given out by the watches as they are; false after a crash on the way."""
+        """Whether the pending entries were given out by the watches as they are.
+
+        False after a crash on the way, or where another process has queued some for a watch of its own.
+        """
         with self._transactions.look() as db:
+            if ranges.has_ownerless(db):
+                return False
             row = db.execute(
                 """
                 SELECT 1 FROM watch

@@ -255,17 +255,24 @@ def doubt(db: sqlite3.Connection, bucket_id: int, key: str) -> None:
 def doubt_ownerless(db: sqlite3.Connection, watch_id: int) -> None:
     """Doubt entries that came back in line under a watch that is no more: who lists them takes them over."""
     (bucket_id,) = db.execute("SELECT bucket_id FROM watch WHERE id = ?", (watch_id,)).fetchone()
-    for index, attempts in (("entry_due", "= 0"), ("entry_alone", "> 0")):
-        rows = db.execute(
-            f"""
-            SELECT e.key FROM watch AS w CROSS JOIN entry AS e INDEXED BY {index} ON e.watch_id = w.id
-             WHERE w.position IS NULL AND e.bucket_id = ?
-               AND e.state = 'pending' AND e.attempts {attempts} AND e.lane IN (0, 1) AND e.due_at IS NOT NULL
-            """,  # noqa: S608 (ours)
-            (bucket_id,),
-        ).fetchall()
-        for (key,) in rows:
+    for ownerless in _OWNERLESS:
+        for (key,) in db.execute(f"{ownerless} AND e.bucket_id = ?", (bucket_id,)).fetchall():
             doubt(db, bucket_id, key)
+
+
+def has_ownerless(db: sqlite3.Connection) -> bool:
+    """Return whether an entry is queued under a watch that is not configured."""
+    return any(db.execute(f"{ownerless} LIMIT 1").fetchone() for ownerless in _OWNERLESS)
+
+
+_OWNERLESS = tuple(
+    f"""
+    SELECT e.key FROM watch AS w CROSS JOIN entry AS e INDEXED BY {index} ON e.watch_id = w.id
+     WHERE w.position IS NULL
+       AND e.state = 'pending' AND e.attempts {attempts} AND e.lane IN (0, 1) AND e.due_at IS NOT NULL
+    """  # noqa: S608 (ours)
+    for index, attempts in (("entry_due", "= 0"), ("entry_alone", "> 0"))
+)
 
 
 def _rows(db: sqlite3.Connection, listing_id: int) -> Iterator[_Row]:
