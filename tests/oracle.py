@@ -49,6 +49,7 @@ class Oracle:
 
     def __init__(self, world: World, watches: Sequence[WatchAs]) -> None:
         self._world = world
+        self.from_now: set[str] = set()  # watches that had start = "now" at some time
         self.watches = watches
         self.absent: set[str] = set()  # keys that were deleted at some time
         self.lost: set[str] = set()  # whose rows were
@@ -57,6 +58,16 @@ class Oracle:
         self._known: dict[str, Row] = {}  # after the last step
         self.moments: dict[str, Moment] = {}  # by prefix: of "now", after the last scan
         self._asked: Counter[str] = world.vod.asked.copy()
+
+    @property
+    def watches(self) -> Sequence[WatchAs]:
+        """The configuration, in the order of its file."""
+        return self._watches
+
+    @watches.setter
+    def watches(self, watches: Sequence[WatchAs]) -> None:
+        self._watches = watches
+        self.from_now |= {each.name for each in watches if each.start == "now"}
 
     def lose(self, key: str) -> None:
         """Delete a row by hand."""
@@ -90,12 +101,16 @@ class Oracle:
             assert self._world.vod.asked[key] == self._asked[key], "what is registered never asks again"
 
     def check_owners(self) -> None:
-        """Under other rules each entry in line is the first watch's that selects it; one of nobody waits."""
+        """Under other rules each entry in line is the first watch's that selects it; one of nobody waits.
+
+        What a watch from "now" left as history stays with the watch that recorded it until rules change.
+        """
         for key, row in self.rows().items():
             owners = [each.name for each in self.watches if self._takes(each, key)]
             if row.state == "pending":
                 assert (row.due_at is None) == (not owners), key
-                assert not owners or row.watch == owners[0], key
+                earlier = owners[: owners.index(row.watch)] if row.watch in owners else owners
+                assert set(earlier) <= self.from_now, key
 
     # At the end, when all but the refusals for good has healed
 
