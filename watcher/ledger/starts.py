@@ -91,8 +91,8 @@ def correct(db: sqlite3.Connection, bucket: str, *, now_ms: int, answered_at: in
 def is_to_be_corrected(db: sqlite3.Connection, bucket: str) -> bool:
     """Return whether a moment of this bucket is still one of our clock."""
     row = db.execute(
-        "SELECT 1 FROM source_start WHERE clock = 'ours' AND substr(source, 1, length(?1)) = ?1",
-        (source(bucket, ""),),
+        "SELECT 1 FROM source_start WHERE clock = 'ours' AND substr(source, 1, length(:root)) = :root",
+        {"root": source(bucket, "")},
     ).fetchone()
     return row is not None
 
