@@ -80,11 +80,15 @@ class Outlet:
                 self._changed.wait(_LOOK_S)
 
     def close(self) -> None:
-        """Deliver what can be delivered, and end the thread."""
+        """Deliver what can be delivered, and end the thread: nothing is written after this returns."""
         self.drain()
         with self._changed:
             self._closed = True
+            self._count(len(self._queue))
+            self._queue.clear()
             self._changed.notify_all()
+        if self._thread:
+            self._thread.join(WITHIN_S)
 
     def _has_room(self, line: bytes) -> bool:
         self._drop_late()
@@ -135,6 +139,9 @@ class Outlet:
         left = _joined(lines)
         while left:
             with self._changed:
+                if self._closed:
+                    self._count(len(lines))
+                    return
                 self._drop_late()
                 if not begun and (late := self._n_late(lines)):
                     self._count(late)
@@ -161,6 +168,8 @@ class Outlet:
 
     def _count(self, n: int) -> None:
         """Count dropped lines; the lock is held."""
+        if not n:
+            return
         self._dropped += n
         self._fails = True
         _count_for_all(n)
