@@ -74,7 +74,7 @@ def test_a_backfill_gives_up_names_the_file_and_exits_5(two: Workspace, sandbox:
     sandbox.hook = Faults(WAYS[way])
     done, took_s = timed(two, "backfill", "--give-up-after", "2s")
     assert done.status == 5, done.err
-    assert 2 <= took_s < 9, done.err
+    assert 2 <= took_s < 30, done.err  # 600 without the limit
     assert SHOWN in done.err
     assert [(scan["complete"], scan["listed"]) for scan in done.json["scans"]] == [
         (True, 1),
