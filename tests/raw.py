@@ -92,7 +92,7 @@ def registrar(client: VodClient) -> VodRegistrar:
 def http(status: int, body: bytes, *headers: bytes, length: int | None = -1) -> bytes:
     """Return an answer; a `length` of -1 is that of the body, None is none."""
     told = len(body) if length == -1 else length
-    lines = [b"HTTP/1.1 %d Odd" % status, *headers]
+    lines = [b"HTTP/1.1 %d Odd" % status, b"Connection: close", *headers]
     if told is not None:
         lines.append(b"Content-Length: %d" % told)
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
