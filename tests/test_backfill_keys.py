@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -90,6 +91,7 @@ def test_keys_are_read_from_stdin(workspace: Workspace, sandbox: Sandbox) -> Non
         (b"/a.mp4", "begins with /"),
         (b"\xff.mp4", "not UTF-8"),
         (b"x" * 1024, "1023 bytes"),
+        (b"x" * (3 << 20), "1023 bytes"),
     ],
 )
 def test_a_line_that_is_no_key_is_told_by_its_number_before_anything_is_done(
@@ -102,6 +104,22 @@ def test_a_line_that_is_no_key_is_told_by_its_number_before_anything_is_done(
     assert "line 3 of keys" in done.err
     assert words in done.err
     assert not sandbox.oss.journal
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "-"])
+def test_a_device_without_an_end_is_no_file_of_keys(workspace: Workspace, place: str) -> None:
+    command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "backfill"]
+    with Path("/dev/full").open("rb") as endless:
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'ulimit -v 2000000; exec "$@"', "sh", *command, "--files-from", place],
+            env=workspace.env,
+            stdin=endless,
+            check=False,
+            capture_output=True,
+            timeout=60,
+        )
+    assert done.returncode == 2, done.stderr
+    assert b"line 1 of " in done.stderr
 
 
 def test_a_bare_key_is_no_name_where_several_buckets_are_watched(workspace: Workspace, sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from watcher.errors import UsageError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_KEY_BYTES = 1023
+_TOO_LONG = f"is longer than any key of OSS ({_MOST_KEY_BYTES} bytes)"
+_PIECE_BYTES = 1 << 20
 _CURE = "Write one key or oss://BUCKET/KEY a line, in UTF-8; odd ones percent-encoded, with --encoding-type url."
 
 
@@ -30,9 +32,15 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
     """
     place = "stdin" if name == "-" else name
     try:
-        text = without_mark(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
+        if name == "-":
+            text = without_mark(_content(sys.stdin.buffer))
+        else:
+            with Path(name).open("rb") as file:
+                text = without_mark(_content(file))
     except WrongEncodingError as error:
         raise UsageError(f"{place} {error}", hint=CURE) from None
+    except _EndlessLineError as error:
+        raise UsageError(f"line {error.number} of {place} {_TOO_LONG}", hint=_CURE) from None
     except OSError as error:
         raise UsageError(
             f"{place} cannot be read: {error.strerror}", hint="Name a file of keys, or - for stdin."
@@ -46,6 +54,22 @@ def read(name: str, *, buckets: Sequence[str], encoded: bool) -> tuple[list[tupl
             except ValueError as error:
                 raise UsageError(f"line {number} of {place} {error}", hint=_CURE) from None
     return found, hashlib.sha256(text).hexdigest()[:16]
+
+
+class _EndlessLineError(Exception):
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__()
+
+
+def _content(file: BinaryIO) -> bytes:
+    """Return all of a file; stop at a whole piece without the end of a line, as devices have it."""
+    pieces: list[bytes] = []
+    while piece := file.read(_PIECE_BYTES):
+        if len(piece) == _PIECE_BYTES and b"\n" not in piece:
+            raise _EndlessLineError(sum(each.count(b"\n") for each in pieces) + 1)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def address(text: str, *, encoded: bool) -> tuple[str, str]:
@@ -78,7 +102,7 @@ def _parsed(line: bytes, buckets: Sequence[str], *, encoded: bool) -> tuple[str,
     if raw.startswith((b"/", b"\\")):
         raise ValueError(f"is no key of OSS: none begins with {raw[:1].decode()}")
     if len(raw) > _MOST_KEY_BYTES:
-        raise ValueError(f"is longer than any key of OSS ({_MOST_KEY_BYTES} bytes)")
+        raise ValueError(_TOO_LONG)
     try:
         return bucket.decode(), raw.decode()
     except UnicodeDecodeError:
