@@ -125,7 +125,7 @@ def test_however_often_it_is_interrupted_nobody_else_registers_before_it_has_end
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     put(sandbox, "a.mp4")
-    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=3, next=1, effect="before"))
+    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=6, next=1, effect="before"))
     with Running(workspace) as running:
         running.until(lambda: sandbox.vod.journal, "the call")
         for _ in range(3):

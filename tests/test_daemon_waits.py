@@ -61,6 +61,25 @@ def test_a_reload_waits_for_the_disk_and_the_watchdog_is_fed(
     assert waiting.stop() == 0
 
 
+def test_a_disk_that_fills_during_a_reload_alone_is_an_event_and_its_end_another(
+    workspace: Workspace,
+) -> None:
+    workspace.configure(workspace.watch())  # scans a minute apart
+    with Running(workspace) as running:
+        running.until_told("scan.finished")
+        running.until_told("daemon.ready")
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, FULL)
+        workspace.configure(workspace.watch(), workspace.watch("more", "oss://media-bucket/more/"))
+        running.send(signal.SIGHUP)
+        running.until_told("daemon.degraded")
+        (degraded,) = running.told("daemon.degraded")
+        assert "disk" in degraded["reasons"][0]
+        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, ROOM)
+        running.until(lambda: len(running.told("daemon.ready")) > 1, "it is ready again")
+        assert running.told("daemon.reloaded")
+        assert running.stop() == 0
+
+
 def test_asked_to_stop_while_a_reload_waits_for_the_disk_it_ends_in_order(waiting: Running) -> None:
     began = time.monotonic()  # noqa: TID251
     assert waiting.stop() == 0

@@ -183,8 +183,8 @@ class Daemon:
         return self._clock.wait(seconds)
 
     def _show_wait(self, trouble: MachineFailed) -> None:
-        """Show what the start waits for; once it is over, `_look` does."""
-        if self._is_ready:
+        """Show what the start or a reload waits for; while the loop goes round, `_look` does."""
+        if self._goes_round or self._clock.stopping:
             return
         self._health = Health(live=True, ready=False, reasons=(str(trouble),))
         if not self._reasons:

@@ -83,7 +83,9 @@ def _parsed(text: str, *, encoded: bool) -> tuple[str, str]:
     try:
         exact = (unquote_to_bytes(key) if encoded else key.encode("utf-8", "surrogateescape")).decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"the key of {text!r} is not UTF-8", hint="Such keys are never registered.") from None
+        raise UsageError(
+            f"the key of {text!r} is not UTF-8", hint="VOD cannot name such a file: rename the object."
+        ) from None
     return bucket, exact
 
 

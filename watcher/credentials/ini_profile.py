@@ -44,7 +44,7 @@ class IniProfile:
         if self._named:
             raise CredentialsMissing(
                 f"ALIBABA_CLOUD_CREDENTIALS_FILE names {self._paths[0]}, which is not there",
-                hint="Correct or unset it.",
+                hint="Set it to the file, or unset it.",
             )
         return Absent("not there")
 
@@ -56,7 +56,7 @@ class IniProfile:
             line = getattr(error, "lineno", None)
             raise CredentialsMissing(
                 f"{path} cannot be understood" + (f": line {line}" if line else ""),
-                hint="It is written as an INI file.",
+                hint="Write it as an INI file: [default], and below it lines such as type = access_key.",
             ) from None
         if not parser.has_section(self._name):
             return Absent(f'no profile "{self._name}"')

@@ -84,7 +84,10 @@ def as_cloud_error(error: Exception, *, bucket: str, endpoint: str = "") -> Clou
             f"OSS answered for bucket {bucket} with a body that is no listing ({type(error).__name__})",
             hint="Look for a proxy or captive portal between this machine and OSS ([network] proxy).",
         )
-    return CloudError(f"the call to OSS for bucket {bucket} failed ({type(error).__name__})")
+    return CloudError(
+        f"the call to OSS for bucket {bucket} failed ({type(error).__name__})",
+        hint="Run the command again. If that fails too, report it with this line.",
+    )
 
 
 def redirected(bucket: str) -> CloudError:

@@ -36,7 +36,7 @@ ACCOUNT_CURES = {
     "InvalidTemplateGroupId": "correct template_group_id of the watch (VOD console: Media Processing > Transcoding)",
     "InvalidWorkflow": "correct workflow_id of the watch (VOD console: Media Processing > Workflows)",
     "InvalidUserData": "correct user_data of the watch",
-    "InvalidProtocol": "the endpoint wants https",
+    "InvalidProtocol": "VOD wants https: write [vod] endpoint with https://, or leave it out",
     "InvalidApi": "the endpoint knows no RegisterMedia: check [vod] region and endpoint",
     "InvalidProduct": "the endpoint is not VOD's: check [vod] endpoint",
     "InvalidRegion": "VOD does not serve this region: check [vod] region",
