@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FULL, NORMAL = 2, 1
+WAL_HEADER, HEADER, FRAME = 32, 24, 24 + 4096  # bytes: https://sqlite.org/fileformat2.html#walformat
 
 
 def synchronous_at_commit(ledger: Ledger) -> list[int]:
@@ -62,7 +63,10 @@ def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Path, tmp_path: Path) -> None:
-    """Every offset: what was claimed is claimed, what was settled is settled, and a scan finds the rest again."""
+    """What was claimed is claimed, what was settled is settled, and a scan finds the rest again.
+
+    Cut at each byte of a frame's header and of what surrounds it, and at every seventh of its page.
+    """
     with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
         adopt(ledger)
         record(ledger, *(obj(f"{n:02}") for n in range(30)))
@@ -82,6 +86,8 @@ def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(path: Pat
     after = dict.fromkeys(sorted(entry.key for entry in settled.entries), "registered")
     after |= dict.fromkeys((entry.key for entry in claimed.entries), "claimed")
     for offset in range(synced, len(log) + 1):
+        if 2 * HEADER < (offset - WAL_HEADER) % FRAME < FRAME - HEADER and offset % 7:
+            continue
         cut = tmp_path / "cut.db"
         shutil.copy(tmp_path / "main.db", cut)
         (tmp_path / "cut.db-wal").write_bytes(log[:offset])
