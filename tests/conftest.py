@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.daemons import EVERY_SECOND, NO_PAGE, Systemd
 from tests.running import Running
@@ -18,6 +19,9 @@ from watcher.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+settings.register_profile("without a clock", deadline=None)  # another process may have the processor
+settings.load_profile("without a clock")
 
 
 @pytest.fixture

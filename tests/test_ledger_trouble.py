@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from watcher.model import Accepted, Failure, Found, Objects, Range, Refused, Set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from watcher.sandbox import Sandbox
 
@@ -231,6 +231,12 @@ def hold(path: Path, seconds: float) -> None:
         db.execute("ROLLBACK")
 
 
+def until_open(path: Path, pid: int) -> None:
+    """Return once a process has a file open."""
+    while not any(each.exists() and each.samefile(path) for each in Path(f"/proc/{pid}/fd").iterdir()):
+        sleep(0.01)
+
+
 def test_a_ledger_locked_for_a_while_is_waited_for(workspace: Workspace, sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
     other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 4.0))
@@ -292,12 +298,13 @@ def test_a_disk_that_fails_is_exit_1_and_the_next_run_loses_and_doubles_nothing(
 def test_a_stop_request_is_heard_while_the_ledger_is_locked(workspace: Workspace, sandbox: Sandbox) -> None:
     """Within five seconds, with the status of an interrupted run."""
     sandbox.oss.put(BUCKET, "a.mp4")
-    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 30.0))
+    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 100.0))
     other.start()
     sleep(1.0)
     command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan"]
     child = subprocess.Popen(command, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    sleep(3.0)
+    until_open(workspace.ledger, child.pid)
+    sleep(1.0)
     child.terminate()
     _, err = child.communicate(timeout=5)
     other.kill()

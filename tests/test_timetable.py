@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES
+from apscheduler.events import EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED
 
 from watcher.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from apscheduler.events import JobSubmissionEvent
     from time_machine import Traveller
@@ -37,7 +37,11 @@ class Days:
         self._timetable = Timetable(len(watches))
         self.starts: dict[str, list[float]] = {watch: [] for watch in watches}
         self.skipped: Counter[str] = Counter()  # starts, because the last scan was not over
-        self._timetable._scheduler.add_listener(self._skip, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler = self._timetable._scheduler
+        self._scheduler.add_listener(self._note, EVENT_JOB_MAX_INSTANCES | EVENT_JOB_SUBMITTED | EVENT_JOB_EXECUTED)
+        self._happened: Counter[int] = Counter()  # by the scheduler's code
+        self._rounds = 0  # that the scheduler's own thread has ended
+        self._scheduler._process_jobs = self._counted(self._scheduler._process_jobs)
         self.busy = threading.Event()  # while it is set, scans do not end
         for watch, times in watches.items():
             zone = ZoneInfo("Europe/Berlin")
@@ -49,8 +53,18 @@ class Days:
         while self.busy.is_set():
             threading.Event().wait(0.001)
 
-    def _skip(self, event: JobSubmissionEvent) -> None:
-        self.skipped[event.job_id] += 1
+    def _note(self, event: JobSubmissionEvent) -> None:
+        if event.code == EVENT_JOB_MAX_INSTANCES:
+            self.skipped[event.job_id] += 1
+        self._happened[event.code] += 1
+
+    def _counted(self, process_jobs: Callable[[], float]) -> Callable[[], float]:
+        def once() -> float:
+            wait_s = process_jobs()
+            self._rounds += 1
+            return wait_s
+
+        return once
 
     def pass_by(self, seconds: float, *, step_s: float = 1.0) -> None:
         """Let time pass, in steps small enough that each start is one of its own."""
@@ -65,9 +79,15 @@ class Days:
 
     def settle(self) -> None:
         """Wait until the scheduler has done what the present instant asks for."""
-        before = None
-        while before != (before := {watch: len(starts) for watch, starts in self.starts.items()}):
-            threading.Event().wait(0.01)
+        wanted = self._rounds + 2  # the first may have begun before
+        while self._rounds < wanted or not self._is_idle():
+            self._scheduler.wakeup()
+            threading.Event().wait(0.001)
+
+    def _is_idle(self) -> bool:
+        submitted = self._happened[EVENT_JOB_SUBMITTED]
+        begun = sum(map(len, self.starts.values()))
+        return begun == submitted and (self.busy.is_set() or self._happened[EVENT_JOB_EXECUTED] == submitted)
 
     def close(self) -> None:
         self.busy.clear()
