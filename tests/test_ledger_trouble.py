@@ -24,6 +24,8 @@ from watcher.model import Accepted, Failure, Found, Objects, Range, Refused, Set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from multiprocessing.context import SpawnProcess
+    from multiprocessing.synchronize import Event
 
     from watcher.sandbox import Sandbox
 
@@ -223,12 +225,23 @@ def test_a_part_that_waits_for_the_ledger_shows_that_it_gets_on(path: Path) -> N
         assert len(signs) == 3
 
 
-def hold(path: Path, seconds: float) -> None:
+def hold(path: Path, seconds: float, locked: Event) -> None:
     """Hold the write lock, as a forgotten `sqlite3 ledger.db` with BEGIN IMMEDIATE does."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
+        locked.set()
         sleep(seconds)
         db.execute("ROLLBACK")
+
+
+def holding(path: Path, seconds: float) -> SpawnProcess:
+    """Start a process that holds the write lock; return once it does."""
+    context = multiprocessing.get_context("spawn")
+    locked = context.Event()
+    other = context.Process(target=hold, args=(path, seconds, locked))
+    other.start()
+    assert locked.wait(30)
+    return other
 
 
 def until_open(path: Path, pid: int) -> None:
@@ -239,9 +252,7 @@ def until_open(path: Path, pid: int) -> None:
 
 def test_a_ledger_locked_for_a_while_is_waited_for(workspace: Workspace, sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
-    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 4.0))
-    other.start()
-    sleep(1.0)
+    other = holding(workspace.ledger, 4.0)
     done = workspace.scan()
     other.join()
     assert (done.status, done.json["registered"]) == (0, 1)
@@ -252,9 +263,7 @@ def test_database_is_locked_is_exit_1_with_the_cure_and_nothing_goes_on_unsaved(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
-    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 45.0))
-    other.start()
-    sleep(1.0)
+    other = holding(workspace.ledger, 45.0)
     ran = workspace.scan()
     other.kill()
     other.join()
@@ -298,9 +307,7 @@ def test_a_disk_that_fails_is_exit_1_and_the_next_run_loses_and_doubles_nothing(
 def test_a_stop_request_is_heard_while_the_ledger_is_locked(workspace: Workspace, sandbox: Sandbox) -> None:
     """Within five seconds, with the status of an interrupted run."""
     sandbox.oss.put(BUCKET, "a.mp4")
-    other = multiprocessing.get_context("spawn").Process(target=hold, args=(workspace.ledger, 100.0))
-    other.start()
-    sleep(1.0)
+    other = holding(workspace.ledger, 100.0)
     command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan"]
     child = subprocess.Popen(command, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     until_open(workspace.ledger, child.pid)
