@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from watcher.errors import CloudError
+from watcher.errors import CloudError, WatcherError
 from watcher.listing import Asking, pages_in_order
 from watcher.model import Excluded, State
 from watcher.observe import logs
@@ -54,6 +54,7 @@ class AuditReport:
     """What one audit found."""
 
     watches: list[AuditedWatch]
+    not_kept: WatcherError | None = None  # why the ledger does not keep when it ended
 
     @property
     def unaccounted(self) -> int:

@@ -36,6 +36,15 @@ class Backfill:
     manifest: tuple[str, str] | None = None  # (bucket, key): of an inventory in the place of a listing
     give_up_after_s: float = BACKFILL_S  # without one entry decided; infinity = never
 
+    def covered(self, watch: str) -> str:
+        """Return which part of a watch it covers, as a person asked for it; "" = all that the watch selects."""
+        parts = [self.filters.options()]
+        if self.keys is not None:
+            parts.append(f"--files-from ({len(self.keys[watch])} keys)")
+        if self.manifest is not None:
+            parts.append(f"--list-manifest-from oss://{'/'.join(self.manifest)}")
+        return " ".join(filter(None, parts))
+
 
 class _Sample(NamedTuple):
     """What was done at an instant."""

@@ -111,7 +111,7 @@ class Daemon:
             return Health(live=False, ready=False, reasons=(f"nothing has gone on for {behind_s:.0f} s",))
         now = self._health
         if now.ready and self._opened and (trouble := self._ledger.trouble):
-            return Health(live=now.live, ready=False, reasons=(str(trouble),))
+            return Health(live=now.live, ready=False, reasons=(trouble.with_hint,))
         return now
 
     @contextlib.contextmanager
@@ -186,9 +186,9 @@ class Daemon:
         """Show what the start or a reload waits for; while the loop goes round, `_look` does."""
         if self._goes_round or self._clock.stopping:
             return
-        self._health = Health(live=True, ready=False, reasons=(str(trouble),))
+        self._health = Health(live=True, ready=False, reasons=(trouble.with_hint,))
         if not self._reasons:
-            self._reasons = {"ledger": str(trouble)}
+            self._reasons = {"ledger": trouble.with_hint}
             logs.emit(logs.DAEMON_DEGRADED, reasons=list(self._reasons.values()))
 
     def _give_sign(self, status: str) -> None:

@@ -34,6 +34,17 @@ class WatcherError(Exception):
         self.hint = hint
         super().__init__(sentence)
 
+    @property
+    def with_hint(self) -> str:
+        """The sentence and the cure as one line."""
+        return with_hint(str(self), self.hint)
+
+
+def with_hint(sentence: str, hint: str) -> str:
+    """Return a sentence and its cure as one line."""
+    end = "" if not hint or sentence.endswith((".", "!", "?")) else "."
+    return f"{sentence}{end} {hint}".rstrip()
+
 
 class MachineFailed(WatcherError):
     """The machine failed us: a full disk, a folder that cannot be written, a file locked too long."""

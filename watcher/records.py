@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from watcher.model import Found, ListingCost, Range, Recorded, ScanBegun, ScanKind, ScanTotals
+    from watcher.model import (
+        Found,
+        ListingCost,
+        Range,
+        Recorded,
+        ScanBegun,
+        ScanEnd,
+        ScanKind,
+        ScanTotals,
+    )
 
 
 class Records(Protocol):
@@ -50,7 +59,7 @@ class Records(Protocol):
         *,
         begun: ScanBegun,
         counted: ScanTotals,
-        cost: ListingCost,
+        cost: ListingCost | None,
         started_at: int,
         now_ms: int,
         mostly_changed: bool,
@@ -59,5 +68,14 @@ class Records(Protocol):
         """Remember a complete scan; return its sum, or None if its ranges leave out keys.
 
         Where what it took did not come in ranges, or another scan has overtaken it, that is what it `counted`.
+        Without `cost` the one that is known stays.
         """
+        ...
+
+    def end_scan(self, watch: str, end: ScanEnd, *, source: str) -> None:
+        """Remember how a listing of `source` ended, complete or not."""
+        ...
+
+    def due_notes(self, watch: str, notes: Sequence[str], *, now_ms: int) -> list[str]:
+        """Return those of `notes` that were not logged within a day, whatever their counts; remember them."""
         ...

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from watcher.calling import Group
-    from watcher.model import Found, Media, ObjectInfo, Range, ScanKind
+    from watcher.model import Found, Media, ObjectInfo, Range, ScanEnd, ScanKind
 
 
 class Reader(Protocol):
@@ -116,6 +116,13 @@ class Rehearsal:
     def finish_scan(self, watch: str, **_how: object) -> ScanTotals:  # noqa: ARG002
         """Remember nothing; return the sum of what was listed."""
         return ScanTotals(listed=self._listed, matched=self._matched, excluded=dict(self._excluded))
+
+    def end_scan(self, watch: str, end: ScanEnd, *, source: str) -> None:
+        """Remember nothing."""
+
+    def due_notes(self, watch: str, notes: Sequence[str], *, now_ms: int) -> list[str]:  # noqa: ARG002
+        """Log all of them: a person looks."""
+        return list(notes)
 
     def _add(self, entry: Entry) -> None:
         media = self._describe(entry)

@@ -10,6 +10,8 @@ from watcher.model import Start
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from watcher.model import ScanEnd
+
 
 @dataclass(slots=True, kw_only=True)
 class ScanReport:
@@ -84,12 +86,31 @@ class WatchStatus:
     registered: int = 0
     failed: int = 0
     changed: int = 0
-    oldest_pending_at: int | None = None  # first_seen_at, milliseconds since the epoch
+    oldest_fresh_at: int | None = None  # pending, by lane: first_seen_at, milliseconds since the epoch
+    oldest_backfill_at: int | None = None
     last_complete_scan_at: int | None = None  # milliseconds since the epoch
+    last_scan: ScanEnd | None = None  # of whichever kind; it may be incomplete
+    last_backfill: ScanEnd | None = None
     listed: int = 0  # objects, by the last complete scan
-    list_calls: int = 0  # that it took, ...
+    list_calls: int = 0  # that the last usual one took, ...
     list_bytes: int = 0  # ... bytes of the answers, ...
     list_took_s: float = 0.0  # ... and time
+
+    @property
+    def unfinished(self) -> ScanEnd | None:
+        """Its last scan, if that is incomplete."""
+        scan = self.last_scan
+        return scan if scan and scan.kind == "scan" and not scan.complete else None
+
+    @property
+    def is_backfilled(self) -> bool:
+        """Whether its last backfill was complete."""
+        return self.last_backfill is not None and self.last_backfill.complete
+
+    @property
+    def oldest_pending_at(self) -> int | None:
+        """Since when the oldest pending entry of either lane has been known."""
+        return min((at for at in (self.oldest_fresh_at, self.oldest_backfill_at) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from watcher import scan_log
 from watcher.errors import CloudError, StartAfterIgnored
 from watcher.listing import (
     PAGE_SIZE,
@@ -22,12 +23,12 @@ from watcher.model import Excluded, Found, ListingCost, Objects, Range, ScanTota
 from watcher.observe import logs
 from watcher.reports import ScanReport
 from watcher.rules import starts
-from watcher.rules.advice import PatternUse, ambiguous_note
-from watcher.rules.listing_bill import bill, costly_note
+from watcher.rules.advice import PatternUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from watcher.errors import WatcherError
     from watcher.listing import Piece
     from watcher.model import ScanBegun
     from watcher.ports import Clock, Snapshot, Source
@@ -96,8 +97,15 @@ class Scan:
         self.report.duration_s = round(self._clock.monotonic() - began, 3)
         if self.report.complete:
             self._finish(begun)
-        self._tell()
+        self._remember_end()
+        self._log_end(begun)
         return self.report
+
+    def fail(self, error: WatcherError) -> None:
+        """Log and keep that the scan could not run, or ended in an error that `run` does not expect."""
+        self.report.error, self.report.complete = error, False
+        self._remember_end()
+        scan_log.log_incomplete(self._emit, self.report)
 
     def _begin(self) -> ScanBegun:
         """Take over the counts of a scan that was cut short; before that, see that "now" has its moment."""
@@ -262,49 +270,51 @@ class Scan:
             )
 
     def _finish(self, begun: ScanBegun) -> None:
-        report = self.report
+        report, cost = self.report, None
+        if begun.is_usual:
+            took_ms = int(report.duration_s * 1000)
+            cost = ListingCost(calls=report.list_calls, n_bytes=report.list_bytes, took_ms=took_ms)
         counted = ScanTotals(listed=report.listed, matched=report.matched, excluded=dict(self._excluded))
         totals = self._records.finish_scan(
             self._watched.name,
             begun=begun,
             counted=counted,
             by_ranges=self._snapshot is None,
-            cost=ListingCost(calls=report.list_calls, n_bytes=report.list_bytes, took_ms=int(report.duration_s * 1000)),
+            cost=cost,
             started_at=self._started_at,
             now_ms=self._clock.now_ms(),
             mostly_changed=self._trust.mostly_changed,
         )
         if totals is None:
             report.complete = False
-            report.error = CloudError(f"the listing of {self._watched.source_url} left out keys; scan again")
+            report.error = CloudError(
+                f"the listing of {self._watched.source_url} left out keys",
+                hint="Nothing is lost. Scan again: the next scan lists from the front.",
+            )
             return
         report.listed, report.matched = totals.listed, totals.matched
         report.excluded = dict(sorted(totals.excluded.items()))
 
-    def _tell(self) -> None:
-        report = self.report
-        names = ("watch", "listed", "matched", "new", "changed", "excluded", "list_calls", "duration_s")
-        facts = {name: getattr(report, name) for name in names}
+    def _remember_end(self) -> None:
+        """Keep how it ended, unless it was stopped before OSS answered: that says nothing new."""
+        report, watched = self.report, self._watched
+        if report.complete or report.error or self._met:
+            end = scan_log.end_of(report, watched.kind, covered=watched.covered, now_ms=self._clock.now_ms())
+            self._records.end_scan(watched.name, end, source=watched.source_url)
+
+    def _log_end(self, begun: ScanBegun) -> None:
+        report, watched = self.report, self._watched
         if not report.complete:
-            why = str(report.error) if report.error else "it was asked to stop"
-            self._emit(logs.SCAN_INCOMPLETE, reason=why, **facts)
+            scan_log.log_incomplete(self._emit, report)
             return
-        cost = bill(
-            calls=report.list_calls,
-            n_bytes=report.list_bytes,
-            took_s=report.duration_s,
-            starts_per_day=self._watched.starts_per_day,
-        )
-        if not self._snapshot:  # what it cost says nothing of a scan
-            facts |= {"list_calls_per_day": cost.calls_per_day, "list_gb_per_day": cost.gb_per_day}
         report.notes = self._patterns.notes(
             watch=report.watch, listed=report.listed, matched=report.matched, excluded=report.excluded
         )
-        ambiguous = report.excluded.get(Excluded.AMBIGUOUS_EXTENSION, 0)
-        notes = [*([ambiguous_note(report.watch, ambiguous)] if ambiguous else []), *report.notes]
-        if notes:
-            facts["note"] = " ".join(notes)
-        self._emit(logs.SCAN_FINISHED, **facts)
-        note = costly_note(report.watch, report.listed, cost.gb_per_day, self._watched.cheaper_at)
-        if note and not self._snapshot:
-            self._emit(logs.LISTING_COSTLY, watch=report.watch, note=note)
+        scan_log.log_finished(
+            self._emit,
+            report,
+            watched,
+            records=self._records,
+            is_usual=begun.is_usual and not self._snapshot,
+            now_ms=self._clock.now_ms(),
+        )

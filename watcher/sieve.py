@@ -54,6 +54,7 @@ class Watched:
     report_overwritten: bool = True
     kind: ScanKind = "scan"
     filters: Filters | None = None  # of a backfill
+    covered: str = ""  # by a backfill: the filters that narrow it, as they are typed; "" = none
     starts_per_day: float = 0.0  # scans, as scheduled
     cheaper_at: str | None = None  # the endpoint that costs no traffic, if another is used
 

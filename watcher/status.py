@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from watcher.config import Config, Watch
     from watcher.ledger import LedgerReader
-    from watcher.model import Breaker
+    from watcher.model import Breaker, ScanEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Status:
     breakers: tuple[Breaker, ...]  # the open ones, the account's first
     calls_per_second: float  # that may be made now
     most_calls_per_second: int
+    last_audit_at: int | None  # milliseconds since the epoch: of all watches, complete
     at_ms: int  # milliseconds since the epoch
 
     def age_s(self, row: WatchStatus) -> float | None:
@@ -59,6 +60,8 @@ class Status:
             **(starts.shown(self.starts[row.watch]) if row.watch in self.starts else _NO_START),
             "oldest_pending_s": self.age_s(row),
             "last_complete_scan_at": utc_ms(row.last_complete_scan_at),
+            "last_scan": _scan_end(row.last_scan),
+            "last_backfill": _backfill(row.last_backfill),
             "list_calls_per_day": cost and cost.calls_per_day,
             "list_gb_per_day": cost and cost.gb_per_day,
             "breaker": _breaker(breaker),
@@ -82,6 +85,7 @@ def take(reader: LedgerReader, config: Config, *, now_ms: int) -> Status:
         breakers=breakers,
         calls_per_second=most if given is None else round(min(most, given), 2),
         most_calls_per_second=most,
+        last_audit_at=reader.last_audit_at(),
         at_ms=now_ms,
     )
 
@@ -126,3 +130,17 @@ def _breaker(breaker: Breaker | None) -> dict[str, str | None] | None:
         "since": utc_ms(breaker.opened_at),
         "next_probe_at": utc_ms(breaker.next_probe_at),
     }
+
+
+def _scan_end(end: ScanEnd | None) -> dict[str, Any] | None:
+    if end is None:
+        return None
+    return {"at": utc_ms(end.at), "complete": end.complete, "error": end.error or None, "hint": end.hint or None}
+
+
+def _backfill(end: ScanEnd | None) -> dict[str, Any] | None:
+    """Return how the last backfill ended, and what it covered; "" = all that the watch selects."""
+    shown = _scan_end(end)
+    if end is None or shown is None:
+        return None
+    return shown | {"listed": end.listed, "matched": end.matched, "covered": end.covered}

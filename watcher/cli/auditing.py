@@ -17,7 +17,7 @@ from watcher.cli.output import (
     warn_of_other_names,
 )
 from watcher.cli.progress import LiveProgress
-from watcher.errors import MachineFailed, UsageError
+from watcher.errors import MachineFailed, UsageError, with_hint
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -39,10 +39,10 @@ _COUNTS = (*_ROWS, "new", "unaccounted")
 def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: str) -> int:
     """Prove that every matching object is in the ledger: a full listing held against it, object by object.
 
-    Writes nothing and calls nothing but the listing.  Each listed object is counted once: excluded,
-    registered, pending, failed, new (it came after the last complete scan began) or unaccounted.  Exit
-    status 6 unless unaccounted is 0; 5 if a listing is incomplete.  jsonl: one line a watch, then one
-    {"unaccounted_key": "oss://BUCKET/KEY"} a line.
+    Calls nothing but the listing.  Each listed object is counted once: excluded, registered, pending,
+    failed, new (it came after the last complete scan began) or unaccounted.  Exit status 6 unless
+    unaccounted is 0; 5 if a listing is incomplete.  jsonl: one line a watch, then one
+    {"unaccounted_key": "oss://BUCKET/KEY"} a line.  The ledger keeps when all watches were last proven.
     """
     from watcher.wiring import App
 
@@ -68,6 +68,9 @@ def _conclude(app: App, report: AuditReport) -> int:
 
     for error in report.errors:
         tell(error)
+    if report.not_kept:
+        why = with_hint(f"status and metrics do not show this audit: {report.not_kept}", report.not_kept.hint)
+        click.echo(f"note: {printable(why)}", err=True)
     if signal_number := app.clock.stopped_by:
         click.echo("interrupted: this is no proof; run the command again, it lists from the front", err=True)
         return 128 + signal_number

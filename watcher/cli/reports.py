@@ -21,6 +21,8 @@ from watcher.rules.instants import utc_ms
 from watcher.rules.starts import sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from watcher.cli.invocation import Invocation
     from watcher.reports import WatchStatus
     from watcher.status import Status
@@ -44,6 +46,9 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         for watch, start in taken.starts.items():
             if start.at is not None:
                 click.echo(printable(sentence(watch, start)))
+        for row in taken.rows:
+            for line in _scan_lines(row):
+                click.echo(printable(line))
         for note in standing.costly(taken, config):
             click.echo(f"note: {note}")
         for breaker in taken.breakers:
@@ -65,7 +70,18 @@ def status(invocation: Invocation, *, output_format: str) -> None:
 def _cells(watch: dict[str, Any]) -> dict[str, object]:
     """Return what CSV has in place of objects."""
     below = "; ".join(f"{prefix} {at}" for prefix, at in watch["start_below"].items())
-    return {"breaker": (watch["breaker"] or {}).get("reason"), "start_below": below}
+    return {
+        "breaker": (watch["breaker"] or {}).get("reason"),
+        "start_below": below,
+        "last_scan": _ended(watch["last_scan"]),
+        "last_backfill": _ended(watch["last_backfill"]),
+    }
+
+
+def _ended(end: dict[str, Any] | None) -> str | None:
+    if end is None:
+        return None
+    return f"{end['at']} " + ("complete" if end["complete"] else f"incomplete: {end['error']}")
 
 
 _COLUMNS = ("watch", "pending", "claimed", "registered", "failed", "changed", "oldest pending", "last complete scan")
@@ -82,9 +98,24 @@ def _for_people(taken: Status, row: WatchStatus) -> list[object]:
         row.failed,
         row.changed,
         "" if age is None else f"{age:.0f} s",
-        utc_ms(row.last_complete_scan_at) or "never",
+        utc_ms(row.last_complete_scan_at) or ("backfill only" if row.is_backfilled else "never"),
         *((cost.calls_per_day, cost.gb_per_day) if cost else ("", "")),
     ]
+
+
+def _scan_lines(row: WatchStatus) -> Iterator[str]:
+    """Yield how the last scan ended, if it is incomplete, with the cure; and what the last backfill covered."""
+    scan, backfill = row.unfinished, row.last_backfill
+    if scan:
+        yield f'watch "{row.watch}": the scan that ended at {utc_ms(scan.at)} is incomplete: {scan.error}'
+        if scan.hint:
+            yield f"  {scan.hint}"
+    if backfill:
+        how = "is complete" if backfill.complete else f"is incomplete: {backfill.error}"
+        yield f'watch "{row.watch}": the backfill that ended at {utc_ms(backfill.at)} {how}'
+        if backfill.hint:
+            yield f"  {backfill.hint}"
+        yield f"  {backfill.extent}"
 
 
 @click.command()

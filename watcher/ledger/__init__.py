@@ -4,7 +4,7 @@ recognising  what the file is, before SQLite opens it    opening    open, migrat
 creating     a new one                                   replacing  a new one for a damaged one
 schema       tables and migrations                       lock       one process registers at a time
 intake       what scans write (seen, marks)              queue      recover, claim, settle (claiming, settling, streaks)
-starts       what "now" came to mean
+starts       what "now" came to mean                      scan_ends  how listings ended; last_audit
 breakers     why calls stopped                           retrying   failed entries back in line
 reading      status, export                              auditing   rows by key interval
 browsing     search, stories, failures, in bounded time
@@ -15,6 +15,7 @@ owner        whose files these are, who may use them     disk       full, or fai
 """
 
 from watcher.ledger.creating import create
+from watcher.ledger.last_audit import remember_audit
 from watcher.ledger.ledger import Ledger, LedgerSides
 from watcher.ledger.lock import RUN, ProcessLock
 from watcher.ledger.names import other_names, refuse_other_names
@@ -33,4 +34,5 @@ __all__ = [
     "patiently",
     "recognise",
     "refuse_other_names",
+    "remember_audit",
 ]

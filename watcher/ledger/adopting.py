@@ -21,7 +21,9 @@ def adopt_watches(db: sqlite3.Connection, watches: Sequence[WatchSpec]) -> None:
 
 
 def _adopt_watch(db: sqlite3.Connection, watch: WatchSpec, position: int) -> None:
-    db.execute(_FORGET_SCANS_ELSEWHERE, {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix})
+    source = {"name": watch.name, "bucket": watch.bucket, "prefix": watch.prefix}
+    for forget in _FORGET_SCANS_ELSEWHERE:
+        db.execute(forget, source)
     db.execute(
         """
         INSERT INTO watch (name, bucket_id, prefix, rules, position)
@@ -95,12 +97,17 @@ def _as_served(db: sqlite3.Connection, owner: Owner | None, watch: WatchSpec) ->
     return None if row is None else tuple(row) == (watch.bucket, watch.prefix, watch.rules)
 
 
-_FORGET_SCANS_ELSEWHERE = """
-UPDATE watch
-   SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL,
-       complete_list_calls = NULL, complete_list_bytes = NULL, complete_took_ms = NULL, empty_scans = 0
- WHERE name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))
-"""
+_ELSEWHERE = "name = :name AND (prefix <> :prefix OR bucket_id <> (SELECT id FROM bucket WHERE name = :bucket))"
+_FORGET_SCANS_ELSEWHERE = (
+    f"DELETE FROM last_scan WHERE watch_id IN (SELECT id FROM watch WHERE {_ELSEWHERE})",  # noqa: S608 (our own words)
+    f"DELETE FROM note WHERE watch_id IN (SELECT id FROM watch WHERE {_ELSEWHERE})",  # noqa: S608
+    f"""
+    UPDATE watch
+       SET complete_rules = NULL, complete_started_at = NULL, complete_at = NULL, complete_listed = NULL,
+           complete_list_calls = NULL, complete_list_bytes = NULL, complete_took_ms = NULL, empty_scans = 0
+     WHERE {_ELSEWHERE}
+    """,  # noqa: S608
+)
 
 
 def has_source(db: sqlite3.Connection, watch: str, source: str) -> bool:

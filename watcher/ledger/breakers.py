@@ -33,6 +33,11 @@ class BreakerMemory:
             )
             return read(db)
 
+    def stops_any(self, bucket: str) -> bool:
+        """Return whether an entry waits for calls that the breaker of `bucket` stops ("" = all buckets)."""
+        with self._transactions.look() as db:
+            return stops_any(db, bucket)
+
     @patient()
     def put(self, breaker: Breaker) -> None:
         """Remember a breaker, or what became of it."""
@@ -105,3 +110,35 @@ def read_quota(db: sqlite3.Connection) -> float | None:
     """Return the rate that the account was last seen to give, or None."""
     row = db.execute("SELECT calls_per_second FROM quota").fetchone()
     return row[0] if row else None
+
+
+def read_stopping(db: sqlite3.Connection) -> tuple[Breaker, ...]:
+    """Return the open breakers for which an entry waits that a watch selects; the others stop nothing."""
+    return tuple(breaker for breaker in read(db) if stops_any(db, breaker.bucket))
+
+
+def stops_any(db: sqlite3.Connection, bucket: str) -> bool:
+    """Return whether an entry of `bucket` ("" = of any) waits, or is in a call, that a configured watch selects."""
+    return any(db.execute(waiting, {"bucket": bucket}).fetchone() for waiting in _WAITING)
+
+
+_WAITING = (
+    *(
+        f"""
+        SELECT 1 FROM watch AS w
+         WHERE w.position IS NOT NULL AND EXISTS (
+                 SELECT 1 FROM entry AS e
+                  WHERE e.state = 'pending' AND e.attempts {refused} 0 AND e.due_at > 0 AND e.lane = {lane}
+                    AND e.watch_id = w.id
+                    AND (:bucket = '' OR e.bucket_id = (SELECT id FROM bucket WHERE name = :bucket))
+               )
+        """  # noqa: S608 (one of two signs, one of two numbers)
+        for refused in ("=", ">")
+        for lane in (0, 1)
+    ),
+    """
+    SELECT 1 FROM entry
+     WHERE state = 'claimed' AND (:bucket = '' OR bucket_id = (SELECT id FROM bucket WHERE name = :bucket))
+    """,
+)
+"""What waits under a watch is found by a step in an index.  A call that is under way is a probe."""

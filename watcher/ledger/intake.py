@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges, starts
 from watcher.ledger.adopting import adopt_bucket, adopt_watches, has_source, refuse_other_source
+from watcher.ledger.scan_ends import ScanEnds, is_usual, put_cost
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Objects, Recorded, ScanKind
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 FRESH_MS = 3_600_000  # an object younger than this is fresh whenever it is found
 
 
-class Intake:
+class Intake(ScanEnds):
     """The scanning side of the ledger."""
 
     def __init__(self, transactions: Transactions) -> None:
@@ -150,7 +151,7 @@ class Intake:
             refuse_other_source(db, watch, source)
             watch_id = _watch_id(db, watch)
             ranges.doubt_ownerless(db, watch_id)
-            return ranges.begin(
+            begun = ranges.begin(
                 db,
                 watch_id,
                 kind,
@@ -159,6 +160,7 @@ class Intake:
                 now_ms=now_ms,
                 full_every_ms=full_every_ms,
             )
+            return replace(begun, is_usual=is_usual(db, watch_id, begun))
 
     def ahead(self, begun: ScanBegun, after: str) -> list[tuple[Range, bool]]:
         """Return some remembered ranges from `after` on, in order, each with whether this scan confirmed it already."""
@@ -228,7 +230,7 @@ class Intake:
         *,
         begun: ScanBegun,
         counted: ScanTotals,
-        cost: ListingCost,
+        cost: ListingCost | None,
         started_at: int,
         now_ms: int,
         mostly_changed: bool,
@@ -239,6 +241,7 @@ class Intake:
         Returns:
             The sum of its ranges; None if they leave out keys.  Where none were listed, or another process has begun
             a scan of the same meanwhile, which is then the one to be remembered: what this one `counted`.
+            Without `cost` the one that is known stays.
         """
         with self._transactions.begin(durable=True) as db:
             if (by_ranges and ranges.is_overtaken(db, begun)) or not has_source(db, watch, begun.source):
@@ -252,11 +255,13 @@ class Intake:
                     """
                     UPDATE watch
                        SET complete_rules = rules, complete_started_at = ?, complete_at = ?, complete_listed = ?,
-                           complete_list_calls = ?, complete_list_bytes = ?, complete_took_ms = ?, empty_scans = 0
+                           empty_scans = 0
                      WHERE name = ?
                     """,
-                    (started_at, now_ms, totals.listed, cost.calls, cost.n_bytes, cost.took_ms, watch),
+                    (started_at, now_ms, totals.listed, watch),
                 )
+            if begun.kind == "scan" and cost:
+                put_cost(db, watch, cost)
         return totals
 
 

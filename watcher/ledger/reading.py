@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
-from watcher.ledger import breakers, starts
+from watcher.ledger import breakers, scan_ends, starts
 from watcher.ledger.adopting import refuse_other_form
 from watcher.ledger.auditing import AuditReads
 from watcher.ledger.browsing import Browsing
+from watcher.ledger.last_audit import read_audit
 from watcher.ledger.opening import open_beside, open_read_only, translated
-from watcher.model import Entry, Failure, ObjectInfo
+from watcher.model import Entry, Failure, ObjectInfo, ScanEnd
 from watcher.reports import ExportedEntry, WatchStatus
 
 if TYPE_CHECKING:
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
     from watcher.model import Anchor, Breaker, BucketSpec, WatchSpec
 
 
-_IN_LINE = " UNION ALL ".join(  # a step in the index, however many wait; not what no watch selects (due_at NULL)
-    f"SELECT * FROM (SELECT first_seen_at FROM entry WHERE state = 'pending' AND attempts {refused} 0 "  # noqa: S608
-    f"AND due_at > 0 AND watch_id = w.id AND lane = {lane} ORDER BY due_at {end} LIMIT 2000)"
-    for refused in ("=", ">")
-    for lane in (0, 1)
-    for end in ("ASC", "DESC")
-)
+def _queued(lane: int) -> str:
+    """Return what selects entries of a lane: a step in the index, however many wait; not those of no watch."""
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT first_seen_at FROM entry WHERE state = 'pending' AND attempts {refused} 0 "  # noqa: S608
+        f"AND due_at > 0 AND watch_id = w.id AND lane = {lane} ORDER BY due_at {end} LIMIT 2000)"
+        for refused in ("=", ">")
+        for end in ("ASC", "DESC")
+    )
+
+
+_OLDEST_FRESH, _OLDEST_BACKFILL = (f"SELECT min(first_seen_at) FROM ({_queued(lane)})" for lane in (0, 1))  # noqa: S608
 
 
 class LedgerReader:
@@ -64,12 +69,13 @@ class LedgerReader:
                     f"""
                     SELECT w.name, b.name AS bucket, w.complete_at, w.position, w.id, w.complete_listed,
                            w.complete_list_calls, w.complete_list_bytes, w.complete_took_ms,
-                           (SELECT min(first_seen_at) FROM ({_IN_LINE})) AS oldest_pending_at
+                           ({_OLDEST_FRESH}) AS oldest_fresh_at, ({_OLDEST_BACKFILL}) AS oldest_backfill_at
                       FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id
                      ORDER BY w.position IS NULL, w.position, w.name
                     """  # noqa: S608 (no value from outside)
                 )
             )
+            ends = scan_ends.read(self._connection)
             counts = {(r["watch_id"], r["state"]): r["n"] for r in self._database.query("SELECT * FROM tally")}
         shown = [row for row in rows if row["position"] is not None or any(w == row["id"] for w, _ in counts)]
         return tuple(
@@ -81,8 +87,11 @@ class LedgerReader:
                 registered=counts.get((row["id"], "registered"), 0),
                 failed=counts.get((row["id"], "failed"), 0),
                 changed=counts.get((row["id"], "changed"), 0),
-                oldest_pending_at=row["oldest_pending_at"],
+                oldest_fresh_at=row["oldest_fresh_at"],
+                oldest_backfill_at=row["oldest_backfill_at"],
                 last_complete_scan_at=row["complete_at"],
+                last_scan=_last(ends.get(row["id"], []), complete_at=row["complete_at"]),
+                last_backfill=next((end for end in ends.get(row["id"], []) if end.kind == "backfill"), None),
                 listed=row["complete_listed"] or 0,
                 list_calls=row["complete_list_calls"] or 0,
                 list_bytes=row["complete_list_bytes"] or 0,
@@ -92,9 +101,14 @@ class LedgerReader:
         )
 
     def breakers(self) -> tuple[Breaker, ...]:
-        """Return why calls stopped: the open breakers, the account's first."""
+        """Return why entries wait: the open breakers that stop any, the account's first."""
         with translated(self._path):
-            return breakers.read(self._connection)
+            return breakers.read_stopping(self._connection)
+
+    def last_audit_at(self) -> int | None:
+        """Return when the last complete audit of all watches ended (milliseconds), or None."""
+        with translated(self._path):
+            return read_audit(self._connection)
 
     def calls_per_second(self) -> float | None:
         """Return the rate that the account was last seen to give, or None if it never asked to slow down."""
@@ -185,6 +199,14 @@ class LedgerReader:
             for bucket in buckets:
                 refuse_other_form(self._connection, bucket, config_path)
             starts.refuse_unknown(self._connection, watches, config_path)
+
+
+def _last(ends: Sequence[ScanEnd], *, complete_at: int | None) -> ScanEnd | None:
+    """Return how the last listing ended; of the complete scan of an older version only the instant is known."""
+    found = [*ends]
+    if complete_at is not None and not any(end.kind == "scan" for end in ends):
+        found.append(ScanEnd(kind="scan", at=complete_at, complete=True))
+    return max(found, key=lambda end: end.at, default=None)
 
 
 def _would_be_back(listed: ObjectInfo, row: tuple[str, str, int, int, int | None], *, as_of: int | None) -> bool:

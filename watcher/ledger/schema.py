@@ -226,6 +226,33 @@ CREATE TABLE decision (                  -- how many times an entry was register
 INSERT INTO decision VALUES (1, 0);
 """  # noqa: S608 (our own words)
 
+_SIXTH = """
+CREATE TABLE last_scan (                 -- how the last listing of a watch ended, by whichever process
+    watch_id INTEGER NOT NULL REFERENCES watch (id),
+    kind     TEXT NOT NULL CHECK (kind IN ('scan', 'backfill')),
+    at       INTEGER NOT NULL,           -- our clock, its end
+    complete INTEGER NOT NULL CHECK (complete IN (0, 1)),
+    listed   INTEGER NOT NULL,
+    matched  INTEGER NOT NULL,
+    covered  TEXT NOT NULL,              -- of a backfill: the filters that narrowed it; '' = none
+    error    TEXT NOT NULL,              -- why it is incomplete, ...
+    hint     TEXT NOT NULL,              -- ... and the cure
+    PRIMARY KEY (watch_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE note (                      -- what was logged of a watch, so that it is logged once a day
+    watch_id INTEGER NOT NULL REFERENCES watch (id),
+    text     TEXT NOT NULL,              -- without its counts
+    at       INTEGER NOT NULL,           -- our clock
+    PRIMARY KEY (watch_id, text)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE last_audit (                -- the last complete audit of all watches
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL                  -- our clock, its end
+) STRICT;
+"""
+
 
 def run_statements(db: Database, text: str) -> None:
     """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
@@ -255,3 +282,8 @@ def _third(db: Database) -> None:
 @MIGRATIONS(name="0004_starts_and_owner")
 def _fourth(db: Database) -> None:
     run_statements(db, _FOURTH)
+
+
+@MIGRATIONS(name="0006_last_scan")
+def _sixth(db: Database) -> None:
+    run_statements(db, _SIXTH)

@@ -15,6 +15,7 @@ from watcher.model.ranges import ListingCost as ListingCost
 from watcher.model.ranges import Range as Range
 from watcher.model.ranges import Recorded as Recorded
 from watcher.model.ranges import ScanBegun as ScanBegun
+from watcher.model.ranges import ScanEnd as ScanEnd
 from watcher.model.ranges import ScanKind as ScanKind
 from watcher.model.ranges import ScanTotals as ScanTotals
 from watcher.model.starts import NEVER as NEVER

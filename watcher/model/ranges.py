@@ -39,6 +39,7 @@ class ScanBegun:
     listed: int = 0  # so far
     matched: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
+    is_usual: bool = False  # what it costs is what the next ones cost: not the first, resumed or a full one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,23 @@ class ScanTotals:
     listed: int
     matched: int
     excluded: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanEnd:
+    """How a listing of a watch ended."""
+
+    kind: ScanKind
+    at: int  # milliseconds since the epoch, our clock
+    complete: bool
+    listed: int = 0
+    matched: int = 0
+    covered: str = ""  # of a backfill: the filters that narrowed it; "" = none
+    error: str = ""  # why it is incomplete, ...
+    hint: str = ""  # ... and the cure
+
+    @property
+    def extent(self) -> str:
+        """What was listed and selected, and by which filters, as a sentence."""
+        filters = f"Filters: {self.covered}." if self.covered else "No filters."
+        return f"{self.listed} objects listed, {self.matched} selected. {filters}"

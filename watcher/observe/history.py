@@ -46,7 +46,8 @@ class ScanMemory:
     changed: int
     excluded: Mapping[str, int] = field(default_factory=dict)
     list_calls: int = 0
-    why: str = ""  # it is incomplete
+    why: str = ""  # it is incomplete, ...
+    hint: str = ""  # ... and the cure
 
 
 class History:
@@ -72,6 +73,7 @@ class History:
             excluded=dict(report.excluded),
             list_calls=report.list_calls,
             why="" if report.complete else str(report.error or "it was stopped"),
+            hint="" if report.complete else getattr(report.error, "hint", ""),
         )
         with self._turn:
             scans = self._scans.pop(report.watch, None) or deque(maxlen=_SCANS)

@@ -72,10 +72,17 @@ EVENTS: Final = {
             SCAN_FINISHED,
             _INFO,
             (*_COUNTS, "list_calls_per_day", "list_gb_per_day", "note"),
-            "A listing was complete; the two last figures are what it costs at this schedule.",
+            "A listing was complete. What listing costs a day at this schedule, unless this one was the first or not "
+            "a usual one; `note`: once a day.",
             "none for three schedules",
         ),
-        Event(SCAN_INCOMPLETE, _WARNING, ("reason", *_COUNTS), "A listing was cut short.", "three in a row"),
+        Event(
+            SCAN_INCOMPLETE,
+            _WARNING,
+            ("reason", "hint", *_COUNTS),
+            "A listing was cut short: why, and the cure.",
+            "three in a row",
+        ),
         Event(
             BACKFILL_PROGRESS,
             _INFO,
@@ -143,7 +150,8 @@ EVENTS: Final = {
             DAEMON_DEGRADED,
             _WARNING,
             ("reasons",),
-            "`run` goes on, but not with all that it should do; told whenever a reason comes or goes.",
+            "`run` goes on, but not with all that it should do; told whenever a reason comes or goes, each with its "
+            "cure.",
             "for ten minutes",
         ),
         Event(

@@ -1,22 +1,24 @@
 """Figures for Prometheus: what this process did, counted as it happens, and how the ledger stands when asked.
 
-Names, labels and their order are public (design 4.4); `TABLE` is also what the documentation shows.
+`metric_table` has their names.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from watcher import __version__
 from watcher.clock import SystemClock
 from watcher.errors import WatcherError
-from watcher.model import Failure, State
+from watcher.model import Failure, Lane, State
 from watcher.observe import outlet
+from watcher.observe.metric_table import BY_NAME, PREFIX, TABLE, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from watcher.model import Breaker
     from watcher.reports import WatchStatus
 
-PREFIX: Final = "oss_vod_watcher_"
+__all__ = ["CONTENT_TYPE", "PREFIX", "TABLE", "Metrics", "Standing", "table"]
+
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_PLAIN_0_0_4
 _FRESH_MS: Final = 1000
 _CALL_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
@@ -39,111 +42,36 @@ class Standing:
     breakers: tuple[Breaker, ...] = ()  # the open ones
     calls_per_second: float = 0.0  # that may be made now
     intervals_s: Mapping[str, float] = field(default_factory=dict)  # by configured watch: from one scan to the next
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One row of the table of metrics."""
-
-    name: str  # without the prefix
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    meaning: str
-    alert: str = ""
-
-
-TABLE: Final = (
-    Metric("entries", "gauge", ("watch", "state"), "Entries of the ledger by state.", "`failed` above 0"),
-    Metric(
-        "backlog_oldest_seconds",
-        "gauge",
-        ("watch",),
-        "Lag: age of the oldest entry that waits; 0 if none does.",
-        "above 15 minutes, unless a backfill runs",
-    ),
-    Metric(
-        "registered_total",
-        "counter",
-        ("watch", "new_register"),
-        'Entries registered; "false": VOD knew the file already.',
-    ),
-    Metric("failed_total", "counter", ("watch", "reason"), "Entries that became `failed`.", "any"),
-    Metric(
-        "register_calls_total",
-        "counter",
-        ("code",),
-        'RegisterMedia calls by VOD\'s answer: "OK", or its error code.',
-        'not "OK", again and again',
-    ),
-    Metric("register_call_seconds", "histogram", (), "How long a RegisterMedia call took."),
-    Metric(
-        "upload_to_registered_seconds",
-        "histogram",
-        (),
-        "From an object's LastModified to its media ID; backfills count too.",
-    ),
-    Metric("list_calls_total", "counter", ("watch",), "Requests that listing took: they are billed."),
-    Metric("listed_objects_total", "counter", ("watch",), "Objects listed."),
-    Metric(
-        "last_scan_listed_objects",
-        "gauge",
-        ("watch",),
-        "Objects that the last complete scan listed.",
-        "less than half of what it was within 6 hours",
-    ),
-    Metric("scan_seconds", "gauge", ("watch",), "How long the last scan took, complete or not."),
-    Metric(
-        "scan_interval_seconds",
-        "gauge",
-        ("watch",),
-        "From the start of one scan to the next, at most, by the schedule.",
-    ),
-    Metric(
-        "last_complete_scan_timestamp_seconds",
-        "gauge",
-        ("watch",),
-        "When the last complete scan ended, since the epoch.",
-        "older than 3 intervals",
-    ),
-    Metric(
-        "breaker_open",
-        "gauge",
-        ("bucket",),
-        '1 while calls are stopped; bucket "" is the whole account.',
-        "1 for 5 minutes",
-    ),
-    Metric("quota_calls_per_second", "gauge", (), "RegisterMedia calls a second that the account gives now."),
-    Metric(
-        "log_lines_dropped_total",
-        "counter",
-        (),
-        "Log lines that could not be written within a second.",
-        "any: the log is not read, or its disk is full",
-    ),
-)
-_BY_NAME: Final = {metric.name: metric for metric in TABLE}
+    last_audit_at: int | None = None  # milliseconds since the epoch: of all watches, complete
 
 
 class Metrics:
     """All figures of one process; for any number of threads.
 
     `standing` is asked when somebody reads them, at most once a second; if it raises a `WatcherError`, what it would
-    tell is left out, and the rest is shown.
+    tell is left out, and the rest is shown.  `ready`: whether the process does all that it should.
     """
 
-    def __init__(self, standing: Callable[[], Standing], *, now_ms: Callable[[], int] = SystemClock.read_ms) -> None:
+    def __init__(
+        self,
+        standing: Callable[[], Standing],
+        *,
+        ready: Callable[[], bool] = lambda: True,
+        now_ms: Callable[[], int] = SystemClock.read_ms,
+    ) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a sample more for each, unread
         self._now_ms = now_ms
         self._registry = prometheus_client.CollectorRegistry(auto_describe=False)
         self._rendering = threading.Lock()
         self._rendered: tuple[int, bytes] | None = None  # when, what
         # Asked first, so that the counters of a new watch are shown at once.
-        self._registry.register(_Standings(standing, known=self._begin_at_zero, now_ms=now_ms))
+        self._registry.register(_Standings(standing, known=self._begin_at_zero, ready=ready, now_ms=now_ms))
         self._registered = self._counter("registered_total")
         self._failed = self._counter("failed_total")
         self._calls = self._counter("register_calls_total")
         self._list_calls = self._counter("list_calls_total")
         self._listed = self._counter("listed_objects_total")
+        self._incomplete = self._counter("incomplete_scans_total")
         self._scan_seconds = prometheus_client.Gauge(*_named("scan_seconds"), registry=self._registry)
         self._call_seconds = prometheus_client.Histogram(
             *_named("register_call_seconds"), buckets=_CALL_BUCKETS, registry=self._registry
@@ -173,9 +101,11 @@ class Metrics:
         self._list_calls.labels(watch).inc(calls)
         self._listed.labels(watch).inc(objects)
 
-    def scanned(self, watch: str, *, seconds: float) -> None:
+    def scanned(self, watch: str, *, seconds: float, complete: bool) -> None:
         """Note a scan that ended; what a complete one listed is in the ledger, and is told by its standing."""
         self._scan_seconds.labels(watch).set(seconds)
+        if not complete:
+            self._incomplete.labels(watch).inc()
 
     def exposition(self) -> bytes:
         """Return all figures in Prometheus's text format, a second old at most, or older while they are read anew."""
@@ -205,16 +135,23 @@ class Metrics:
             self._failed.labels(watch, str(reason))
         self._list_calls.labels(watch)
         self._listed.labels(watch)
+        self._incomplete.labels(watch)
 
 
 class _Standings(Collector):
     """The figures that the ledger and the configuration tell."""
 
     def __init__(
-        self, standing: Callable[[], Standing], *, known: Callable[[str], None], now_ms: Callable[[], int]
+        self,
+        standing: Callable[[], Standing],
+        *,
+        known: Callable[[str], None],
+        ready: Callable[[], bool],
+        now_ms: Callable[[], int],
     ) -> None:
         self._standing = standing
         self._known = known
+        self._ready = ready
         self._now_ms = now_ms
 
     def describe(self) -> Iterable[Any]:
@@ -226,6 +163,8 @@ class _Standings(Collector):
         lost = CounterMetricFamily(*_named("log_lines_dropped_total")[:2])
         lost.add_metric((), outlet.dropped())
         yield lost
+        yield _gauge("build_info", [((__version__,), 1)])
+        yield _gauge("degraded", [((), not self._ready())])
         try:
             standing = self._standing()
         except WatcherError:
@@ -245,6 +184,8 @@ class _Standings(Collector):
         buckets = {"", *(row.bucket for row in standing.watches), *open_for}
         yield _gauge("breaker_open", [((bucket,), bucket in open_for) for bucket in sorted(buckets)])
         yield _gauge("quota_calls_per_second", [((), standing.calls_per_second)])
+        audited = [] if standing.last_audit_at is None else [((), standing.last_audit_at / 1000)]
+        yield _gauge("last_audit_timestamp_seconds", audited)
 
 
 def _entries(standing: Standing) -> list[tuple[tuple[str, ...], float]]:
@@ -253,27 +194,22 @@ def _entries(standing: Standing) -> list[tuple[tuple[str, ...], float]]:
 
 def _ages(standing: Standing, now_ms: int) -> list[tuple[tuple[str, ...], float]]:
     return [
-        ((row.watch,), 0 if row.oldest_pending_at is None else max(0, now_ms - row.oldest_pending_at) / 1000)
+        ((row.watch, str(lane)), 0 if since is None else max(0, now_ms - since) / 1000)
         for row in standing.watches
+        for lane, since in ((Lane.FRESH, row.oldest_fresh_at), (Lane.BACKFILL, row.oldest_backfill_at))
     ]
 
 
 def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(PREFIX + name, _BY_NAME[name].meaning, labels=_BY_NAME[name].labels)
+    family = GaugeMetricFamily(PREFIX + name, BY_NAME[name].meaning, labels=BY_NAME[name].labels)
     for labels, value in samples:
         family.add_metric(labels, float(value))
     return family
 
 
 def _named(name: str) -> tuple[str, str, tuple[str, ...]]:
-    return PREFIX + name, _BY_NAME[name].meaning, _BY_NAME[name].labels
+    return PREFIX + name, BY_NAME[name].meaning, BY_NAME[name].labels
 
 
 def _word(*, yes: bool) -> str:
     return "true" if yes else "false"
-
-
-def table() -> Iterable[tuple[str, str, str, str, str]]:
-    """Yield (name, labels, type, meaning, when to alert) for the documentation."""
-    for metric in TABLE:
-        yield PREFIX + metric.name, ", ".join(metric.labels), metric.kind, metric.meaning, metric.alert

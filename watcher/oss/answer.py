@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from watcher.errors import CloudError, StartAfterIgnored
 from watcher.oss.cutting import CLOSE
-from watcher.oss.faults import BAD_BODY, as_cloud_error
+from watcher.oss.faults import BAD_BODY, NOT_OSS, as_cloud_error
 from watcher.oss.listing import answered_at
 from watcher.oss.pages import envelope_of, read, where_listed
 from watcher.rules.backoff import asked_rest_s
@@ -51,10 +51,13 @@ class ListAnswer:
         keys = page.objects.keys
         self._listed = len(keys) + len(page.not_utf8)
         if not all(map(lt, keys, islice(keys, 1, None))):
-            raise CloudError(f"the listing of bucket {self._bucket} is out of order after {self._start_after!r}")
+            raise CloudError(
+                f"the listing of bucket {self._bucket} is out of order after {self._start_after!r}", hint=NOT_OSS
+            )
         if keys and keys[0] <= self._start_after:
             raise StartAfterIgnored(
-                f"the listing of bucket {self._bucket} is out of order: it goes back behind {self._start_after!r}"
+                f"the listing of bucket {self._bucket} is out of order: it goes back behind {self._start_after!r}",
+                hint=NOT_OSS,
             )
         return page
 

@@ -60,7 +60,7 @@ _NEVER_CONNECTED = (
     *(requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError),
     *(wire.ConnectTimeoutError, wire.NewConnectionError, wire.ProxyError, wire.LocationValueError),
 )
-_NOT_OSS = "The answer is not one of OSS: look for a proxy in between ([network] proxy), and check `endpoint`."
+NOT_OSS = "The answer is not one of OSS: look for a proxy in between ([network] proxy), and check `endpoint`."
 _FORBIDDEN = 403
 _REDIRECTS = range(300, 400)
 _ACCOUNT = {code.lower(): cure for code, cure in ACCOUNT_CURES.items()}
@@ -169,13 +169,13 @@ def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError
     elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
         kind, hint = Unavailable, "Try again later; if it stays, ask OSS support with the RequestId."
     elif not code:
-        hint = _NOT_OSS
+        hint = NOT_OSS
     return kind, hint
 
 
 def _elsewhere(code: str) -> str:
     """Return the cure for a refusal that names nothing we know, which a proxy may have given."""
-    return SEE_RAM if code else _NOT_OSS
+    return SEE_RAM if code else NOT_OSS
 
 
 def _names_another_region(code: str, message: str) -> bool:

@@ -177,7 +177,9 @@ class ObjectBody:
             known = requests.Timeout(error) if timed_out else requests.ConnectionError(error)
             raise as_cloud_error(known, bucket=self._reader.bucket) from None
         if not got:
-            raise CloudError(f"{self.name} ended after {self.position} of {self.size_bytes} bytes")
+            raise CloudError(
+                f"{self.name} ended after {self.position} of {self.size_bytes} bytes", hint="Run the command again."
+            )
         self.position += len(got)
         self._reader.count(n_bytes=len(got))
         self._tries = 0

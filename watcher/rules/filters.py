@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.model import Excluded
 from watcher.rules.globs import compile_globs
+from watcher.rules.units import duration_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,20 @@ class Filters:
         """Whether no listed object is left out for what it is."""
         ages_and_sizes = self.min_size_bytes or self.max_size_bytes is not None or self.min_age_ms
         return not (self.include or self.exclude or ages_and_sizes or self.max_age_ms is not None)
+
+    def options(self) -> str:
+        """Return them as they are typed; "" if there are none.  What stands in for a listing is not among them."""
+        sizes = {"--min-size": self.min_size_bytes or None, "--max-size": self.max_size_bytes}
+        ages = {"--min-age": self.min_age_ms or None, "--max-age": self.max_age_ms}
+        given = [
+            *(("--include", glob) for glob in self.include),
+            *(("--exclude", glob) for glob in self.exclude),
+            *((name, duration_text(ms)) for name, ms in ages.items() if ms is not None),
+            *((name, size_text(n)) for name, n in sizes.items() if n is not None),
+            *((("--start-after", self.start_after),) if self.start_after else ()),
+            *((("--end-with", self.end_with),) if self.end_with else ()),
+        ]
+        return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)
 
     def contradiction(self) -> str | None:
         """Return a sentence that says which filters leave nothing, or None."""

@@ -217,7 +217,7 @@ class App:
         return report, rehearsal
 
     def audit(self, progress: Progress, unaccounted: Callable[[str, str], None]) -> AuditReport:
-        """Hold full listings against the ledger, write nothing; tell (bucket, key) of what is missing in it."""
+        """Hold full listings against the ledger; tell (bucket, key) of what is missing in it."""
         return audit(self._terms, self._cloud, self.clock, progress=progress, unaccounted=unaccounted)
 
     def _scans(

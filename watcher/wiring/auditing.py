@@ -6,7 +6,8 @@ import random
 from typing import TYPE_CHECKING
 
 from watcher.audit import Audit, AuditReport, audit_all
-from watcher.ledger import LedgerReader
+from watcher.errors import LedgerUntrusted, MachineFailed
+from watcher.ledger import LedgerReader, remember_audit
 from watcher.observe import logs
 from watcher.sieve import Sieve
 
@@ -23,6 +24,8 @@ def audit(
     terms: Terms, cloud: Cloud, clock: Clock, *, progress: Progress, unaccounted: Callable[[str, str], None]
 ) -> AuditReport:
     """Audit the chosen watches; `unaccounted` is told (bucket, key) of each object that is missing in the ledger.
+
+    When all watches were audited and nothing is missing, the ledger keeps the moment.
 
     Raises:
         WatcherError: no credentials, no ledger that can be read, or what `start = "now"` means is not known.
@@ -46,7 +49,13 @@ def audit(
             )
             for name in terms.chosen
         ]
-        return audit_all(audits, clock=clock)
+        report = audit_all(audits, clock=clock)
+    if report.exit_status == 0 and {watch.watch for watch in report.watches} == set(terms.watches):
+        try:
+            remember_audit(terms.config.ledger_path, now_ms=clock.now_ms(), wait=clock.wait)
+        except (MachineFailed, LedgerUntrusted) as error:  # it proves as much without that
+            report.not_kept = error
+    return report
 
 
 def _over_bucket(terms: Terms, bucket: str) -> list[Watched]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from watcher.observe.metrics import Metrics
     from watcher.reports import RegisterReport, ScanReport
 
-_COUNT = re.compile(r"\b\d+(?= (?:objects?|more)\b)")
-
 
 class Notes:
     """`ports.Progress`, and where events go; for any number of threads."""
@@ -28,19 +25,11 @@ class Notes:
         self._turn = threading.Lock()
         self._told: dict[str, tuple[int, int, int]] = {}  # by watch, of the scan that runs: listed, requests, new
         self._scans: dict[str, ScanReport] = {}  # by watch: the last that ended
-        self._noted: dict[str, set[str]] = {}  # by watch: notes that were logged, without their counts
-        self._costly: set[str] = set()  # watches that were told to be, once and not at each scan
 
     # Events
 
     def emit(self, event: str, /, **fields: Any) -> None:
         """Write an event to the log, and count it."""
-        if event == logs.LISTING_COSTLY:
-            if fields["watch"] in self._costly:
-                return
-            self._costly.add(fields["watch"])
-        if "note" in fields and event == logs.SCAN_FINISHED and self._was_noted(fields["watch"], fields["note"]):
-            del fields["note"]
         logs.emit(event, **fields)
         match event:
             case logs.SCAN_STARTED:
@@ -53,13 +42,6 @@ class Notes:
                 self._metrics.failed(fields["watch"], fields["reason"])
             case _:
                 pass
-
-    def _was_noted(self, watch: str, note: str) -> bool:
-        """Tell whether the last scan of a watch had the same note, whatever its counts; remember it."""
-        text = _COUNT.sub("", note)
-        was_noted = text in self._noted.setdefault(watch, set())
-        self._noted[watch].add(text)
-        return was_noted
 
     def called(self, code: str, seconds: float) -> None:
         """Count a RegisterMedia call."""
@@ -90,7 +72,7 @@ class Notes:
     def scanned(self, report: ScanReport, *, started_at_ms: int) -> None:
         """Remember a scan that ended."""
         self.listed(report)
-        self._metrics.scanned(report.watch, seconds=report.duration_s)
+        self._metrics.scanned(report.watch, seconds=report.duration_s, complete=report.complete)
         self._history.scanned(report, started_at_ms=started_at_ms)
         self._scans[report.watch] = report
 

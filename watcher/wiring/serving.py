@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from watcher.arrivals import Arrivals
-from watcher.errors import CloudError, LedgerUntrusted, MachineFailed, WatcherError
+from watcher.errors import CloudError, LedgerUntrusted, MachineFailed, WatcherError, with_hint
 from watcher.ledger import LedgerReader, patiently
-from watcher.observe import logs
 from watcher.pulse import Shift
+from watcher.scan_log import STOPPED, unforeseen
 from watcher.timetable import Timetable
 from watcher.wiring.beside import not_served
 from watcher.wiring.cloud import Cloud
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from watcher.breaker import Breakers
     from watcher.config import Config
     from watcher.ledger import Ledger, ProcessLock
+    from watcher.model import Breaker
     from watcher.observe.history import History
     from watcher.observe.metrics import Metrics
     from watcher.ports import Clock
@@ -145,16 +146,26 @@ class Serving:
         found = {}
         if not self._lock.held:
             pid = self._lock.owner_pid() or "of another process"
-            found["registering"] = str(self._no_lock or f"registering: pid {pid}")
+            found["registering"] = self._no_lock.with_hint if self._no_lock else f"registering: pid {pid}"
         if trouble := self._ledger.trouble:
-            found["ledger"] = str(trouble)
-        for breaker in self._breakers.open if self._breakers else ():
+            found["ledger"] = trouble.with_hint
+        for breaker in self._open_breakers():
             whom = f"for bucket {breaker.bucket}" if breaker.bucket else "at all"
-            found[f"calls {whom}"] = f"no calls {whom}: {breaker.reason}"
+            found[f"calls {whom}"] = with_hint(f"no calls {whom}: {breaker.reason}", breaker.hint)
         for scan in self._notes.incomplete():
-            why = scan.error or "it was stopped"
+            why = scan.error.with_hint if isinstance(scan.error, WatcherError) else STOPPED
             found[f"scan of {scan.watch}"] = f'watch "{scan.watch}": the last scan was incomplete: {why}'
         return found
+
+    def _open_breakers(self) -> tuple[Breaker, ...]:
+        """Return the open breakers that keep something from being registered."""
+        found = self._breakers.open if self._breakers else ()
+        if not found:
+            return ()
+        try:
+            return tuple(breaker for breaker in found if self._ledger.breakers.stops_any(breaker.bucket))
+        except WatcherError:  # what keeps the ledger from being read is shown elsewhere
+            return found
 
     def hanging(self, longest_s: float) -> list[str]:
         """Return what has made no progress for so long, and does not wait for the ledger."""
@@ -190,13 +201,11 @@ class Serving:
                 self._refuse_served_otherwise(watch)
                 scan.run()
             except CloudError as error:
-                scan.report.error = error
-                self._notes.emit(logs.SCAN_INCOMPLETE, watch=watch, reason=str(error))
+                scan.fail(error)
             except WatcherError:
                 raise
             except Exception as error:  # noqa: BLE001 (a bug that one watch meets must not stop the others)
-                scan.report.error = error
-                self._notes.emit(logs.SCAN_INCOMPLETE, watch=watch, reason=f"unforeseen: {error!r}")
+                scan.fail(unforeseen(error))
         if scan.report.complete or not self._shift.is_over:
             self._notes.scanned(scan.report, started_at_ms=started_at_ms)
 

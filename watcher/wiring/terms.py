@@ -124,6 +124,7 @@ class Terms:
             report_overwritten=watch.on_overwrite == "report",
             kind="scan" if self.backfill is None else "backfill",
             filters=None if self.backfill is None else self.backfill.filters,
+            covered="" if self.backfill is None or name not in self.chosen else self.backfill.covered(name),
             full_every_ms=watch.full_scan_every_ms if self.backfill is None else 0,
             starts_per_day=starts_per_day(watch.schedule),
             cheaper_at=internal_endpoint(watch.endpoint, self.config.vod.region),

@@ -56,7 +56,7 @@ class LedgerView:
         self._history = History()
         self._looking = threading.Lock()
         self._seen: tuple[float, Overview] | None = None  # when, what
-        self._metrics = Metrics(self.standing, now_ms=clock.now_ms)
+        self._metrics = Metrics(self.standing, ready=lambda: health().ready, now_ms=clock.now_ms)
 
     @property
     def metrics(self) -> Metrics:
@@ -95,6 +95,7 @@ class LedgerView:
             watches=now.rows,
             breakers=now.breakers,
             calls_per_second=now.calls_per_second,
+            last_audit_at=now.last_audit_at,
             intervals_s={watch.name: _interval_s(watch.schedule) for watch in config.watches},
         )
 

@@ -100,6 +100,7 @@ class Pages:
             "row": row,
             "watching": watching,
             "bill": now.bills.get(row.watch),
+            "unfinished": row.unfinished,
             "late": bool(watching and last and self._view.now_ms() - last > _LATE_SCANS * 1000 * watching.interval_s),
         }
 
