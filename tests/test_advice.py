@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,8 @@ from hypothesis import strategies as st
 
 from tests.daemons import NO_PAGE
 from tests.running import Running
-from tests.test_noting import Told
 from tests.workspace import BUCKET, Workspace
 from watcher.model import ObjectInfo, Objects
-from watcher.observe import logs
 from watcher.rules.advice import PatternUse, pattern_cause, source_cause
 from watcher.rules.filters import Filters
 from watcher.rules.globs import alternatives, check, compile_globs
@@ -174,21 +171,6 @@ def test_a_daemon_notes_it_once(workspace: Workspace, sandbox: Sandbox) -> None:
         running.until_told("daemon.ready")
         told = [running.until_told("scan.finished", times=n) for n in (1, 2, 3)]
     assert ["note" in event for event in told] == [True, False, False], json.dumps(told)
-
-
-def test_a_note_is_logged_once_whatever_its_count(caplog: pytest.LogCaptureFixture) -> None:
-    notes = Told().notes
-    with caplog.at_level(logging.INFO, logger="watcher"):
-        for watch, note in (
-            ("a", "none of 3 objects"),
-            ("b", "none of 3 objects"),
-            ("a", "none of 4 objects"),
-            ("a", "x"),
-        ):
-            notes.emit(logs.SCAN_FINISHED, watch=watch, note=note)
-    assert [hasattr(record, "note") or "note" in str(record.__dict__) for record in caplog.records] == [
-        *(True, True, False, True),
-    ]
 
 
 GLOBS = st.text("ab*?/.{},[]!", min_size=1, max_size=8).filter(lambda glob: check(glob) is None)

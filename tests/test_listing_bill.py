@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.workspace import BUCKET, Workspace
+from tests.workspace import BUCKET, Ran, Workspace
 from watcher.rules.listing_bill import PUBLIC_IS_DEAR_ABOVE, ListingBill, bill, costly_note, internal_endpoint
+from watcher.sandbox.faults import Fault, Faults
 from watcher.schedule import starts_per_day
 
 if TYPE_CHECKING:
@@ -72,14 +73,46 @@ def test_a_million_objects_over_the_public_endpoint_are_worth_a_warning_that_nam
     assert costly_note("w", PUBLIC_IS_DEAR_ABOVE + 1, 449.28, None) == ""
 
 
-def test_a_scan_and_the_status_tell_what_listing_costs_a_day(workspace: Workspace, sandbox: Sandbox) -> None:
-    workspace.configure(workspace.watch(more='schedule = "1h"'))
-    sandbox.oss.fill(BUCKET, [f"{n:05}.mp4" for n in range(2500)])
-    assert workspace.run("status", "--output-format", "json").json["watches"][0]["list_calls_per_day"] is None
+def finished(ran: Ran) -> dict[str, Any]:
+    (found,) = (event for event in ran.events if event["event"] == "scan.finished")
+    return dict(found)
 
-    scanned = workspace.scan()
 
-    (finished,) = [event for event in scanned.events if event["event"] == "scan.finished"]
+def of_status(workspace: Workspace) -> tuple[int | None, float | None]:
     (watch,) = workspace.run("status", "--output-format", "json").json["watches"]
-    assert finished["list_calls_per_day"] == watch["list_calls_per_day"] == 3 * 24
-    assert finished["list_gb_per_day"] == watch["list_gb_per_day"] > 0
+    return watch["list_calls_per_day"], watch["list_gb_per_day"]
+
+
+def test_a_scan_and_the_status_tell_what_listing_costs_a_day(workspace: Workspace, sandbox: Sandbox) -> None:
+    """What the first listing costs is no day's cost: it has no ranges to go by, nor has a resumed or a full one."""
+    workspace.configure(workspace.watch(more='schedule = "1h"\nexclude = ["*"]'))
+    sandbox.oss.fill(BUCKET, [f"{n % 7}/{n:05}.mp4" for n in range(4500)])
+    assert of_status(workspace) == (None, None)
+
+    sandbox.hook = Faults(Fault(operation="ListObjectsV2", kind="access_denied", skip=2, next=1))
+    assert workspace.scan().status == 5
+    resumed = finished(workspace.scan())
+    assert "list_calls_per_day" not in resumed
+    assert of_status(workspace) == (None, None)
+
+    usual = finished(workspace.scan())
+    assert usual["list_calls"] in {5, 6}
+    told = usual["list_calls_per_day"], usual["list_gb_per_day"]
+    assert told == of_status(workspace)
+    assert told[0] == usual["list_calls"] * 24
+    assert usual["list_gb_per_day"] > 0
+
+    assert "list_calls_per_day" not in finished(workspace.scan("--full"))
+    assert of_status(workspace) == told
+
+
+def test_the_first_listing_tells_no_cost_and_the_second_does(workspace: Workspace, sandbox: Sandbox) -> None:
+    sandbox.oss.put(BUCKET, "a.txt")
+    assert ["list_calls_per_day" in finished(workspace.scan()) for _ in range(2)] == [False, True]
+
+
+def test_where_all_scans_are_full_the_second_tells_the_cost(workspace: Workspace, sandbox: Sandbox) -> None:
+    workspace.configure(workspace.watch(more='full_scan_every = "0s"'))
+    sandbox.oss.put(BUCKET, "a.txt")
+    assert ["list_calls_per_day" in finished(workspace.scan()) for _ in range(4)] == [False, True, True, True]
+    assert of_status(workspace)[0] == 1440

@@ -1,18 +1,12 @@
-"""What a daemon tells of its scans: increments to the metrics, and each warning no more often than it helps."""
+"""What a daemon tells of its scans: increments to the metrics, and when those who register are to wake up."""
 
 from __future__ import annotations
-
-import logging
-from typing import TYPE_CHECKING
 
 from watcher.observe import logs
 from watcher.observe.history import History
 from watcher.observe.metrics import Metrics, Standing
 from watcher.reports import ScanReport
 from watcher.wiring.noting import Notes
-
-if TYPE_CHECKING:
-    import pytest
 
 
 class Told:
@@ -29,16 +23,6 @@ class Told:
     def figure(self, name: str) -> float:
         lines = self.metrics.exposition().decode().splitlines()
         return next((float(line.split()[-1]) for line in lines if line.startswith(f"oss_vod_watcher_{name}")), 0.0)
-
-
-def test_a_costly_listing_is_told_once_for_each_watch_and_not_at_each_scan(caplog: pytest.LogCaptureFixture) -> None:
-    told = Told()
-    with caplog.at_level(logging.INFO, logger="watcher"):
-        for watch in ("a", "b", "a", "a"):
-            told.notes.emit(logs.LISTING_COSTLY, watch=watch, note="...")
-            told.notes.emit(logs.SCAN_INCOMPLETE, watch=watch, reason="...")
-    events = [record.getMessage() for record in caplog.records]
-    assert (events.count(logs.LISTING_COSTLY), events.count(logs.SCAN_INCOMPLETE)) == (2, 4)
 
 
 def test_a_scan_that_goes_on_with_one_cut_short_counts_only_what_it_lists_itself() -> None:
@@ -59,3 +43,10 @@ def test_only_what_is_new_wakes_those_who_register() -> None:
     told.notes.listed(ScanReport(watch="w", listed=2000, new=1))
     told.notes.listed(ScanReport(watch="w", listed=3000, new=1))
     assert told.came == 1
+
+
+def test_scans_that_end_early_are_counted_and_complete_ones_are_not() -> None:
+    told = Told()
+    for complete in (False, True, False):
+        told.notes.scanned(ScanReport(watch="w", complete=complete), started_at_ms=0)
+    assert told.figure("incomplete_scans_total") == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges, starts
 from watcher.ledger.adopting import adopt_bucket, adopt_watches, has_source, refuse_other_source
-from watcher.ledger.scan_ends import ScanEnds, is_usual, put_cost
+from watcher.ledger.scan_ends import ScanEnds, put_cost
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
 from watcher.model import Objects, Recorded, ScanKind
@@ -160,7 +160,10 @@ class Intake(ScanEnds):
                 now_ms=now_ms,
                 full_every_ms=full_every_ms,
             )
-            return replace(begun, is_usual=is_usual(db, watch_id, begun))
+            (was_complete,) = db.execute(
+                "SELECT complete_at IS NOT NULL FROM watch WHERE id = ?", (watch_id,)
+            ).fetchone()
+            return replace(begun, is_usual=begun.is_usual and bool(was_complete))
 
     def ahead(self, begun: ScanBegun, after: str) -> list[tuple[Range, bool]]:
         """Return some remembered ranges from `after` on, in order, each with whether this scan confirmed it already."""

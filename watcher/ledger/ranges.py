@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.model import Range, ScanBegun, ScanKind, ScanTotals
@@ -76,7 +77,9 @@ def begin(
         """,
         {"basis": basis, "now": now_ms, "is_full": is_full, "id": memory.id},
     )
-    return _begun(memory._replace(scan=memory.scan + 1, is_full=is_full, started_at=None))
+    begun = _begun(memory._replace(scan=memory.scan + 1, is_full=is_full, started_at=None))
+    # A full one is usual where the one before it was full, too.
+    return replace(begun, is_usual=bool(memory.scan and (memory.is_full or not is_full)))
 
 
 def _find(db: sqlite3.Connection, watch_id: int, kind: ScanKind, source: str) -> _Memory:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watcher.ledger.transactions import Transactions
-    from watcher.model import ListingCost, ScanBegun
+    from watcher.model import ListingCost
 
 DAY_MS: Final = 86_400_000
 _MOST_TEXT: Final = 2000  # characters of one sentence
@@ -124,15 +124,6 @@ def put_notes(db: sqlite3.Connection, watch: str, notes: Sequence[str], *, now_m
 
 def _without_counts(note: str) -> str:
     return _kept(_COUNT.sub(r"\1", note))
-
-
-def is_usual(db: sqlite3.Connection, watch_id: int, begun: ScanBegun) -> bool:
-    """Return whether a scan costs what the next ones will: a full one does only where all are."""
-    was_complete, has_cost = db.execute(
-        "SELECT complete_at IS NOT NULL, complete_list_calls IS NOT NULL FROM watch WHERE id = ?", (watch_id,)
-    ).fetchone()
-    is_full = begun.digests and not begun.trusts
-    return bool(was_complete and not begun.listed and not (is_full and has_cost))
 
 
 def put_cost(db: sqlite3.Connection, watch: str, cost: ListingCost) -> None:
