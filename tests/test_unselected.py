@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from tests.ledgers import HOUR, NOW, REFUSED, adopt, claim, obj, record, settle,
 from tests.running import Running
 from tests.workspace import BUCKET
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
+from watcher.model import Breaker, BreakerKind
+from watcher.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +75,77 @@ def oldest(path: Path) -> int | None:
     with LedgerReader(path) as reader:
         (row,) = reader.status()
     return row.oldest_pending_at
+
+
+@pytest.mark.parametrize("kind", BreakerKind)
+@pytest.mark.parametrize("bucket", ["b", ""])
+def test_a_breaker_that_stops_no_entry_of_a_watch_does_not_count(path: Path, kind: BreakerKind, bucket: str) -> None:
+    """It counts while an entry waits or is in a call, refused before or not, in either lane, and again later on."""
+    breaker = Breaker(bucket=bucket, kind=kind, reason="VOD said no.", hint="Cure.", opened_at=NOW)
+    with ProcessLock(path) as lock, Ledger(path, lock, wait=sleep) as ledger:
+        adopt(ledger, "w", "second")
+        ledger.breakers.put(breaker)
+        assert counts(path, ledger, bucket) == set()
+        for watch, at in (("w", NOW), ("second", NOW - 30 * HOUR)):  # fresh, and of a backfill
+            record(ledger, obj(f"{watch}.mp4", at=at), watch=watch)
+            assert counts(path, ledger, bucket) == {bucket}
+            ledger.intake.reassign(lambda *_: None, now_ms=NOW)
+            assert counts(path, ledger, bucket) == set()
+        ledger.intake.reassign(lambda *_: "second", now_ms=NOW)
+        claimed = claim(ledger, watches=["second"]) or pytest.fail("nothing")
+        assert counts(path, ledger, bucket) == {bucket}
+        settle(ledger, claimed, REFUSED)
+        assert counts(path, ledger, bucket) == {bucket}
+        adopt(ledger, "w")  # the other watch is removed
+        assert counts(path, ledger, bucket) == set()
+        if kind is not BreakerKind.STREAK:  # that one has no streak behind it
+            assert ledger.breakers.all() == (breaker,)  # it is remembered, to be probed first
+
+
+def counts(path: Path, ledger: Ledger, bucket: str) -> set[str]:
+    with LedgerReader(path) as reader:
+        found = {breaker.bucket for breaker in reader.breakers()}
+    assert ledger.breakers.stops_any(bucket) == (bucket in found)
+    return found
+
+
+ELSEWHERE = "second-bucket"
+UNSELECTED = {
+    "excluded": lambda it: it.watch(more='exclude = ["a*"]\nschedule = "1s"'),
+    "watch removed": lambda it: it.watch("second", f"oss://{ELSEWHERE}/", more='schedule = "1s"'),
+}
+
+
+@pytest.mark.parametrize("how", UNSELECTED)
+@pytest.mark.parametrize("scope", ["bucket", "account"])
+def test_a_daemon_shows_no_breaker_for_it(workspace: Workspace, sandbox: Sandbox, how: str, scope: str) -> None:
+    """Not in `status`, /status.json, /readyz, /metrics or on the page; selected again, it shows."""
+    sandbox.oss.put(BUCKET, "a.mp4")
+    sandbox.oss.create_bucket(ELSEWHERE)
+    if scope == "bucket":
+        sandbox.vod.remove_bucket(BUCKET)
+    else:
+        sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="access_denied"))
+    assert workspace.scan().status == 5
+    assert "calls for" in workspace.run("status").out
+
+    http = '[http]\nlisten = "127.0.0.1:0"'
+    workspace.configure(UNSELECTED[how](workspace), more=http)
+    with Running(workspace) as running:
+        running.until_told("scan.finished")
+        running.until(lambda: running.get("/readyz") == (200, "ok\n"), "ready")
+        metrics = running.get("/metrics")[1]
+        found = re.findall(r"breaker_open\{bucket=\"(.*)\"\} (\S+)", metrics)
+        assert dict(found).keys() >= {"", BUCKET}
+        assert {value for _, value in found} == {"0.0"}, metrics
+        assert re.search(r"^oss_vod_watcher_degraded 0\.0$", metrics, re.MULTILINE)
+        assert "Calls are stopped" not in running.get("/")[1]
+        assert "Grant" not in running.get("/status.json")[1]
+        assert "calls for" not in workspace.run("status").out
+        assert not running.told("daemon.degraded")
+
+        workspace.configure(workspace.watch(more='schedule = "1s"'), more=http)
+        running.send(signal.SIGHUP)
+        running.until(lambda: "no calls" in running.get("/readyz")[1], "not ready")
+        running.until(lambda: "Calls are stopped" in running.get("/")[1], "on the page")
+        assert "calls for" in workspace.run("status").out

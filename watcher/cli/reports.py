@@ -98,7 +98,7 @@ def _for_people(taken: Status, row: WatchStatus) -> list[object]:
         row.failed,
         row.changed,
         "" if age is None else f"{age:.0f} s",
-        utc_ms(row.last_complete_scan_at) or ("backfill only" if row.is_backfilled else "never"),
+        utc_ms(row.last_complete_scan_at) or ("backfilled" if row.is_backfilled else "never"),
         *((cost.calls_per_day, cost.gb_per_day) if cost else ("", "")),
     ]
 
