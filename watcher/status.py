@@ -127,6 +127,7 @@ def _breaker(breaker: Breaker | None) -> dict[str, str | None] | None:
         return None
     return {
         "reason": breaker.reason,
+        "hint": breaker.hint,
         "since": utc_ms(breaker.opened_at),
         "next_probe_at": utc_ms(breaker.next_probe_at),
     }

@@ -13,6 +13,7 @@ import pytest
 from tests.system.machine import lacking
 from tests.watching import CHINESE, LONG, ODD, SCRIPT, Served, remember, served
 from watcher.ledger import LedgerReader
+from watcher.model import ScanEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,24 @@ def test_counts_agree_with_the_ledger(visit: Visit, it: Served) -> None:
     for state in STATES:
         shown = page.locator(f".tile.{state} b").first.inner_text()
         assert int(shown) == sum(getattr(row, state) for row in rows), state
+
+
+def test_a_refused_scan_is_shown_with_its_cure_on_any_screen(browser: Browser, tmp_path: Path) -> None:
+    """Below its watch, as the ledger has it, also before this process has scanned; in whole words."""
+    with served(tmp_path) as it:
+        now_ms = it.view.now_ms()
+        end = ScanEnd(kind="scan", at=now_ms, complete=False, error=f"OSS refused {SCRIPT}", hint="Grant it all.")
+        it.ledger.intake.end_scan("w", end, source="oss://b/")
+        remember(it.view, now_ms=now_ms)
+        for width in (390, 1280):
+            visit = Visit(browser, it, viewport={"width": width, "height": 900})
+            page = visit.go()
+            more = page.locator("tr.more").first
+            assert "last scan incomplete" in more.inner_text()
+            assert more.locator("strong").inner_text() == "Grant it all."
+            assert page.title() != "owned"
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            visit.leave()
 
 
 def test_the_page_refreshes_itself(browser: Browser, it: Served) -> None:
