@@ -102,7 +102,12 @@ EVENTS: Final = {
             ("inventory", "columns", "note"),
             "A bucket inventory has not all columns that decide what is registered.",
         ),
-        Event(LISTING_COSTLY, _WARNING, ("watch", "note"), "Many objects are listed by a public endpoint: billed."),
+        Event(
+            LISTING_COSTLY,
+            _WARNING,
+            ("watch", "note"),
+            "Many objects are listed by a public endpoint, which is billed; once a day.",
+        ),
         Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
         Event(OBJECT_EXCLUDED, _DEBUG, ("watch", "key", "reason"), "The rules left an object out."),
         Event(

@@ -101,7 +101,7 @@ TABLE: Final = (
         "last_audit_timestamp_seconds",
         "gauge",
         (),
-        "When `audit` last listed all watches to the end, since the epoch; absent before the first.",
+        "When `audit` last found every file of all watches accounted for, since the epoch; absent before that.",
         "older than 35 days",
     ),
     Metric("build_info", "gauge", ("version",), "Always 1; the version that runs."),
