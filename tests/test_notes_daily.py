@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.ledgers import NOW, adopt, sleep
 from tests.workspace import BUCKET, Ran, Workspace
 from watcher.ledger import Ledger, ProcessLock
+from watcher.reports import ScanReport
 from watcher.rules.advice import ambiguous_note
 from watcher.rules.listing_bill import costly_note
+from watcher.rules.selection import Rules
+from watcher.scan_log import log_finished
+from watcher.sieve import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +70,33 @@ def test_another_source_has_its_own_notes(ledger: Ledger) -> None:
         db.execute("UPDATE watch SET prefix = 'elsewhere/'")
     adopt(ledger, "w", "second")
     assert ledger.intake.due_notes("w", [note], now_ms=NOW) == [note]
+
+
+def test_a_costly_listing_is_logged_once_a_day_and_not_by_the_first_scan(ledger: Ledger) -> None:
+    inside = "https://oss-cn-shanghai-internal.aliyuncs.com"
+    watched = Watched(
+        name="w",
+        source_url="oss://b/",
+        rules=Rules(bucket="b"),
+        start="all",
+        starts_per_day=24,
+        cheaper_at=inside,
+    )
+    report = ScanReport(watch="w", complete=True, listed=2_000_000, list_calls=2000, list_bytes=10**9)
+    found = []
+    for n, is_usual in enumerate((False, True, True)):
+        events: dict[str, dict[str, Any]] = {}
+        log_finished(
+            lambda event, events=events, **fields: events.update({event: fields}),
+            replace(report, listed=report.listed + n),
+            watched,
+            records=ledger.intake,
+            is_usual=is_usual,
+            now_ms=NOW,
+        )
+        assert ("list_gb_per_day" in events["scan.finished"]) == is_usual
+        found.append(inside in events.get("listing.costly", {}).get("note", ""))
+    assert found == [False, True, False]
 
 
 def logged(ran: Ran) -> bool:

@@ -71,7 +71,7 @@ ENDPOINTS: Final = (
     Endpoint("/search?q=TEXT", "entries by key (`oss://BUCKET/KEY`, its beginning, or a part of it) or by media ID"),
     Endpoint("/entry?bucket=BUCKET&key=KEY", "all that the ledger knows of one entry, and what happens next"),
     Endpoint("/livez", "200 `ok`, or 503 and why: the process makes no progress"),
-    Endpoint("/readyz", "200 `ok`, or 503 and why, one reason a line: it does not do all that it should"),
+    Endpoint("/readyz", "200 `ok`, or 503 and why, a reason and its cure a line: it does not do all that it should"),
     Endpoint("/metrics", "figures for Prometheus, one second old at most"),
     Endpoint("/status.json", "what `status --output-format json` prints"),
 )
