@@ -148,6 +148,15 @@ def test_another_source_has_its_own_last_scan(path: Path, ledger: Ledger) -> Non
     assert ends(path) == {"w": "none", "second": "none"}
 
 
+def test_a_watch_that_is_no_longer_configured_shows_no_last_scan(path: Path, ledger: Ledger) -> None:
+    """Nobody scans it, so there is nothing to cure."""
+    record(ledger, obj("a.mp4"), watch="second")
+    for watch in ("w", "second"):
+        ledger.intake.end_scan(watch, refused(NOW), source="oss://b/")
+    adopt(ledger, "w")
+    assert ends(path) == {"w": "OSS said no", "second": "none"}
+
+
 def test_an_older_ledger_knows_when_the_last_complete_scan_was(path: Path, ledger: Ledger) -> None:
     finish(ledger, now=NOW)
     with LedgerReader(path) as reader:
@@ -160,6 +169,16 @@ def test_text_that_sqlite_cannot_hold_is_kept_as_far_as_it_can(path: Path, ledge
     ledger.intake.end_scan("w", end, source="oss://b/")
     assert ends(path)["w"].startswith("\\udcff")
     assert len(ends(path)["w"]) <= 2000
+
+
+@pytest.mark.parametrize("part", ["covered", "error", "hint"])
+def test_no_secret_is_kept_whoever_said_it(path: Path, ledger: Ledger, part: str) -> None:
+    end = ScanEnd(kind="backfill", at=NOW, complete=False, **{part: "Signature=c2VjcmV0&x=1"})  # type: ignore[arg-type]
+    ledger.intake.end_scan("w", end, source="oss://b/")
+    with LedgerReader(path) as reader:
+        last = reader.status()[0].last_scan
+    assert last
+    assert getattr(last, part) == "Signature=***&x=1"
 
 
 def test_the_age_of_the_backlog_is_told_by_lane(path: Path, ledger: Ledger) -> None:

@@ -75,7 +75,8 @@ class LedgerReader:
                     """  # noqa: S608 (no value from outside)
                 )
             )
-            ends = scan_ends.read(self._connection)
+            configured = {row["id"] for row in rows if row["position"] is not None}
+            ends = {watch: ends for watch, ends in scan_ends.read(self._connection).items() if watch in configured}
             counts = {(r["watch_id"], r["state"]): r["n"] for r in self._database.query("SELECT * FROM tally")}
         shown = [row for row in rows if row["position"] is not None or any(w == row["id"] for w, _ in counts)]
         return tuple(
