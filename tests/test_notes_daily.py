@@ -63,6 +63,14 @@ def test_a_clock_that_was_set_back_keeps_no_note_for_long(ledger: Ledger) -> Non
     assert ledger.intake.due_notes("w", [note], now_ms=NOW - 30 * DAY + 1) == []
 
 
+def test_notes_do_not_pile_up(ledger: Ledger) -> None:
+    for n in range(50):
+        note = f"note {chr(65 + n)}"
+        assert ledger.intake.due_notes("w", [note], now_ms=NOW + n * DAY // 2) == [note]
+    with closing(sqlite3.connect(ledger._path)) as db:
+        assert db.execute("SELECT count(*) FROM note").fetchone() == (2,)
+
+
 def test_another_source_has_its_own_notes(ledger: Ledger) -> None:
     note = ambiguous_note("w", 1)
     assert ledger.intake.due_notes("w", [note], now_ms=NOW) == [note]

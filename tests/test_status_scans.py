@@ -141,7 +141,9 @@ def refused(at: int) -> ScanEnd:
 def test_another_source_has_its_own_last_scan(path: Path, ledger: Ledger) -> None:
     ledger.intake.end_scan("w", refused(NOW), source="oss://b/")
     assert ends(path) == {"w": "OSS said no", "second": "none"}
-    ledger.intake.end_scan("w", refused(NOW), source="oss://b/elsewhere/")  # another process has it otherwise
+    other = ScanEnd(kind="scan", at=NOW, complete=False, error="of another source")
+    ledger.intake.end_scan("w", other, source="oss://b/elsewhere/")  # this process has the watch otherwise
+    assert ends(path) == {"w": "OSS said no", "second": "none"}
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE watch SET prefix = 'elsewhere/' WHERE name = 'w'")
     adopt(ledger, "w", "second")
