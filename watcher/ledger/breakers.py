@@ -138,7 +138,8 @@ _WAITING = (
     ),
     """
     SELECT 1 FROM entry
-     WHERE state = 'claimed' AND (:bucket = '' OR bucket_id = (SELECT id FROM bucket WHERE name = :bucket))
+     WHERE state = 'claimed' AND batch_id > 0
+       AND (:bucket = '' OR bucket_id = (SELECT id FROM bucket WHERE name = :bucket))
     """,
 )
 """What waits under a watch is found by a step in an index.  A call that is under way is a probe."""
