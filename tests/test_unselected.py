@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -110,6 +111,7 @@ def counts(path: Path, ledger: Ledger, bucket: str) -> set[str]:
 
 
 ELSEWHERE = "second-bucket"
+CURES = {"bucket": "Add the bucket in the VOD console", "account": "vod:RegisterMedia"}
 UNSELECTED = {
     "excluded": lambda it: it.watch(more='exclude = ["a*"]\nschedule = "1s"'),
     "watch removed": lambda it: it.watch("second", f"oss://{ELSEWHERE}/", more='schedule = "1s"'),
@@ -148,4 +150,15 @@ def test_a_daemon_shows_no_breaker_for_it(workspace: Workspace, sandbox: Sandbox
         running.send(signal.SIGHUP)
         running.until(lambda: "no calls" in running.get("/readyz")[1], "not ready")
         running.until(lambda: "Calls are stopped" in running.get("/")[1], "on the page")
-        assert "calls for" in workspace.run("status").out
+        cure = CURES[scope]
+        assert cure in running.get("/readyz")[1]
+        assert cure in running.get("/")[1]
+        running.until_told("daemon.degraded")
+        assert cure in "".join(running.told("daemon.degraded")[0]["reasons"])
+        report = json.loads(running.get("/status.json")[1])
+        breaker = report["breaker"] if scope == "account" else report["watches"][0]["breaker"]
+        assert set(breaker) == {"reason", "hint", "since", "next_probe_at"}
+        assert cure in breaker["hint"]
+        shown = workspace.run("status").out
+        assert "calls for" in shown
+        assert cure in shown
