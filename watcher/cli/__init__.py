@@ -11,7 +11,7 @@ import click
 
 from watcher import __version__
 from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
-from watcher.cli.invocation import Invocation
+from watcher.cli.invocation import Invocation, global_options
 from watcher.cli.output import printable_lines
 from watcher.errors import ConfigError, MachineFailed, WatcherError
 from watcher.observe import streams
@@ -24,29 +24,18 @@ _SIGPIPE = 128 + signal.SIGPIPE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "-c",
-    "--config-file",
-    metavar="FILE",
-    help="Default: $OSS_VOD_WATCHER_CONFIG, ./config/watcher.toml, /etc/oss-vod-watcher/watcher.toml.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Neither progress nor log lines below warning.")
-@click.option("--log-format", type=click.Choice(["auto", "console", "json", "journal"]), help="Default: [log] format.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Default: [log] level.")
+@global_options
 @click.version_option(__version__, prog_name="oss-vod-watcher")
 @click.pass_context
-def cli(
-    context: click.Context, *, config_file: str | None, quiet: bool, log_format: str | None, log_level: str | None
-) -> None:
+def cli(context: click.Context) -> None:
     """Register every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
 
-    \b
     Exit status: 0 done; 1 unforeseen, the machine failed us, or a person said no to registering; 2 usage,
     configuration or credentials, nothing was touched; 3 another `run` or process holds the lock; 4 the ledger is
     missing or cannot be trusted; 5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete;
     6 something became failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
-    """  # noqa: D301 (click's \b keeps the lines)
-    context.obj = Invocation(config_file=config_file, quiet=quiet, log_format=log_format, log_level=log_level)
+    """
+    context.obj = context.obj or Invocation()
 
 
 for _command in (

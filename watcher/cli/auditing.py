@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from watcher.cli.invocation import global_options
 from watcher.cli.output import (
     for_machines,
     output_format_option,
@@ -35,6 +36,7 @@ _COUNTS = (*_ROWS, "new", "unaccounted")
 @click.command()
 @click.option("--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated.")
 @output_format_option(formats=("table", "json", "jsonl"))
+@global_options
 @click.pass_obj
 def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: str) -> int:
     """Prove that every matching object is in the ledger: a full listing held against it, object by object.

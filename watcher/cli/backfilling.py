@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watcher.cli import turns
+from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option, printable
 from watcher.cli.progress import LiveLine, in_words
 from watcher.errors import UsageError
@@ -77,6 +78,7 @@ _SIZE = _Parsed("size", parse_size_bytes)
 @click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
+@global_options
 @click.pass_obj
 def backfill(
     invocation: Invocation,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+import click
 
 from watcher.errors import ConfigError
 from watcher.observe import streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from watcher.config import Config
     from watcher.observe.outlet import Outlet
 
@@ -105,3 +109,50 @@ class Invocation:
             stream=cast("TextIO", _Stderr()),
             quiet=self.quiet,
         )
+
+
+def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command or a group take the global options; those behind a command win over those before it."""
+    for option in reversed(_GLOBAL_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _note(context: click.Context, option: click.Parameter, value: object) -> None:
+    """Keep the value of a global option that was given with this command."""
+    if option.name and context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE:
+        context.obj = replace(context.obj or Invocation(), **cast("dict[str, Any]", {option.name: value}))
+
+
+_GLOBAL_OPTIONS = (
+    click.option(
+        "-c",
+        "--config-file",
+        metavar="FILE",
+        help="Default: $OSS_VOD_WATCHER_CONFIG, ./config/watcher.toml, /etc/oss-vod-watcher/watcher.toml.",
+        expose_value=False,
+        callback=_note,
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="No log lines below warning. A terminal still shows the progress.",
+        expose_value=False,
+        callback=_note,
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["auto", "console", "json", "journal"]),
+        help="Default: [log] format.",
+        expose_value=False,
+        callback=_note,
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        help="Default: [log] level.",
+        expose_value=False,
+        callback=_note,
+    ),
+)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option, table, to_json, warn_of_other_names, work_comes_first
 from watcher.errors import AlreadyRunning, UsageError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@global_options
 def ledger() -> None:
     """Create the ledger, check it, back it up."""
 
@@ -27,6 +29,7 @@ def ledger() -> None:
 @ledger.command("init")
 @click.option("--replace", is_flag=True, help="Keep the ledger that is there aside and begin a new one.")
 @click.option("--yes", is_flag=True, help="With --replace: do it without asking.")
+@global_options
 @click.pass_obj
 def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
     """Create the ledger.  Nothing else ever does, so that a lost one is not taken for a first run.
@@ -107,6 +110,7 @@ def _cost(entries: int | None, calls_per_second: int) -> str:
 
 @ledger.command("check")
 @output_format_option(formats=("table", "json"))
+@global_options
 @click.pass_obj
 def check(invocation: Invocation, *, output_format: str) -> None:
     """Look at every page, index, reference and count; correct counts that are off.
@@ -156,6 +160,7 @@ def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
 
 @ledger.command("backup")
 @click.argument("target", metavar="PATH", type=click.Path(path_type=Path))
+@global_options
 @click.pass_obj
 def backup(invocation: Invocation, *, target: Path) -> None:
     """Copy the ledger to PATH as it is at this moment, while other processes go on.  Never replaces a file."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from watcher.cli.invocation import global_options
 from watcher.cli.output import (
     for_machines,
     output_format_option,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @output_format_option()
+@global_options
 @click.pass_obj
 def status(invocation: Invocation, *, output_format: str) -> None:
     """Show how many entries are in each state, the backlog's age, and the last complete scans."""
@@ -120,6 +122,7 @@ def _scan_lines(row: WatchStatus) -> Iterator[str]:
 
 @click.command()
 @output_format_option("jsonl")
+@global_options
 @click.pass_obj
 def export(invocation: Invocation, *, output_format: str) -> None:
     """Write every entry of the ledger, one a line, in key order."""

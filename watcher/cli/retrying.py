@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import click
 
+from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option, to_json, work_comes_first
 from watcher.errors import UsageError
 from watcher.model import Failure
@@ -25,6 +26,7 @@ _CURE = "Name oss://BUCKET/KEY..., or give --reason, --watch, --all-failed or --
 @click.option("--changed", is_flag=True, help="Acknowledge entries whose object was overwritten.")
 @click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
 @output_format_option(formats=("table", "json", "jsonl"))
+@global_options
 @click.pass_obj
 def retry(
     invocation: Invocation,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watcher.cli.invocation import global_options
+
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
 
@@ -17,6 +19,7 @@ _HEAPS = 2
 
 
 @click.command()
+@global_options
 @click.pass_obj
 def run(invocation: Invocation) -> None:
     """Scan every watch by its schedule and register what is found, until SIGTERM or SIGINT.

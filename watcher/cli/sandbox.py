@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watcher.cli.invocation import global_options
 from watcher.cli.output import give_up_when, table, work_comes_first
 from watcher.errors import UsageError
 from watcher.examples import CONFIG, example
@@ -46,6 +47,7 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
 @click.option(
     "--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong: TOML with [[fault]] tables."
 )
+@global_options
 def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
     """Run a local OSS and VOD until stopped.
 
@@ -92,6 +94,7 @@ def environment(local: Sandbox) -> dict[str, str]:
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("state/demo"), show_default=True
 )
+@global_options
 def demo(*, folder: Path) -> int:
     """Show the main job on the sandbox: sample objects, a scan, a second scan that finds nothing to do."""
     from watcher.sandbox.samples import put_samples

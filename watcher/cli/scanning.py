@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watcher.cli import turns
+from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option
 from watcher.cli.progress import LiveProgress
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="Look at every object, also where a listing is as it was.")
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
+@global_options
 @click.pass_obj
 def scan(
     invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], full: bool, yes: bool, output_format: str
