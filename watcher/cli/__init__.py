@@ -12,7 +12,7 @@ import click
 from watcher import __version__
 from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
 from watcher.cli.invocation import Invocation, global_options
-from watcher.cli.output import printable_lines
+from watcher.cli.output import printable_lines, say
 from watcher.errors import ConfigError, MachineFailed, WatcherError
 from watcher.observe import streams
 
@@ -146,9 +146,9 @@ def tell(error: WatcherError) -> None:
 
     # A configuration problem quotes no secret, and the names of settings that hold them must stay readable.
     sentence = f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}")
-    click.echo(printable_lines(sentence), err=True)
+    say(printable_lines(sentence), err=True)
     if error.hint:
-        click.echo(printable_lines(redact(f"hint: {error.hint}")), err=True)
+        say(printable_lines(redact(f"hint: {error.hint}")), err=True)
 
 
 def _unforeseen(error: Exception) -> int:

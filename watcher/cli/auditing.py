@@ -13,6 +13,7 @@ from watcher.cli.output import (
     for_machines,
     output_format_option,
     printable,
+    say,
     table,
     to_json,
     warn_of_other_names,
@@ -163,7 +164,7 @@ def _print_table(report: AuditReport, spool: _Spool) -> None:
             for watch in report.watches
         ],
     )
-    click.echo(_sum(report.watches))
+    say(_sum(report.watches))
     _print_excluded(report)
     _print_notes(report)
     _print_verdict(report, spool)
@@ -182,9 +183,9 @@ def _print_excluded(report: AuditReport) -> None:
 
     for watch in report.watches:
         if excluded := _excluded(watch.excluded):
-            click.echo(f"{watch.watch}: excluded {', '.join(f'{reason} {n}' for reason, n in excluded.items())}")
+            say(f"{watch.watch}: excluded {', '.join(f'{reason} {n}' for reason, n in excluded.items())}")
         if n := excluded.get("ambiguous_extension"):
-            click.echo(f"note: {ambiguous_note(watch.watch, n)}")
+            say(f"note: {ambiguous_note(watch.watch, n)}")
 
 
 def _print_notes(report: AuditReport) -> None:
@@ -196,19 +197,19 @@ def _print_notes(report: AuditReport) -> None:
     }
     for name, note in notes.items():
         if n := sum(getattr(watch, name) for watch in report.watches):
-            click.echo(f"note: {n} {note}")
+            say(f"note: {n} {note}")
 
 
 def _print_verdict(report: AuditReport, spool: _Spool) -> None:
     if n := report.unaccounted:
-        click.echo(f"{n} object{'s are' if n != 1 else ' is'} unaccounted for:")
+        say(f"{n} object{'s are' if n != 1 else ' is'} unaccounted for:")
         for line in spool.lines():
             click.echo(f"  {printable(json.loads(line))}")
-        click.echo("next: run `oss-vod-watcher scan`, which records what is missing, then audit again")
+        say("next: run `oss-vod-watcher scan`, which records what is missing, then audit again")
     if report.exit_status == 0:
-        click.echo("every matching object is accounted for")
+        say("every matching object is accounted for")
     elif any(not watch.complete for watch in report.watches):
         names = ", ".join(f'"{watch.watch}"' for watch in report.watches if not watch.complete)
-        click.echo(f"nothing is proven: the listing of {names} is incomplete; run the command again")
+        say(f"nothing is proven: the listing of {names} is incomplete; run the command again")
     elif not all(watch.adds_up for watch in report.watches):
-        click.echo("nothing is proven: an object was counted twice or not at all, which is a bug; please report it")
+        say("nothing is proven: an object was counted twice or not at all, which is a bug; please report it")

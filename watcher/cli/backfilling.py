@@ -76,6 +76,7 @@ _SIZE = _Parsed("size", parse_size_bytes)
     help="Without one file registered, refused or failed, once listing has ended; 0 = never.",
 )
 @click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
+@turns.verbose_option
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
 @global_options
@@ -90,6 +91,7 @@ def backfill(
     list_manifest_from: str | None,
     give_up_after_ms: int,
     encoding_type: str | None,
+    verbose: bool,
     yes: bool,
     output_format: str,
     **filters: Any,
@@ -131,7 +133,7 @@ def backfill(
             show=lambda facts: line.show(in_words(facts)),
         )
         if dry_run:
-            return turns.rehearse(app, tracker, output_format, also=also)
+            return turns.rehearse(app, tracker, output_format, verbose=verbose, also=also)
         with Ticking(tracker, app.clock):
             report = turns.take(app, tracker, yes=yes, paused=line.paused())
     if isinstance(report, int):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watcher.cli.invocation import global_options
-from watcher.cli.output import output_format_option, table, to_json, warn_of_other_names, work_comes_first
+from watcher.cli.output import output_format_option, say, table, to_json, warn_of_other_names, work_comes_first
 from watcher.errors import AlreadyRunning, UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
         _replace(config, yes=yes)
         return
     create(path, starts.from_now(_sources_from_now(config), now_ms=now_ms))
-    click.echo(f"created {path}")
+    say(f"created {path}")
 
 
 def _sources_from_now(config: Config) -> list[str]:
@@ -74,13 +74,13 @@ def _replace(config: Config, *, yes: bool) -> None:
         starts = replacing.starts_from(old, from_now, now_ms=now_ms)
         stamp = f"{datetime.fromtimestamp(now_ms // 1000, UTC):%Y%m%dT%H%M%SZ}"
         kept = replacing.replace(path, lock, old, stamp=stamp, starts=starts)
-    click.echo(f"kept the old ledger as {kept}")
-    click.echo(f"created {path}")
+    say(f"kept the old ledger as {kept}")
+    say(f"created {path}")
 
 
 def _confirm(config: Config, old: OldLedger, *, yes: bool) -> None:
     """Say what it costs before it is done, and have it wanted."""
-    click.echo(_cost(old.entries, config.vod.calls_per_second), err=True)
+    say(_cost(old.entries, config.vod.calls_per_second), err=True)
     if yes:
         return
     if not sys.stdin.isatty():
@@ -134,9 +134,9 @@ def check(invocation: Invocation, *, output_format: str) -> None:
 
 
 def _print_for_people(path: Path, report: LedgerCheck) -> None:
-    click.echo(f"{path}, schema {report.schema}")
+    say(f"{path}, schema {report.schema}")
     if report.entries:
-        click.echo(", ".join(f"{state} {n}" for state, n in report.entries.items()))
+        say(", ".join(f"{state} {n}" for state, n in report.entries.items()))
     rows = [
         (name if n == 0 else "", line)
         for name, lines in report.found.items()
@@ -144,7 +144,7 @@ def _print_for_people(path: Path, report: LedgerCheck) -> None:
     ]
     table("", ("checked", "found"), rows)
     if report.tally_corrected:
-        click.echo("the tally was off and has been corrected")
+        say("the tally was off and has been corrected")
 
 
 def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
@@ -170,4 +170,4 @@ def backup(invocation: Invocation, *, target: Path) -> None:
     path = invocation.load().ledger_path
     warn_of_other_names(path)
     n_bytes = care.backup(path, target)
-    click.echo(f"wrote {target}, {n_bytes} bytes, checked")
+    say(f"wrote {target}, {n_bytes} bytes, checked")

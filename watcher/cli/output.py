@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import sys
 from datetime import datetime
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from watcher.cli import tables
 from watcher.observe import streams
 from watcher.rules.instants import utc
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+_USUAL_COLUMNS = 80
 FORMATS = ("table", "json", "jsonl", "csv")
 
 
@@ -107,8 +110,9 @@ def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str)
             for row in rows:
                 writer.writerow([_cell(getattr(row, name)) for name in names])
         case _:
-            for row in rows:
-                click.echo("  ".join(printable(_cell(getattr(row, name))) or "-" for name in names))
+            cells = ([printable(_cell(getattr(row, name))) for name in names] for row in rows)
+            for line in tables.streamed(names, cells, width=_columns(sys.stdout), rule=_rule()):
+                click.echo(line)
 
 
 def _cell(value: object) -> str:
@@ -124,18 +128,41 @@ def _cell(value: object) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a small table for people."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print a small table for people: for the width of the terminal, elsewhere as wide as it is."""
+    found = [list(row) for row in rows]
+    figures = [all(_is_figure(row[n]) for row in found) for n in range(len(columns))]
+    cells = [[printable(_cell(cell)) for cell in row] for row in found]
+    if title:
+        say(title)
+    lines = tables.laid_out(columns, cells, figures=figures, width=_columns(sys.stdout), rule=_rule())
+    for line in ("", *lines, ""):
+        click.echo(line)
 
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(printable(_cell(cell)) or "-") for cell in row))
-    console = Console(file=sys.stdout, highlight=False)
-    if not console.is_terminal:
-        console.width = 120
-    console.print(shown)
+
+def _is_figure(value: object) -> bool:
+    return value in {None, ""} or isinstance(value, int | float)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a sentence; a terminal is written to in whole words."""
+    width = _columns(sys.stderr if err else sys.stdout)
+    if width:
+        text = "\n".join(part for line in text.split("\n") for part in tables.wrapped(line, width))
+    click.echo(text, err=err)
+
+
+def _columns(stream: TextIO) -> int | None:
+    """Return how wide a terminal is; None = it is none."""
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS) if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _rule() -> str:
+    """Return what draws a line, as far as stdout can show it."""
+    try:
+        "─".encode(sys.stdout.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "-"
+    return "─"

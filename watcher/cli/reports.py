@@ -14,6 +14,7 @@ from watcher.cli.output import (
     for_machines,
     output_format_option,
     printable,
+    say,
     table,
     warn_of_other_names,
     write_rows,
@@ -47,17 +48,17 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         table("", (*_COLUMNS, *_BILLED), [_for_people(taken, row) for row in taken.rows])
         for watch, start in taken.starts.items():
             if start.at is not None:
-                click.echo(printable(sentence(watch, start)))
+                say(printable(sentence(watch, start)))
         for row in taken.rows:
             for line in _scan_lines(row):
-                click.echo(printable(line))
+                say(printable(line))
         for note in standing.costly(taken, config):
-            click.echo(f"note: {note}")
+            say(f"note: {note}")
         for breaker in taken.breakers:
             who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
-            click.echo(f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: {printable(breaker.reason)}")
-            click.echo(f"  {breaker.hint} The next scan probes it.")
-        click.echo(f"RegisterMedia calls a second: {taken.calls_per_second} (at most {taken.most_calls_per_second})")
+            say(f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: {printable(breaker.reason)}")
+            say(f"  {breaker.hint} The next scan probes it.")
+        say(f"RegisterMedia calls a second: {taken.calls_per_second} (at most {taken.most_calls_per_second})")
         return
     for_machines()
     if output_format == "csv":

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import click
 
 from watcher.cli.invocation import global_options
-from watcher.cli.output import output_format_option, to_json, work_comes_first
+from watcher.cli.output import output_format_option, say, to_json, work_comes_first
 from watcher.errors import UsageError
 from watcher.model import Failure
 
@@ -71,11 +71,11 @@ def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool
     if output_format != "table":
         click.echo(to_json({"retried": retried, "acknowledged": acknowledged}))
     elif changed:
-        click.echo(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
+        say(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
     elif retried == 1:
-        click.echo("1 entry is back in line; the next scan registers it")
+        say("1 entry is back in line; the next scan registers it")
     else:
-        click.echo(f"{retried} entries are back in line; the next scan registers them")
+        say(f"{retried} entries are back in line; the next scan registers them")
 
 
 def _parsed(text: str, *, encoded: bool) -> tuple[str, str]:

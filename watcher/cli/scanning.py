@@ -19,12 +19,20 @@ if TYPE_CHECKING:
 @click.option("-n", "--dry-run", is_flag=True, help="List and decide for real, write nothing, call nothing else.")
 @click.option("--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated.")
 @click.option("--full", is_flag=True, help="Look at every object, also where a listing is as it was.")
+@turns.verbose_option
 @turns.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
 @global_options
 @click.pass_obj
 def scan(
-    invocation: Invocation, *, dry_run: bool, watches: tuple[str, ...], full: bool, yes: bool, output_format: str
+    invocation: Invocation,
+    *,
+    dry_run: bool,
+    watches: tuple[str, ...],
+    full: bool,
+    verbose: bool,
+    yes: bool,
+    output_format: str,
 ) -> int:
     """List every watch, record what is new, register what is due, and exit.
 
@@ -40,7 +48,7 @@ def scan(
         LiveProgress(wanted=not invocation.quiet and not dry_run) as progress,
     ):
         if dry_run:
-            return turns.rehearse(app, progress, output_format)
+            return turns.rehearse(app, progress, output_format, verbose=verbose)
         report = turns.take(app, progress, yes=yes, paused=progress.paused())
     if isinstance(report, int):
         return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from watcher.cli.output import (
     for_machines,
     give_up_when,
     printable,
+    say,
     table,
     to_json,
     warn_of_other_names,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from watcher.turn import TurnReport
     from watcher.wiring import App
 
+_FIRST = 20  # keys that a dry run shows
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="With --dry-run: show every key, not only 20.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Register without asking, however many there are.")
 
 
@@ -103,7 +107,7 @@ def show(report: TurnReport, output_format: str, **more: object) -> None:
         return
     _show_scans(report.scans)
     done = report.registered
-    click.echo(
+    say(
         f"registered {done.registered} (of them already known to VOD: {done.already_registered}), "
         f"failed {done.failed}, pending {report.pending}; "
         f"{done.register_calls} RegisterMedia calls, {report.duration_s:.1f} s"
@@ -132,9 +136,9 @@ def _show_scans(scans: list[ScanReport]) -> None:
     )
     for scan in scans:
         if n := scan.excluded.get("ambiguous_extension"):
-            click.echo(f"note: {ambiguous_note(scan.watch, n)}")
+            say(f"note: {ambiguous_note(scan.watch, n)}")
         for note in scan.notes:
-            click.echo(f"note: {printable(note)}")
+            say(f"note: {printable(note)}")
 
 
 def as_json(report: TurnReport, *, with_starts: bool = False) -> dict[str, Any]:
@@ -152,21 +156,43 @@ def as_json(report: TurnReport, *, with_starts: bool = False) -> dict[str, Any]:
     }
 
 
-def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable[[], dict[str, object]] = dict) -> int:
-    """List and decide for real, write nothing; tell what would be done, and what `also` returns then."""
+class _Shown:
+    """Prints the keys that would be registered: the first ones, or all."""
 
-    def show_one(bucket: str, key: str) -> None:
-        if output_format == "table":
-            click.echo(f"would register oss://{bucket}/{printable(key)}")
+    def __init__(self, *, most: float) -> None:
+        self._most = most
+        self._n = 0
 
+    def __call__(self, bucket: str, key: str) -> None:
+        self._n += 1
+        if self._n <= self._most:
+            say(f"would register oss://{bucket}/{printable(key)}")
+
+    def end(self) -> None:
+        """Say how many were not printed."""
+        if self._n > self._most:
+            say(f"and {self._n - int(self._most)} more; -v shows all")
+
+
+def rehearse(
+    app: App,
+    progress: Progress,
+    output_format: str,
+    *,
+    verbose: bool,
+    also: Callable[[], dict[str, object]] = dict,
+) -> int:
+    """List and decide for real, write nothing; show what would be done, and what `also` returns then."""
+    shown_keys = _Shown(most=0 if output_format != "table" else math.inf if verbose else _FIRST)
     warn_of_other_names(app.config.ledger_path)
     give_up_when(lambda: app.clock.stopping)
-    report, would = app.rehearse(progress, show_one)
+    report, would = app.rehearse(progress, shown_keys)
     if output_format == "table":
+        shown_keys.end()
         _show_scans(report.scans)
         for scan in report.scans:
             if scan.start.at is not None:
-                click.echo(printable(sentence(scan.watch, scan.start)))
+                say(printable(sentence(scan.watch, scan.start)))
         _show_prediction(app, report, would)
     else:
         prediction = {
@@ -182,13 +208,13 @@ def rehearse(app: App, progress: Progress, output_format: str, *, also: Callable
 
 
 def _show_prediction(app: App, report: TurnReport, would: Rehearsal) -> None:
-    click.echo(
+    say(
         f"dry run: would register {would.would_register} objects ({size_of(would.would_register_bytes)}) in "
         f"{would.would_call} calls, {_seconds(app, would)} s at {app.config.vod.calls_per_second} calls a second; "
         f"listing takes {_list_calls(report)} requests; nothing was written"
     )
     if would.too_long:
-        click.echo(f"{would.too_long} more would become failed: their file URL is too long (file_url_too_long)")
+        say(f"{would.too_long} more would become failed: their file URL is too long (file_url_too_long)")
 
 
 def _seconds(app: App, would: Rehearsal) -> float:
