@@ -68,7 +68,8 @@ class Terminal:
         if self.child.poll() is None:
             self.child.kill()
         self.child.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
     @property
     def rows(self) -> list[str]:
@@ -111,8 +112,16 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Take another size, as a window that somebody drags; the command gets its signal."""
+        self.child.send_signal(signal.SIGSTOP)  # so that nothing drawn for the old size is under way
+        self.read(0.3)
         _set_size(self._master, columns, rows)
         self._screen.resize(rows, columns)
+        self.child.send_signal(signal.SIGCONT)
+
+    def hang_up(self) -> None:
+        """Go, as a terminal whose window is closed."""
+        os.close(self._master)
+        self._master = -1
 
     def end(self) -> int:
         """Draw all that comes, and return the exit status."""

@@ -217,7 +217,7 @@ def test_cut_short_while_it_lists_the_same_command_goes_on_there(
         child.send_signal(number)
         _, err = child.communicate(timeout=30)
     assert child.returncode == (130 if number == signal.SIGINT else -number)
-    assert ("run the command again to go on" in err) == (number == signal.SIGINT)
+    assert ("run the command again to continue" in err) == (number == signal.SIGINT)
     sandbox.oss.journal.clear()
 
     done = workspace.backfill("--exclude", "00100.mp4")

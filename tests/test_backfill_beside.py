@@ -97,7 +97,7 @@ def test_a_stopped_wait_says_how_to_go_on(workspace: Workspace, sandbox: Sandbox
         child.terminate()
         status, _, err = ended(child)
     assert status == 143
-    assert "run the command again to go on" in err
+    assert "run the command again to continue" in err
 
 
 @pytest.mark.long

@@ -182,7 +182,7 @@ def test_cut_short_in_the_middle_the_same_command_completes(
         child.send_signal(number)
         _, err = child.communicate(timeout=30)
     assert child.returncode == (130 if number == signal.SIGINT else -number)
-    assert ("run the command again to go on" in err) == (number == signal.SIGINT)
+    assert ("run the command again to continue" in err) == (number == signal.SIGINT)
     assert 0 < len(state(workspace)) < 200
     sandbox.vod.add_bucket(BUCKET)
     workspace.configure(vod=QUICK)

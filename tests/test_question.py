@@ -78,7 +78,7 @@ class OnTerminal:
 
 @pytest.mark.parametrize("command", ["scan", "backfill"])
 def test_no_registers_nothing_and_says_how_to_go_on(workspace: Workspace, sandbox: Sandbox, command: str) -> None:
-    """Nothing is registered before the answer; after a no the entries are in line, and the status is 1."""
+    """Nothing is registered before the answer; after a no they are queued, and the status is 1."""
     fill(sandbox)
     terminal = OnTerminal(workspace, command)
     terminal.answer("n\n")
@@ -89,7 +89,7 @@ def test_no_registers_nothing_and_says_how_to_go_on(workspace: Workspace, sandbo
     assert "10,001 objects (9.5 MB)" in terminal.seen
     assert "about 1,001 RegisterMedia calls, 40 s at 25 calls a second" in terminal.seen
     assert "No transcoding starts" in terminal.seen
-    assert "10001 entries are in line" in terminal.seen
+    assert "10001 files are not registered yet" in terminal.seen
     assert "--yes" in terminal.seen
     assert workspace.run("status", "--output-format", "json").json["watches"][0]["pending"] == LARGE
 
@@ -141,7 +141,7 @@ def test_an_interrupt_at_the_question_is_one(workspace: Workspace, sandbox: Sand
     terminal = OnTerminal(workspace, "backfill")
     terminal.interrupt_at_the_question()
     assert terminal.end() == 130
-    assert "run the command again to go on" in terminal.seen
+    assert "run the command again to continue" in terminal.seen
     assert not sandbox.vod.journal
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes import FakeClock
-from watcher.backfill import Beside, Tracker, wait_for_owner
+from watcher.backfill import Beside, HowFar, Tracker, wait_for_owner
 from watcher.errors import CloudError
 from watcher.giving_up import GiveUp
 from watcher.reports import RegisterReport, ScanReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 class Told:
@@ -22,7 +22,7 @@ class Told:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.lines: list[dict[str, Any]] = []
-        self.shown: list[Mapping[str, object]] = []
+        self.shown: list[HowFar] = []
         self.tracker = Tracker(self.clock, emit=self._emit, show=self.shown.append)
 
     def _emit(self, event: str, **facts: Any) -> None:
@@ -75,6 +75,57 @@ def test_a_line_every_ten_seconds_and_the_terminal_at_once() -> None:
     assert len(told.shown) == 35
     assert set(told.lines[0]) == {"event", "listed", "new", "registered", "failed", "calls_per_second", "eta_s"}
     assert told.lines[0]["event"] == "backfill.progress"
+
+
+def test_time_that_a_person_takes_to_answer_counts_in_no_rate() -> None:
+    """Nor is anything shown or logged meanwhile."""
+    told = Told()
+    told.tracker.begin(in_line=100_000, to_list=None)
+    told.work(4, listed=1000)
+    told.tracker.listing_ended()
+    with told.tracker.paused():
+        n_shown = len(told.shown)
+        for _ in range(300):
+            told.clock.wait(1)
+            told.tracker.tick()
+        assert (len(told.shown), told.lines) == (n_shown, [])
+    facts = told.work(4, per_second=20)
+    assert facts["calls_per_second"] == 20
+    assert facts["eta_s"] == 496  # of 100,000 less 800, at 200 a second
+    assert told.lines == []
+
+
+def test_rates_of_registering_begin_when_listing_has_ended() -> None:
+    told = Told()
+    told.tracker.begin(in_line=0, to_list=None)
+    told.work(9, listed=1000)
+    told.tracker.listing_ended()
+    assert told.work(4, per_second=20)["calls_per_second"] == 20
+
+
+def share(*, listed: int = 0, to_list: int | None = None, queued: int = 0, done: int | None = None) -> float | None:
+    """Return the share that is shown; `done`: listing has ended, and so many are registered."""
+    told = Told()
+    told.tracker.begin(in_line=queued, to_list=to_list)
+    told.tracker.listed(ScanReport(watch="w", listed=listed, new=0))
+    if done is not None:
+        told.tracker.listing_ended()
+        told.tracker.registered(RegisterReport(registered=done - done // 4, failed=done // 4))
+    return told.tracker.how_far().share
+
+
+def test_a_share_is_shown_only_of_what_is_known() -> None:
+    """Of the listing by the last one, while it is no longer than that; of the files once all are listed."""
+    assert share(listed=500) is None
+    assert share(listed=500, queued=1000) is None
+    assert share(listed=500, to_list=2000) == 0.25
+    assert share(listed=2000, to_list=2000) == 1
+    assert share(listed=2001, to_list=2000) is None
+    assert share(listed=500, to_list=0) is None
+    assert share(listed=500, to_list=2000, queued=1000, done=0) == 0
+    assert share(listed=500, queued=1000, done=500) == 0.5
+    assert share(queued=1000, done=1200) == 1
+    assert share(done=0) == 1
 
 
 class Waited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from watcher.observe import logs
 from watcher.rules.filters import Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from watcher.errors import CloudError
     from watcher.giving_up import GiveUp
@@ -55,12 +56,36 @@ class _Sample(NamedTuple):
     calls: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HowFar:
+    """How far a run is; rates are over the last ten seconds."""
+
+    listing: bool  # it has not ended
+    listed: int
+    to_list: int | None  # objects, by the last complete scans
+    to_register: int  # files: queued before, or found by this run
+    registered: int
+    failed: int
+    listed_per_second: float
+    calls_per_second: float
+    eta_s: int | None  # None: not known yet
+
+    @property
+    def share(self) -> float | None:
+        """Of the listing while it lasts, then of the files; None: how much there is to do is not known."""
+        if self.listing:
+            return _share(self.listed, self.to_list) if self.to_list and self.listed <= self.to_list else None
+        return _share(self.registered + self.failed, self.to_register)
+
+
+def _share(done: int, of: int) -> float:
+    return min(1.0, done / of) if of else 1.0
+
+
 class Tracker:
     """`ports.Progress` that knows rates and what is left; for any number of threads."""
 
-    def __init__(
-        self, clock: Clock, *, emit: Callable[..., None], show: Callable[[Mapping[str, object]], None]
-    ) -> None:
+    def __init__(self, clock: Clock, *, emit: Callable[..., None], show: Callable[[HowFar], None]) -> None:
         self._clock = clock
         self._emit = emit  # told every ten seconds
         self._show = show  # told at every sample
@@ -72,6 +97,7 @@ class Tracker:
         self._listing = True
         self._samples: deque[_Sample] = deque()
         self._told = clock.monotonic()
+        self._paused = False
 
     def begin(self, *, in_line: int, to_list: int | None) -> None:
         """See `ports.Progress.begin`."""
@@ -83,36 +109,69 @@ class Tracker:
             self._scans[scan.watch] = scan.listed, scan.new
 
     def listing_ended(self) -> None:
-        """See `ports.Progress.listing_ended`."""
-        self._listing = False
+        """See `ports.Progress.listing_ended`: rates are those of registering from now on."""
+        with self._turn:
+            self._listing = False
+            self._samples.clear()
 
     def registered(self, report: RegisterReport) -> None:
         """See `ports.Progress.registered`."""
         self._registered, self._failed, self._calls = report.registered, report.failed, report.register_calls
 
-    def facts(self) -> dict[str, object]:
-        """Return how far it is, under the names of the event: rates over the last ten seconds, ETA in seconds."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Say nothing while the block runs, and let its time count in no rate: a person is asked."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._samples.clear()
+            self._told = self._clock.monotonic()
+            self._paused = False
+
+    def how_far(self) -> HowFar:
+        """Return how far it is."""
         with self._turn:
             listed, new = (sum(counts) for counts in zip((0, 0), *self._scans.values(), strict=True))
             now = self._sampled(listed)
             calls_per_second = self._rate(now.calls - self._samples[0].calls)
             eta_s = self._eta_s(now, new)
+            return HowFar(
+                listing=self._listing,
+                listed=listed,
+                to_list=self._to_list,
+                to_register=self._in_line + new,
+                registered=self._registered,
+                failed=self._failed,
+                listed_per_second=self._rate(now.listed - self._samples[0].listed),
+                calls_per_second=round(calls_per_second, 2),
+                eta_s=None if eta_s is None else round(eta_s),
+            )
+
+    def facts(self) -> dict[str, object]:
+        """Return how far it is under the names of the event: ETA in seconds."""
+        return self._facts(self.how_far())
+
+    def _facts(self, it: HowFar) -> dict[str, object]:
         return {
-            "listed": listed,
-            "new": new,
-            "registered": self._registered,
-            "failed": self._failed,
-            "calls_per_second": round(calls_per_second, 2),
-            "eta_s": None if eta_s is None else round(eta_s),
+            "listed": it.listed,
+            "new": it.to_register - self._in_line,
+            "registered": it.registered,
+            "failed": it.failed,
+            "calls_per_second": it.calls_per_second,
+            "eta_s": it.eta_s,
         }
 
     def tick(self) -> None:
-        """Tell how far it is: on the line at once, in the log when ten seconds have passed."""
-        facts = self.facts()
-        self._show(facts)
+        """Show how far it is, and log it when ten seconds have passed."""
+        if self._paused:
+            return
+        it = self.how_far()
+        self._show(it)
         if self._clock.monotonic() - self._told >= _LINE_S:
             self._told = self._clock.monotonic()
-            self._emit(logs.BACKFILL_PROGRESS, **facts)
+            self._emit(logs.BACKFILL_PROGRESS, **self._facts(it))
 
     def _sampled(self, listed: int) -> _Sample:
         """Return what is done now; keep it if the last one kept is old enough, and forget what is too old."""

@@ -35,6 +35,8 @@ class TurnReport:
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
     declined: bool = False  # a person was asked, and wants nothing registered
+    left: int | None = None  # files of the chosen watches that are not registered yet; None: nothing was to be
+    cut_short: bool = False  # not all was listed
 
     @property
     def exit_status(self) -> int:
@@ -54,12 +56,18 @@ class TurnReport:
         self.undecided, self.error, self.declined = later.undecided, later.error, later.declined
 
     @property
-    def errors(self) -> list[WatcherError]:
-        """What a person must be told, each once."""
+    def met(self) -> list[WatcherError]:
+        """What went wrong, each once: all that a person must know of a run that was interrupted."""
         found: dict[str, WatcherError] = {}
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
                 found.setdefault(str(error), error)
+        return list(found.values())
+
+    @property
+    def errors(self) -> list[WatcherError]:
+        """What a person must know of a run that ended by itself: also that files wait for an answer."""
+        found = {str(error): error for error in self.met}
         if self.undecided.entries and not isinstance(self.error, (AccountRefused, BucketRefused)):
             error = self._not_registered()
             found.pop(str(self.error), None)

@@ -136,7 +136,7 @@ def _invoke(arguments: list[str]) -> int:
 def _interrupted() -> int:
     if result := streams.result():
         result.given_up = True
-    click.echo("interrupted; what was done is in the ledger, run the command again to go on", err=True)
+    say("interrupted; what was done is in the ledger, run the command again to continue", err=True)
     return 128 + signal.SIGINT
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from watcher.cli import progress
 from watcher.cli.invocation import global_options
 from watcher.cli.output import (
     for_machines,
@@ -18,7 +19,6 @@ from watcher.cli.output import (
     to_json,
     warn_of_other_names,
 )
-from watcher.cli.progress import LiveProgress
 from watcher.errors import MachineFailed, UsageError, with_hint
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: st
     with _Spool() as spool:
         with (
             App(config, watches=watches or tuple(known)) as app,
-            LiveProgress(wanted=not invocation.quiet) as progress,
+            progress.watched(app.clock, registers=False) as (tracker, _),
         ):
-            report = app.audit(progress, spool.add)
+            report = app.audit(tracker, spool.add)
         _print(report, spool, output_format)
     return _conclude(app, report)
 

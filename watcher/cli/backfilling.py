@@ -11,7 +11,7 @@ import click
 from watcher.cli import turns
 from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option, printable
-from watcher.cli.progress import LiveLine, in_words
+from watcher.cli.progress import Bar
 from watcher.errors import UsageError
 from watcher.rules import globs
 from watcher.rules.units import parse_duration_ms, parse_size_bytes
@@ -121,21 +121,14 @@ def backfill(
     def also() -> dict[str, object]:
         return {} if files_from is None else {"gone": len(app.gone), "outside": len(outside)}
 
-    with (
-        App(config, watches=names, backfill=asked) as app,
-        LiveLine(wanted=not invocation.quiet and not dry_run) as line,
-    ):
+    with App(config, watches=names, backfill=asked) as app, Bar(wanted=not dry_run) as bar:
         for bucket, key in outside:
             click.echo(f"outside every watch: oss://{bucket}/{printable(key)}", err=True)
-        tracker = Tracker(
-            app.clock,
-            emit=_mute if line.is_shown else logs.emit,
-            show=lambda facts: line.show(in_words(facts)),
-        )
+        tracker = Tracker(app.clock, emit=_mute if bar.is_shown else logs.emit, show=bar.show)
         if dry_run:
             return turns.rehearse(app, tracker, output_format, verbose=verbose, also=also)
         with Ticking(tracker, app.clock):
-            report = turns.take(app, tracker, yes=yes, paused=line.paused())
+            report = turns.take(app, tracker, bar, yes=yes)
     if isinstance(report, int):
         return report
     turns.show(report, output_format, **also())
@@ -190,4 +183,4 @@ def _manifest(address: str, files_from: str | None, *, encoded: bool) -> tuple[s
 
 
 def _mute(*_: object, **__: object) -> None:
-    """Tell nobody: a terminal shows it."""
+    """Say nothing: a terminal shows it."""

@@ -1,100 +1,191 @@
-"""How far a long command is, on stderr."""
+"""How far a long command is: a bar below the log lines of a terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from watcher.observe import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
-    from rich.live import Live
+    from rich.console import Console
 
-    from watcher.reports import RegisterReport, ScanReport
+    from watcher.backfill import HowFar, Tracker
+    from watcher.ports import Clock
+
+_CANNOT_DRAW: Final = {"", "dumb", "unknown"}  # values of TERM
+_WIDEST: Final = 100
+_LEAST: Final = 24  # columns with room for a bar beside its words
+_GAP: Final = "  "
 
 
-class LiveLine:
-    """One line that changes in place, on a terminal; elsewhere the log tells."""
+def draws_on(stream: object) -> bool:
+    """Whether it is a terminal on which the cursor can be moved."""
+    try:
+        is_terminal = bool(stream.isatty())  # type: ignore[attr-defined]
+    except (OSError, ValueError, AttributeError):
+        return False
+    return is_terminal and os.environ.get("TERM", "") not in _CANNOT_DRAW
 
-    def __init__(self, *, wanted: bool) -> None:
-        self._live: Live | None = None
-        if wanted and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.live import Live
-            from rich.spinner import Spinner
 
-            self._spinner = Spinner("dots")
-            self._live = Live(console=Console(stderr=True), transient=True, redirect_stdout=False)
+class _Sheet(io.StringIO):
+    """What is drawn on; it can show what the terminal can."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Of the terminal."""
+        return self._encoding
+
+
+class Bar:
+    """A progress bar, where stderr is a terminal; elsewhere nothing.  Whoever shows it waits for no terminal."""
+
+    def __init__(self, *, wanted: bool, registers: bool = True) -> None:
+        self._outlet = streams.lines() if wanted and draws_on(sys.stderr) else None
+        self._registers = registers  # else it only lists
+        self._hidden = True
+        self._console: Console | None = None
 
     @property
     def is_shown(self) -> bool:
         """Whether there is a terminal to show it on."""
-        return self._live is not None
+        return self._outlet is not None
 
     def __enter__(self) -> Self:
-        """Show the line."""
-        if self._live:
-            self._live.start()
+        """Let it be shown, from the beginning of a line on."""
+        if self._outlet:
+            self._outlet.line_was_ended()
+        self._hidden = False
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take it away."""
-        if self._live:
-            self._live.stop()
+        self._hidden = True
+        if self._outlet:
+            self._outlet.stand_below(b"")
+            self._outlet.drain()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Take the line away while the block runs: somebody else has the terminal."""
+        """Take it away while the block runs: somebody else has the terminal."""
         self.__exit__()
         try:
             yield
         finally:
             self.__enter__()
 
-    def show(self, text: str) -> None:
-        """Let the line say `text`."""
-        if self._live:
-            self._spinner.update(text=text)
-            self._live.update(self._spinner)
+    def show(self, it: HowFar) -> None:
+        """Show how far it is."""
+        if self._hidden or not self._outlet:
+            return
+        if not _is_in_the_foreground():
+            self._outlet.leave_below()
+            return
+        columns, rows = _size()
+        lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]  # a last column that is filled may end the row
+        if not self._hidden:
+            self._outlet.stand_below("\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+
+    def _drawn(self, it: HowFar, columns: int) -> list[str]:
+        """Return the rows: the bar, and below it the counts that fit, whole."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Column, Table
+
+        share = it.share
+        head = "" if columns < _LEAST else "listing" if it.listing else "registering"
+        if share is not None:
+            head += f"{_GAP * bool(head)}{int(share * 1000) / 10:.1f}%"  # rounded down: 100% is all
+        eta = f"ETA {_time(it.eta_s)}"
+        counts = self._counts(it)
+        if columns - len(head) - len(eta) - 3 * len(_GAP) < 0:
+            return _joined([head, eta, *counts], columns)
+        bar = ProgressBar(total=1000, completed=(share or 0) * 1000, pulse=share is None)
+        texts = Column(no_wrap=True), Column(ratio=1), Column(no_wrap=True)
+        grid = Table.grid(*texts, expand=True, padding=(0, len(_GAP), 0, 0))
+        grid.add_row(head, bar, eta)
+        return [self._rendered(grid, min(columns, _WIDEST)), *_joined(counts, columns)]
+
+    def _rendered(self, grid: object, width: int) -> str:
+        from rich.console import Console
+
+        console = self._console
+        if console is None:
+            sheet = _Sheet(sys.stderr.encoding or "utf-8")
+            console = self._console = Console(file=sheet, force_terminal=True, highlight=False, legacy_windows=False)
+        with console.capture() as capture:
+            console.print(grid, width=width, end="")
+        return capture.get().rstrip("\n")
+
+    def _counts(self, it: HowFar) -> list[str]:
+        found = [f"listed {it.listed:,}"]
+        if self._registers:
+            found += [f"registered {it.registered:,}", f"failed {it.failed:,}"]
+        if it.listing:
+            found.append(f"{it.listed_per_second:,.0f} objects/s")
+        if it.calls_per_second or not it.listing:
+            found.append(f"{it.calls_per_second:.1f} calls/s")
+        return found
 
 
-class LiveProgress(LiveLine):
-    """`ports.Progress` for a scan or an audit."""
+@contextlib.contextmanager
+def watched(clock: Clock, *, wanted: bool = True, registers: bool = True) -> Iterator[tuple[Tracker, Bar]]:
+    """Yield what follows a scan or an audit, and the bar that shows it on a terminal."""
+    from watcher.backfill import Ticking, Tracker
 
-    def __init__(self, *, wanted: bool) -> None:
-        super().__init__(wanted=wanted)
-        self._listed = self._registered = ""
-
-    def begin(self, *, in_line: int, to_list: int | None) -> None:
-        """See `ports.Progress.begin`."""
-
-    def listed(self, scan: ScanReport) -> None:
-        """See `ports.Progress.listed`."""
-        self._listed = f"{scan.watch}: listed {scan.listed:,}, new {scan.new:,}"
-        self._show()
-
-    def listing_ended(self) -> None:
-        """See `ports.Progress.listing_ended`."""
-
-    def registered(self, report: RegisterReport) -> None:
-        """See `ports.Progress.registered`."""
-        self._registered = f"registered {report.registered:,}"
-        self._show()
-
-    def _show(self) -> None:
-        self.show(", ".join(filter(None, (self._listed, self._registered))))
+    with Bar(wanted=wanted, registers=registers) as bar:
+        tracker = Tracker(clock, emit=_mute, show=bar.show)
+        with Ticking(tracker, clock) if bar.is_shown else contextlib.nullcontext():
+            yield tracker, bar
 
 
-def in_words(facts: Mapping[str, object]) -> str:
-    """Return how far a backfill is, in one line; see `backfill.Tracker.facts`."""
-    counts = ", ".join(f"{name} {facts[name]:,}" for name in ("listed", "new", "registered", "failed"))
-    eta_s = facts["eta_s"]
-    left = _left(eta_s) if isinstance(eta_s, int) else "ETA unknown"
-    return f"{counts}; {facts['calls_per_second']:.1f} calls/s, {left}"
+def _mute(*_: object, **__: object) -> None:
+    """Say nothing."""
 
 
-def _left(seconds: int) -> str:
+def _joined(texts: Sequence[str], columns: int) -> list[str]:
+    """Return the texts in rows of so many columns; one that is wider is left out."""
+    rows = [""]
+    for text in texts:
+        if len(text) > columns:
+            continue
+        if not rows[-1]:
+            rows[-1] = text
+        elif len(rows[-1]) + len(_GAP) + len(text) <= columns:
+            rows[-1] += _GAP + text
+        else:
+            rows.append(text)
+    return rows
+
+
+def _time(seconds: int | None) -> str:
+    if seconds is None:
+        return "unknown"
     minutes, s = divmod(seconds, 60)
     hours, m = divmod(minutes, 60)
-    return f"ETA {hours}:{m:02}:{s:02}"
+    return f"{hours}:{m:02}:{s:02}"
+
+
+def _size() -> tuple[int, int]:
+    """Return columns and rows of the terminal, as they are now."""
+    try:
+        columns, rows = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        columns = rows = 0
+    return columns or 80, rows or 24
+
+
+def _is_in_the_foreground() -> bool:
+    """Whether the terminal is ours: a command put into the background leaves it to the shell."""
+    try:
+        return os.tcgetpgrp(sys.stderr.fileno()) in {os.getpgrp(), -1}
+    except (OSError, ValueError):  # it is not the one that controls us
+        return True

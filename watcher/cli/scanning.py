@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli import turns
+from watcher.cli import progress, turns
 from watcher.cli.invocation import global_options
 from watcher.cli.output import output_format_option
-from watcher.cli.progress import LiveProgress
 
 if TYPE_CHECKING:
     from watcher.cli.invocation import Invocation
@@ -45,11 +44,11 @@ def scan(
     config = invocation.load()
     with (
         App(config, watches=turns.chosen(config, watches), full=full) as app,
-        LiveProgress(wanted=not invocation.quiet and not dry_run) as progress,
+        progress.watched(app.clock, wanted=not dry_run) as (tracker, bar),
     ):
         if dry_run:
-            return turns.rehearse(app, progress, output_format, verbose=verbose)
-        report = turns.take(app, progress, yes=yes, paused=progress.paused())
+            return turns.rehearse(app, tracker, output_format, verbose=verbose)
+        report = turns.take(app, tracker, bar, yes=yes)
     if isinstance(report, int):
         return report
     turns.show(report, output_format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ from watcher.errors import MachineFailed, UsageError
 from watcher.rules.starts import sentence, shown
 
 if TYPE_CHECKING:
-    import contextlib
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from watcher.backfill import Tracker
+    from watcher.cli.progress import Bar
     from watcher.config import Config
     from watcher.ports import Progress
     from watcher.rehearse import Rehearsal
@@ -49,25 +51,28 @@ def chosen(config: Config, watches: Sequence[str]) -> tuple[str, ...]:
     return tuple(watches) or tuple(known)
 
 
-def take(
-    app: App, progress: Progress, *, yes: bool, paused: contextlib.AbstractContextManager[None]
-) -> TurnReport | int:
+def take(app: App, tracker: Tracker, bar: Bar, *, yes: bool) -> TurnReport | int:
     """Take one turn, asking before a large one; return its report, or the exit status if it was interrupted.
 
-    `paused` takes what shows the progress off the terminal while a person is asked.
+    While a person is asked, the terminal is theirs, and no time passes for the rates.
     """
     from watcher.cli import tell
     from watcher.cli.asking import Question, can_ask
 
+    @contextlib.contextmanager
+    def paused() -> Iterator[None]:
+        with bar.paused(), tracker.paused():
+            yield
+
     work_comes_first()
-    question = Question(app.config, app.clock, paused=paused) if can_ask() and not yes else None
+    question = Question(app.config, app.clock, paused=paused()) if can_ask() and not yes else None
     try:
-        return app.turn(progress, consent=question, beside=_say_who)
+        return app.turn(tracker, consent=question, beside=_say_who)
     except MachineFailed as error:
         if not app.clock.stopped_by:
             raise
         tell(error)
-        click.echo("interrupted: run the command again to go on", err=True)
+        say("interrupted; run the command again to continue", err=True)
         return 128 + app.clock.stopped_by
 
 
@@ -79,24 +84,38 @@ def conclude(app: App, report: TurnReport) -> int:
     """Say on stderr what a person must know; return the exit status."""
     from watcher.cli import tell
 
-    for error in report.errors:
+    signal_number = app.clock.stopped_by
+    for error in report.met if signal_number else report.errors:
         tell(error)
     if report.registering_pid is not None:
         _say_who(report.registering_pid)
     for bucket, key in app.gone:
         click.echo(f"gone: oss://{bucket}/{printable(key)}", err=True)
-    signal_number = app.clock.stopped_by
     if signal_number:
-        click.echo(f"interrupted: {report.pending} entries are in line; run the command again to go on", err=True)
+        say(_interrupted(report), err=True)
         return 128 + signal_number
     if report.declined:
-        click.echo(
-            f"nothing was registered; {report.pending} entries are in line. The same command with --yes registers "
+        say(
+            f"nothing was registered; {_left(report.left or 0)}. The same command with --yes registers "
             "them, and so does any `scan` without a terminal. To keep them from it, narrow the watch's `include`, "
             "`exclude`, `min_size` or `max_size` first: entries that no watch selects stay as they are.",
             err=True,
         )
     return report.exit_status
+
+
+def _interrupted(report: TurnReport) -> str:
+    """Say what is left, and how to continue."""
+    head = "interrupted while listing" if report.cut_short else "interrupted"
+    if report.left is None:
+        return "interrupted: nothing was written; run the command again"
+    if report.left:
+        return f"{head}: {_left(report.left)}; run the command again to continue"
+    return f"{head}; run the command again to continue" if report.cut_short else f"{head}: no file is left to register"
+
+
+def _left(files: int) -> str:
+    return "1 file is not registered yet" if files == 1 else f"{files} files are not registered yet"
 
 
 def show(report: TurnReport, output_format: str, **more: object) -> None:

@@ -8,7 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
-from watcher.observe import outlet, rendering
+from watcher.observe import brief, outlet, rendering
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -25,24 +25,35 @@ _RENDERERS: Final = {
 }
 
 
-def choose(log_format: str, stream: TextIO, *, journal_socket: str = JOURNAL_SOCKET) -> logging.Handler:
-    """Return the handler for a format (see `logs.configure`)."""
+def choose(
+    log_format: str, stream: TextIO, *, whole: bool = True, journal_socket: str = JOURNAL_SOCKET
+) -> logging.Handler:
+    """Return the handler for a format (see `logs.configure`); `whole`: with all fields, also on a terminal."""
     of_journal = _is_of_journal(stream)
     if log_format == "auto":
         log_format = "journal" if of_journal else "console" if _is_terminal(stream) else "json"
     if log_format == "journal" and of_journal:
         return ToJournal(stream, journal_socket)
-    pipe = ToStream(stream)
-    pipe.setFormatter(rendering.LazyFormatter(_RENDERERS[log_format]))
+    is_brief = log_format == "console" and not whole and _is_terminal(stream)
+    pipe = ToStream(stream, is_brief=is_brief)
+    render = rendering.for_a_terminal if is_brief else _RENDERERS[log_format]
+    pipe.setFormatter(rendering.LazyFormatter(render))
     return pipe
 
 
 class ToStream(logging.StreamHandler["TextIO"]):
     """Lines on a stream.  A log that cannot be written (full disk, closed pipe) stops no work and says nothing."""
 
+    def __init__(self, stream: TextIO, *, is_brief: bool = False) -> None:
+        super().__init__(stream)
+        self._is_brief = is_brief  # as a terminal has it
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, and before it how many are missing."""
-        if missing := _missing(getattr(self.stream, "outlet", None)):
+        waiting: Outlet | None = getattr(self.stream, "outlet", None)
+        if self._is_brief and waiting and waiting.has_below and brief.is_spared(record):
+            return
+        if missing := _missing(waiting):
             super().emit(missing)
         super().emit(record)
 

@@ -114,7 +114,8 @@ EVENTS: Final = {
             BATCH_SETTLED,
             _INFO,
             ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "pending", "reason"),
-            "One RegisterMedia call, and what came of it; `pending` of its files are asked again, for `reason`.",
+            "One RegisterMedia call, and what came of it; `pending` of its files are asked again, for `reason`. On a "
+            "terminal counts and refused files only, unless the level is debug; nothing where a progress bar counts.",
         ),
         Event(
             MEDIA_REGISTERED,
@@ -213,12 +214,13 @@ def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None: 
     Args:
         format: auto | console | json | journal; auto = journal if `stream` is connected to it, console if it is a
             terminal, else json.
-        level: debug | info | warning | error; what is below it is not written.
+        level: debug | info | warning | error; what is below it is not written.  On a terminal lines are short unless it
+            is debug (see `brief`).
         stream: usually stderr.  If it is connected to the journal, the journal format goes there directly, with every
             field as one of the journal's.
         quiet: nothing below warning, whatever `level` says.
     """
-    handler = destinations.choose(format, stream)
+    handler = destinations.choose(format, stream, whole=level == "debug")
     root = logging.getLogger()
     for before in [each for each in root.handlers if isinstance(each, destinations.OURS)]:
         root.removeHandler(before)

@@ -1,6 +1,7 @@
 """Lines on their way out, written by a thread of its own, so that no reader can hold up the work.
 
-A line that cannot be written within a second is dropped and counted.
+A line that cannot be written within a second is dropped and counted.  On a terminal something may stand below the
+lines, drawn again behind each of them; it is no line, and of several only the last is drawn.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _MOST_BYTES: Final = 1 << 20  # queued
 _AT_ONCE_BYTES: Final = select.PIPE_BUF  # a pipe that has room at all has room for so many
 _LOOK_S: Final = 0.1
 _LONGEST_DRAIN_S: Final = 2.0
+_UP: Final = b"\x1b[A"  # the cursor, by a row
+_CLEAR: Final = b"\r\x1b[J"  # from the beginning of the cursor's row to the end of the screen
 
 
 class Outlet:
@@ -38,6 +41,9 @@ class Outlet:
         self._queued_bytes = 0
         self._delivering = False
         self._progress_at = 0.0
+        self._below = b""  # what is to stand below the lines
+        self._drawn = b""  # what does
+        self._mid_line = False  # the last line that was written has no end yet
         self._thread: threading.Thread | None = None
         self._dropped = 0  # since `take_dropped`
         self._fails = False  # since a line was dropped none was delivered
@@ -53,12 +59,40 @@ class Outlet:
                     self._count(1)
                     return
                 self._changed.wait(_LOOK_S)
-            if not (self._queue or self._delivering):
-                self._progress_at = SystemClock.read_s()
+            self._begin()
             self._queue.append((SystemClock.read_s(), line))
             self._queued_bytes += len(line)
             self._start()
             self._changed.notify_all()
+
+    def stand_below(self, text: bytes) -> None:
+        """Let this stand below the lines of a terminal, in the place of what stands there; nobody waits for it.
+
+        It has no end of a line at its end; b"" takes it away.
+        """
+        with self._changed:
+            if self._closed or text == self._below:
+                return
+            self._begin()
+            self._below = text
+            self._start()
+            self._changed.notify_all()
+
+    def leave_below(self) -> None:
+        """Let what stands below the lines scroll away as if it were one: somebody else has written to the terminal."""
+        with self._changed:
+            self._below = self._drawn = b""
+
+    def line_was_ended(self) -> None:
+        """Learn that a person has ended the line on the terminal, as by an answer to a question."""
+        with self._changed:
+            self._mid_line = False
+            self._changed.notify_all()
+
+    @property
+    def has_below(self) -> bool:
+        """Whether something is to stand below the lines."""
+        return bool(self._below)
 
     def take_dropped(self) -> int:
         """Return how many lines were dropped since this was last asked; 0 while nothing can be written."""
@@ -73,7 +107,7 @@ class Outlet:
         """Wait until all is delivered, but not for a reader that has stalled."""
         until = SystemClock.read_s() + _LONGEST_DRAIN_S
         with self._changed:
-            while (self._queue or self._delivering) and SystemClock.read_s() < until:
+            while self._is_at_work and SystemClock.read_s() < until:
                 self._drop_late()
                 if self._is_stalled():
                     return
@@ -94,9 +128,21 @@ class Outlet:
         self._drop_late()
         return not self._queue or self._queued_bytes + len(line) <= _MOST_BYTES
 
+    @property
+    def _is_at_work(self) -> bool:
+        return bool(self._queue) or self._delivering or self._is_to_draw
+
+    @property
+    def _is_to_draw(self) -> bool:
+        return self._drawn != (b"" if self._mid_line else self._below)
+
+    def _begin(self) -> None:
+        """Count from now how long nothing could be written, if nothing waits yet; the lock is held."""
+        if not self._is_at_work:
+            self._progress_at = SystemClock.read_s()
+
     def _is_stalled(self) -> bool:
-        waiting = self._queue or self._delivering
-        return bool(waiting) and SystemClock.read_s() - self._progress_at >= WITHIN_S
+        return self._is_at_work and SystemClock.read_s() - self._progress_at >= WITHIN_S
 
     def _drop_late(self) -> None:
         late = SystemClock.read_s() - WITHIN_S
@@ -111,19 +157,23 @@ class Outlet:
             self._thread.start()
 
     def _run(self) -> None:
-        while lines := self._next():
+        while (lines := self._next()) is not None:
             self._bring(lines)
             with self._changed:
                 self._delivering = False
                 self._changed.notify_all()
 
-    def _next(self) -> list[tuple[float, bytes]]:
-        """Return the next lines; none: it was closed."""
+    def _next(self) -> list[tuple[float, bytes]] | None:
+        """Return the next lines, none if there is only something to draw; None: it was closed."""
         with self._changed:
-            while not self._queue:
+            while not (self._queue or self._is_to_draw):
                 if self._closed:
-                    return []
+                    return None
                 self._changed.wait()
+            if self._closed and not self._queue:
+                return None
+            if not self._queue:
+                return []
             lines = [self._queue.popleft()]
             n_bytes = len(lines[0][1])
             while self._queue and n_bytes + len(self._queue[0][1]) <= self._at_once_bytes:
@@ -135,24 +185,26 @@ class Outlet:
 
     def _bring(self, lines: list[tuple[float, bytes]]) -> None:
         """Deliver lines, or drop those that waited too long; one that was begun is ended."""
-        begun = False
-        left = _joined(lines)
-        while left:
+        begun, left, below = False, b"", b""
+        while left or not begun:
             with self._changed:
                 if self._closed:
                     self._count(len(lines))
                     return
                 self._drop_late()
-                if not begun and (late := self._n_late(lines)):
+                if not begun:
+                    late = self._n_late(lines)
                     self._count(late)
                     lines = lines[late:]
-                    left = _joined(lines)
-                    continue
+                    left, below = self._with_below(lines)
+            if not left:
+                return
             try:
                 n = self._deliver(left)
             except (OSError, ValueError):  # ValueError: a stream that was closed
                 with self._changed:
                     self._count(len(lines))
+                    self._drawn = below  # not tried again until there is something else
                 return
             if n:
                 begun, left = True, left[n:]
@@ -160,6 +212,22 @@ class Outlet:
                     self._fails = False
                     self._progress_at = SystemClock.read_s()
                     self._changed.notify_all()
+            elif not (begun or lines):
+                return
+        with self._changed:
+            self._drawn = below
+            if lines:
+                self._mid_line = not lines[-1][1].endswith(b"\n")
+
+    def _with_below(self, lines: list[tuple[float, bytes]]) -> tuple[bytes, bytes]:
+        """Return what is to be written for these lines, and what stands below them then; the lock is held."""
+        text = _joined(lines)
+        is_mid_line = not text.endswith(b"\n") if text else self._mid_line
+        below = b"" if is_mid_line else self._below
+        if self._drawn == below and not text:
+            return b"", below
+        clear = _UP * self._drawn.count(b"\n") + _CLEAR if self._drawn else b""
+        return clear + text + below, below
 
     @staticmethod
     def _n_late(lines: list[tuple[float, bytes]]) -> int:

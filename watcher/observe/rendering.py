@@ -12,6 +12,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from watcher.observe import brief
 from watcher.observe.printable import one_line
 from watcher.redaction import redact_value
 
@@ -63,6 +64,11 @@ def as_json(_logger: Any, _method: str, found: Fields) -> str:
 def for_people(_logger: Any, _method: str, found: Fields) -> str:
     """Return a line that says when, how bad, and what."""
     return f"{found.pop('at')} {found.pop('level'):<7} {_words(found)}"
+
+
+def for_a_terminal(_logger: Any, _method: str, found: Fields) -> str:
+    """Return such a line, short where it would hold more than a person reads."""
+    return for_people(_logger, _method, brief.shortened(found))
 
 
 def for_a_pipe_to_the_journal(_logger: Any, _method: str, found: Fields) -> str:

@@ -113,6 +113,9 @@ class App:
             if owner:
                 self._leave(ledger, lock, report, functools.partial(take, [], owner=True))
             report.pending = ledger.queue.pending()
+            now = ledger.backlog.standing(terms.chosen)
+            report.left = now.pending + now.claimed
+            report.cut_short = len(report.scans) < len(terms.chosen) or any(not scan.complete for scan in report.scans)
             report.duration_s = round(self.clock.monotonic() - began, 3)
         return report
 

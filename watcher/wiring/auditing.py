@@ -12,7 +12,7 @@ from watcher.observe import logs
 from watcher.sieve import Sieve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from watcher.ports import Clock, Progress
     from watcher.sieve import Watched
@@ -33,6 +33,7 @@ def audit(
     cloud.credentials.get()
     with LedgerReader(terms.config.ledger_path) as reader:
         reader.refuse_config([], terms.watch_specs(), config_path=str(terms.config.path))
+        progress.begin(in_line=0, to_list=_last_listed(reader, terms.chosen))
         audits = [
             Audit(
                 terms.watched(name),
@@ -56,6 +57,12 @@ def audit(
         except (MachineFailed, LedgerUntrusted) as error:  # it proves as much without that
             report.not_kept = error
     return report
+
+
+def _last_listed(reader: LedgerReader, watches: Sequence[str]) -> int | None:
+    """Return how many objects the last complete scans listed; None unless all watches had one."""
+    listed = {row.watch: row.listed for row in reader.status() if row.last_complete_scan_at is not None}
+    return sum(listed[name] for name in watches) if listed.keys() >= set(watches) else None
 
 
 def _over_bucket(terms: Terms, bucket: str) -> list[Watched]:

@@ -1,0 +1,173 @@
+"""What stands below the lines of a terminal: drawn behind each of them, and waited for by nobody."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import termios
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pyte
+import pytest
+
+from watcher.observe import outlet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from watcher.observe.outlet import Outlet
+
+
+class Screen:
+    """An outlet into a terminal, and what it shows."""
+
+    def __init__(self) -> None:
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 40, 0, 0))
+        self.outlet: Outlet = outlet.into(self.slave)
+        self._screen = pyte.Screen(40, 12)
+        self._stream = pyte.ByteStream(self._screen)
+        self.raw = b""
+
+    def rows(self) -> list[str]:
+        """Return what is shown once all is drawn."""
+        self.outlet.drain()
+        while select.select([self.master], [], [], 0.1)[0]:
+            self.raw += (data := os.read(self.master, 65536))
+            self._stream.feed(data)
+        return [row.rstrip() for row in self._screen.display if row.strip()]
+
+    def fill(self) -> None:
+        """Let nobody read, so that no more can be written."""
+        while select.select([], [self.slave], [], 0.2)[1]:
+            self.outlet.stand_below(os.urandom(1500).hex().encode())
+            self.outlet.drain()
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    made = Screen()
+    yield made
+    made.outlet.close()
+    os.close(made.master)
+    os.close(made.slave)
+
+
+@pytest.mark.parametrize("below", [b"bar", b"bar\nsecond\nthird"])
+def test_it_is_below_all_lines_and_leaves_no_trace(screen: Screen, below: bytes) -> None:
+    shown = below.decode().split("\n")
+    screen.outlet.put(b"before\n")
+    screen.outlet.stand_below(below)
+    assert screen.rows() == ["before", *shown]
+    for n in range(3):
+        screen.outlet.put(f"line {n}\n".encode())
+        assert screen.rows() == ["before", *(f"line {each}" for each in range(n + 1)), *shown]
+    screen.outlet.stand_below(b"shorter")
+    assert screen.rows()[-2:] == ["line 2", "shorter"]
+    screen.outlet.stand_below(b"")
+    assert screen.rows() == ["before", "line 0", "line 1", "line 2"]
+    screen.outlet.put(b"after\n")
+    assert screen.rows()[-1] == "after"
+
+
+def test_it_waits_for_the_end_of_a_line_that_has_none_yet(screen: Screen) -> None:
+    screen.outlet.stand_below(b"bar")
+    screen.outlet.put(b"Register? [y/N] ")
+    assert screen.rows() == ["Register? [y/N]"]
+    screen.outlet.stand_below(b"another")
+    assert screen.rows() == ["Register? [y/N]"]
+    screen.outlet.put(b"y\n")
+    assert screen.rows() == ["Register? [y/N] y", "another"]
+    screen.outlet.put(b"Sure? ")
+    assert screen.rows()[-1] == "Sure?"
+    os.write(screen.slave, b"n\n")  # as the terminal shows what is typed
+    screen.outlet.line_was_ended()
+    assert screen.rows() == ["Register? [y/N] y", "Sure? n", "another"]
+
+
+def test_lines_of_many_threads_stay_whole_above_it(screen: Screen) -> None:
+    got: list[list[str]] = []
+    ended = threading.Event()
+
+    def draw() -> None:
+        n = 0
+        while not ended.is_set():
+            screen.outlet.stand_below(f"bar {n}\nsecond".encode())
+            n += 1
+
+    def write(who: int) -> None:
+        for n in range(300):
+            screen.outlet.put(f"<{who} {n}>\n".encode())
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(3)]
+    drawing = threading.Thread(target=draw)
+    for thread in (*threads, drawing):
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        got.append(screen.rows())
+    ended.set()
+    drawing.join()
+    screen.outlet.stand_below(b"end")
+    got.append(screen.rows())
+    for rows in got:
+        assert all(row.startswith(("<", "bar ", "second", "end")) for row in rows)
+        assert all(row.startswith("<") and row.endswith(">") for row in rows[:-2] if row != "end"), rows
+    assert got[-1][-1] == "end"
+    assert screen.outlet.take_dropped() == 0
+
+
+def test_nobody_waits_for_it_and_only_the_last_is_drawn_when_there_is_room_again(screen: Screen) -> None:
+    screen.fill()
+    began = time.monotonic()  # noqa: TID251 (real threads keep real time)
+    for n in range(50_000):
+        screen.outlet.stand_below(f"old {n}".encode())
+    assert time.monotonic() - began < 2  # noqa: TID251
+    time.sleep(1.5)  # noqa: TID251 (longer than a line would be kept)
+    screen.outlet.stand_below(b"last")
+    assert screen.rows()[-1] == "last"
+    assert screen.raw.count(b"old ") <= 2
+    assert screen.outlet.take_dropped() == 0, "it is no line of the log"
+
+
+def test_lines_that_are_lost_are_counted_although_something_is_drawn(screen: Screen) -> None:
+    screen.fill()
+    for n in range(7):
+        screen.outlet.put(f"lost {n}\n".encode())
+    time.sleep(1.5)  # noqa: TID251
+    screen.outlet.stand_below(b"last")
+    assert screen.rows()[-1] == "last"
+    assert "lost" not in screen.raw.decode()
+    assert screen.outlet.take_dropped() == 7
+
+
+def test_a_terminal_that_has_gone_is_not_tried_again_and_again() -> None:
+    tried: list[bytes] = []
+
+    def deliver(text: bytes) -> int:
+        tried.append(text)
+        raise OSError(5, "Input/output error")
+
+    gone = outlet.Outlet(deliver)
+    for n in range(3):
+        gone.stand_below(f"{n}".encode())
+        time.sleep(0.2)  # noqa: TID251
+    assert len(tried) == 3
+    gone.close()
+    gone.stand_below(b"after the end")
+    assert len(tried) == 3
+
+
+def test_it_is_left_to_scroll_away_when_somebody_else_has_the_terminal(screen: Screen) -> None:
+    screen.outlet.stand_below(b"bar")
+    assert screen.rows() == ["bar"]
+    screen.outlet.leave_below()
+    os.write(screen.slave, b"\nshell\n")
+    screen.outlet.put(b"line\n")
+    assert screen.rows() == ["bar", "shell", "line"]
+    screen.outlet.stand_below(b"again")
+    assert screen.rows() == ["bar", "shell", "line", "again"]
