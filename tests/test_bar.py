@@ -304,3 +304,15 @@ def test_a_kill_leaves_the_cursor_as_it_was(slow: Workspace) -> None:
         terminal.child.kill()
         terminal.end()
         assert not terminal.cursor_hidden
+
+
+def test_in_the_background_of_a_shell_the_terminal_is_the_shells(workspace: Workspace, sandbox: Sandbox) -> None:
+    """Without the bar; the lines come as those of any job."""
+    workspace.configure(vod=SLOWLY)
+    fill(sandbox, 200)
+    in_background = ("bash", "--norc", "-m", "-c", '"$@" & wait', "bash")
+    with Terminal(workspace, "backfill", before=in_background, columns=200) as terminal:
+        assert terminal.end() == 0
+        assert len(known(sandbox)) == 200
+        assert b"ETA " not in terminal.raw
+        assert "batch.settled bucket=media-bucket registered=10" in terminal.text

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Final, Self
 
 from watcher.observe import streams
@@ -52,6 +53,7 @@ class Bar:
     def __init__(self, *, wanted: bool, registers: bool = True) -> None:
         self._outlet = streams.lines() if wanted and draws_on(sys.stderr) else None
         self._registers = registers  # else it only lists
+        self._turn = threading.Lock()
         self._hidden = True
         self._console: Console | None = None
 
@@ -69,9 +71,11 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         """Take it away."""
-        self._hidden = True
+        with self._turn:
+            self._hidden = True
+            if self._outlet:
+                self._outlet.stand_below(b"")
         if self._outlet:
-            self._outlet.stand_below(b"")
             self._outlet.drain()
 
     @contextlib.contextmanager
@@ -92,8 +96,10 @@ class Bar:
             return
         columns, rows = _size()
         lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]  # a last column that is filled may end the row
-        if not self._hidden:
-            self._outlet.stand_below("\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace"))
+        text = "\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
+        with self._turn:
+            if not self._hidden:
+                self._outlet.stand_below(text)
 
     def _drawn(self, it: HowFar, columns: int) -> list[str]:
         """Return the rows: the bar, and below it the counts that fit, whole."""
@@ -186,6 +192,6 @@ def _size() -> tuple[int, int]:
 def _is_in_the_foreground() -> bool:
     """Whether the terminal is ours: a command put into the background leaves it to the shell."""
     try:
-        return os.tcgetpgrp(sys.stderr.fileno()) in {os.getpgrp(), -1}
+        return os.tcgetpgrp(sys.stderr.fileno()) in {os.getpgrp(), 0}  # 0: another namespace
     except (OSError, ValueError):  # it is not the one that controls us
         return True

@@ -23,6 +23,8 @@ _AT_ONCE_BYTES: Final = select.PIPE_BUF  # a pipe that has room at all has room 
 _LOOK_S: Final = 0.1
 _LONGEST_DRAIN_S: Final = 2.0
 _UP: Final = b"\x1b[A"  # the cursor, by a row
+_CUT: Final = b"\x1b[?7l"  # what is too wide, as when the window has just become narrow ...
+_WRAP: Final = b"\x1b[?7h"  # ... or let it go on in the next row
 _CLEAR: Final = b"\r\x1b[J"  # from the beginning of the cursor's row to the end of the screen
 
 
@@ -226,8 +228,10 @@ class Outlet:
         below = b"" if is_mid_line else self._below
         if self._drawn == below and not text:
             return b"", below
-        clear = _UP * self._drawn.count(b"\n") + _CLEAR if self._drawn else b""
-        return clear + text + below, below
+        clear = _CLEAR if self._drawn else b""
+        # The cursor waits at the first row: a window that grows narrow may break the others into more.
+        back = b"\r" + _UP * below.count(b"\n")
+        return clear + text + (_CUT + below + _WRAP + back if below else b""), below
 
     @staticmethod
     def _n_late(lines: list[tuple[float, bytes]]) -> int:

@@ -1,0 +1,69 @@
+"""The progress bar on a terminal that breaks its lines anew when its window grows narrow: tmux is one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.streams import waits
+from tests.workspace import BUCKET, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from watcher.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+
+class Tmux:
+    """One window that runs one command."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._env = os.environ | workspace.env
+        self._socket = str(workspace.folder / "tmux")
+        command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "backfill"]
+        self("-f", os.devnull, "new-session", "-d", "-x", "120", "-y", "30", f"{shlex.join(command)}; sleep 60")
+
+    def __call__(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", self._socket, *arguments],  # noqa: S607 (it was looked for)
+            env=self._env, capture_output=True, check=True, text=True, timeout=30,
+        )  # fmt: skip
+        return done.stdout
+
+    def rows(self) -> list[str]:
+        return [row for row in self("capture-pane", "-p").splitlines() if row.strip()]
+
+
+@pytest.fixture
+def window(workspace: Workspace, sandbox: Sandbox) -> Iterator[Tmux]:
+    workspace.configure(vod="calls_per_second = 10")
+    sandbox.oss.fill(BUCKET, [f"{n:05}.mp4" for n in range(3000)])
+    tmux = Tmux(workspace)
+    yield tmux
+    tmux("kill-server")
+
+
+def test_a_window_that_is_made_narrow_or_wide_holds_one_bar(window: Tmux) -> None:
+    waits(lambda: any("ETA 0:" in row for row in window.rows()), "the bar")
+    for columns in (80, 41, 60, 120, 33, 100):
+        window("resize-window", "-x", str(columns), "-y", "30")
+
+        def has_followed(columns: int = columns) -> bool:
+            rows = window.rows()
+            bar = [n for n, row in enumerate(rows) if "ETA " in row]
+            has_bar = len(bar) == 1 and (columns < 40 or min(columns, 101) - 1 <= len(rows[bar[0]]) <= columns)
+            return has_bar and not any("━" in row for row in rows[: bar[0]] + rows[bar[0] + 1 :])
+
+        waits(has_followed, f"one bar of {columns} columns: {window.rows()}")
+        assert sum("registered " in row for row in window.rows()) == 1
+    window("send-keys", "C-c")
+    waits(lambda: "command again" in " ".join(window.rows()), "the end")
+    assert not any("━" in row for row in window.rows())
