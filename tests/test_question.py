@@ -46,6 +46,11 @@ class OnTerminal:
         os.close(slave)
         self.seen = ""
 
+    @property
+    def sentences(self) -> str:
+        """What was printed, without the ends of its rows."""
+        return " ".join(self.seen.split())
+
     def answer(self, text: str) -> None:
         """Wait for the question, and type."""
         self._read_until("[y/N]")
@@ -86,10 +91,10 @@ def test_no_registers_nothing_and_says_how_to_go_on(workspace: Workspace, sandbo
     assert terminal.end() == 1
 
     assert not sandbox.vod.journal
-    assert "10,001 objects (9.5 MB)" in terminal.seen
-    assert "about 1,001 RegisterMedia calls, 40 s at 25 calls a second" in terminal.seen
-    assert "No transcoding starts" in terminal.seen
-    assert "10001 files are not registered yet" in terminal.seen
+    assert "10,001 objects (9.5 MB)" in terminal.sentences
+    assert "about 1,001 RegisterMedia calls, 40 s at 25 calls a second" in terminal.sentences
+    assert "No transcoding starts" in terminal.sentences
+    assert "10001 files are not registered yet" in terminal.sentences
     assert "--yes" in terminal.seen
     assert workspace.run("status", "--output-format", "json").json["watches"][0]["pending"] == LARGE
 
@@ -141,7 +146,7 @@ def test_an_interrupt_at_the_question_is_one(workspace: Workspace, sandbox: Sand
     terminal = OnTerminal(workspace, "backfill")
     terminal.interrupt_at_the_question()
     assert terminal.end() == 130
-    assert "run the command again to continue" in terminal.seen
+    assert "run the command again to continue" in terminal.sentences
     assert not sandbox.vod.journal
 
 

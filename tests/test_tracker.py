@@ -83,6 +83,7 @@ def test_time_that_a_person_takes_to_answer_counts_in_no_rate() -> None:
     told.tracker.begin(in_line=100_000, to_list=None)
     told.work(4, listed=1000)
     told.tracker.listing_ended()
+    told.tracker.tick()
     with told.tracker.paused():
         n_shown = len(told.shown)
         for _ in range(300):

@@ -72,9 +72,10 @@ class HowFar:
 
     @property
     def share(self) -> float | None:
-        """Of the listing while it lasts, then of the files; None: how much there is to do is not known."""
+        """Of the listing while it lasts, then of the files; None: the whole is not known."""
         if self.listing:
-            return _share(self.listed, self.to_list) if self.to_list and self.listed <= self.to_list else None
+            is_known = self.to_list is not None and 0 < self.to_list >= self.listed
+            return _share(self.listed, self.to_list or 0) if is_known else None
         return _share(self.registered + self.failed, self.to_register)
 
 
@@ -120,7 +121,7 @@ class Tracker:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Say nothing while the block runs, and let its time count in no rate: a person is asked."""
+        """Say nothing while a person is asked, and count that time in no rate."""
         self._paused = True
         try:
             yield

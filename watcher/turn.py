@@ -35,7 +35,7 @@ class TurnReport:
     error: CloudError | None = None  # why registering stopped, or was not answered
     registering_pid: int | None = None  # another process registers what this one found
     declined: bool = False  # a person was asked, and wants nothing registered
-    left: int | None = None  # files of the chosen watches that are not registered yet; None: nothing was to be
+    left: int | None = None  # files of the chosen watches not registered yet; None: a dry run
     cut_short: bool = False  # not all was listed
 
     @property
@@ -66,7 +66,7 @@ class TurnReport:
 
     @property
     def errors(self) -> list[WatcherError]:
-        """What a person must know of a run that ended by itself: also that files wait for an answer."""
+        """Those of a run that ended by itself: also that files wait for an answer."""
         found = {str(error): error for error in self.met}
         if self.undecided.entries and not isinstance(self.error, (AccountRefused, BucketRefused)):
             error = self._not_registered()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watcher.cli.output import say
 from watcher.cli.turns import size_of
 from watcher.rules.batching import MAX_ITEMS
 
@@ -42,7 +43,7 @@ class Question:
             return True
         with self._paused:
             for line in described(self._config, waiting):
-                click.echo(line, err=True)
+                say(line, err=True)
             click.echo("Register them now? [y/N] ", nl=False, err=True)
             return self._answer() in {"y", "yes"}
 

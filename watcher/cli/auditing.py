@@ -75,7 +75,7 @@ def _conclude(app: App, report: AuditReport) -> int:
         why = with_hint(f"the metrics do not show this audit: {report.not_kept}", report.not_kept.hint)
         click.echo(f"note: {printable(why)}", err=True)
     if signal_number := app.clock.stopped_by:
-        click.echo("interrupted: this is no proof; run the command again, it lists from the front", err=True)
+        say("interrupted: this is no proof; run the command again, it lists from the front", err=True)
         return 128 + signal_number
     return report.exit_status
 

@@ -112,7 +112,7 @@ class Invocation:
 
 
 def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command or a group take the global options; those behind a command win over those before it."""
+    """Let a command or a group take the global options; the last one given wins."""
     for option in reversed(_GLOBAL_OPTIONS):
         command = option(command)
     return command

@@ -66,8 +66,8 @@ def warn_of_other_names(ledger: Path) -> None:
     from watcher.ledger import other_names
 
     if problem := other_names(ledger):
-        click.echo(f"warning: {printable(str(problem))}", err=True)
-        click.echo(f"hint: {printable(problem.hint)}", err=True)
+        say(f"warning: {printable(str(problem))}", err=True)
+        say(f"hint: {printable(problem.hint)}", err=True)
 
 
 def work_comes_first() -> None:

@@ -48,7 +48,7 @@ class _Sheet(io.StringIO):
 
 
 class Bar:
-    """A progress bar, where stderr is a terminal; elsewhere nothing.  Whoever shows it waits for no terminal."""
+    """A progress bar where stderr is a terminal, elsewhere nothing.  No work waits for it."""
 
     def __init__(self, *, wanted: bool, registers: bool = True) -> None:
         self._outlet = streams.lines() if wanted and draws_on(sys.stderr) else None
@@ -95,7 +95,8 @@ class Bar:
             self._outlet.leave_below()
             return
         columns, rows = _size()
-        lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]  # a last column that is filled may end the row
+        # A last column that is filled may end the row.
+        lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]
         text = "\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
         with self._turn:
             if not self._hidden:
@@ -126,7 +127,7 @@ class Bar:
         console = self._console
         if console is None:
             sheet = _Sheet(sys.stderr.encoding or "utf-8")
-            console = self._console = Console(file=sheet, force_terminal=True, highlight=False, legacy_windows=False)
+            console = self._console = Console(file=sheet, force_terminal=True, highlight=False)
         with console.capture() as capture:
             console.print(grid, width=width, end="")
         return capture.get().rstrip("\n")

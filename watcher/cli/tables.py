@@ -20,7 +20,7 @@ _PLAIN_WORD: Final = re.compile(r"\s*\S+")
 
 
 def width_of(text: str) -> int:
-    """Return how many columns of a terminal the text takes: two for a wide character, none for a combining one."""
+    """Return the columns of a terminal that the text takes: two for a wide character."""
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
@@ -31,7 +31,7 @@ def _width(char: str) -> int:
 
 
 def wrapped(text: str, width: int, *, word: re.Pattern[str] = _WORD) -> list[str]:
-    """Return the text in lines of at most `width`; a longer word has a line of its own and stays whole."""
+    """Return the text in lines of at most `width`; a longer word has its own line, whole."""
     lines: list[str] = []
     for token in word.findall(text):
         if lines and width_of(lines[-1]) + width_of(token) <= width:
@@ -47,7 +47,7 @@ def wrapped(text: str, width: int, *, word: re.Pattern[str] = _WORD) -> list[str
 
 
 def laid_out(columns: Row, rows: Sequence[Row], *, figures: Sequence[bool], width: int | None, rule: str) -> list[str]:
-    """Return the lines of a table: rows side by side where they fit into `width`, else one record below the other.
+    """Return the lines of a table, or of one record below the other where it does not fit.
 
     Args:
         columns: what stands above each.
@@ -70,7 +70,7 @@ def _dashed(row: Row) -> Row:
 
 
 def _shrink(widths: list[int], cells: Sequence[Row], width: int) -> bool:
-    """Make the widest columns narrower until all fit, as far as their longest words let them; tell whether all do."""
+    """Make columns narrower, down to their longest words; return whether all fit then."""
     least = [
         max(width_of(word) for cell in column for word in cell.split() or [""]) for column in zip(*cells, strict=True)
     ]
@@ -101,7 +101,7 @@ def _line(parts: Row, widths: Sequence[int], figures: Sequence[bool]) -> str:
 
 
 def stacked(columns: Row, rows: Iterable[Row], *, width: int) -> list[str]:
-    """Return the rows as records, a cell a line behind its column's name; empty cells are left out."""
+    """Return the rows as records, a cell a line; empty cells are left out."""
     lines: list[str] = []
     for row in rows:
         lines += [*([""] if lines else []), *_record(columns, row, width)]

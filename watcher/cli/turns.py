@@ -90,7 +90,7 @@ def conclude(app: App, report: TurnReport) -> int:
     if report.registering_pid is not None:
         _say_who(report.registering_pid)
     for bucket, key in app.gone:
-        click.echo(f"gone: oss://{bucket}/{printable(key)}", err=True)
+        say(f"gone: oss://{bucket}/{printable(key)}", err=True)
     if signal_number:
         say(_interrupted(report), err=True)
         return 128 + signal_number
@@ -201,7 +201,7 @@ def rehearse(
     verbose: bool,
     also: Callable[[], dict[str, object]] = dict,
 ) -> int:
-    """List and decide for real, write nothing; show what would be done, and what `also` returns then."""
+    """List the bucket and show what would be done, and what `also` returns. Change nothing."""
     shown_keys = _Shown(most=0 if output_format != "table" else math.inf if verbose else _FIRST)
     warn_of_other_names(app.config.ledger_path)
     give_up_when(lambda: app.clock.stopping)

@@ -22,7 +22,7 @@ def is_spared(record: logging.LogRecord) -> bool:
 
 
 def shortened(found: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return the fields of an event as one short line has them: of a batch counts, and what was refused by name."""
+    """Return the fields that a short line has: of a batch counts, and the refused files."""
     if found.get("event") != BATCH_SETTLED:
         return found
     refused = found.get("FailedFileURLs") or ()

@@ -28,7 +28,7 @@ _RENDERERS: Final = {
 def choose(
     log_format: str, stream: TextIO, *, whole: bool = True, journal_socket: str = JOURNAL_SOCKET
 ) -> logging.Handler:
-    """Return the handler for a format (see `logs.configure`); `whole`: with all fields, also on a terminal."""
+    """Return the handler for a format (see `logs.configure`); `whole`: all fields, also on a terminal."""
     of_journal = _is_of_journal(stream)
     if log_format == "auto":
         log_format = "journal" if of_journal else "console" if _is_terminal(stream) else "json"

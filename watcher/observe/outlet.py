@@ -68,7 +68,7 @@ class Outlet:
             self._changed.notify_all()
 
     def stand_below(self, text: bytes) -> None:
-        """Let this stand below the lines of a terminal, in the place of what stands there; nobody waits for it.
+        """Let this stand below the lines of a terminal instead of what stands there. Never wait.
 
         It has no end of a line at its end; b"" takes it away.
         """
@@ -81,7 +81,7 @@ class Outlet:
             self._changed.notify_all()
 
     def leave_below(self) -> None:
-        """Let what stands below the lines scroll away as if it were one: somebody else has written to the terminal."""
+        """Let what stands below scroll away: another process has written to the terminal."""
         with self._changed:
             self._below = self._drawn = b""
 
@@ -139,7 +139,7 @@ class Outlet:
         return self._drawn != (b"" if self._mid_line else self._below)
 
     def _begin(self) -> None:
-        """Count from now how long nothing could be written, if nothing waits yet; the lock is held."""
+        """Measure a stall from now on, if nothing waits yet; the lock is held."""
         if not self._is_at_work:
             self._progress_at = SystemClock.read_s()
 
@@ -222,7 +222,7 @@ class Outlet:
                 self._mid_line = not lines[-1][1].endswith(b"\n")
 
     def _with_below(self, lines: list[tuple[float, bytes]]) -> tuple[bytes, bytes]:
-        """Return what is to be written for these lines, and what stands below them then; the lock is held."""
+        """Return what to write for these lines, and what then stands below; the lock is held."""
         text = _joined(lines)
         is_mid_line = not text.endswith(b"\n") if text else self._mid_line
         below = b"" if is_mid_line else self._below
