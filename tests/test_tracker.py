@@ -37,7 +37,8 @@ class Told:
             report.registered += 10 * per_second
             report.register_calls += per_second
             self.tracker.registered(report)
-            self.tracker.listed(ScanReport(watch="w", listed=listed * (second + 1), new=listed * (second + 1)))
+            n = second + 1
+            self.tracker.listed(ScanReport(watch="w", listed=listed * n, new=listed * n, list_calls=n))
         return self.tracker.facts()
 
 
@@ -102,6 +103,17 @@ def test_rates_of_registering_begin_when_listing_has_ended() -> None:
     told.work(9, listed=1000)
     told.tracker.listing_ended()
     assert told.work(4, per_second=20)["calls_per_second"] == 20
+
+
+def test_what_an_earlier_scan_listed_counts_as_listed_and_in_no_rate() -> None:
+    told = Told()
+    told.tracker.begin(in_line=0, to_list=100_000)
+    told.tracker.tick()
+    for call in range(1, 5):
+        told.clock.wait(1)
+        told.tracker.listed(ScanReport(watch="w", listed=50_000 + 1000 * call, list_calls=call))
+    it = told.tracker.how_far()
+    assert (it.listed, it.listed_per_second, it.eta_s, it.share) == (54_000, 1000, 46, 0.54)
 
 
 def share(*, listed: int = 0, to_list: int | None = None, queued: int = 0, done: int | None = None) -> float | None:

@@ -25,6 +25,7 @@ _WINDOW_S = 10.0  # over which rates are taken
 _SAMPLE_S = 0.5
 _LINE_S = 10.0
 _TICK_S = 0.1
+_MOST_A_CALL = 1000  # objects that one request lists
 _POLL_S = 0.5  # of what another process has registered
 
 
@@ -51,7 +52,7 @@ class _Sample(NamedTuple):
     """What was done at an instant."""
 
     at: float
-    listed: int
+    listed: int  # by this run
     done: int  # registered or failed
     calls: int
 
@@ -92,6 +93,7 @@ class Tracker:
         self._show = show  # told at every sample
         self._turn = threading.Lock()
         self._scans: dict[str, tuple[int, int]] = {}  # watch: listed, new
+        self._listed_before: dict[str, int] = {}  # watch: by the scan that this one resumes
         self._registered = self._failed = self._calls = 0
         self._in_line = 0
         self._to_list: int | None = None
@@ -107,6 +109,8 @@ class Tracker:
     def listed(self, scan: ScanReport) -> None:
         """See `ports.Progress.listed`."""
         with self._turn:
+            before = max(0, scan.listed - scan.list_calls * _MOST_A_CALL)
+            self._listed_before.setdefault(scan.watch, before)
             self._scans[scan.watch] = scan.listed, scan.new
 
     def listing_ended(self) -> None:
@@ -135,7 +139,7 @@ class Tracker:
         """Return how far it is."""
         with self._turn:
             listed, new = (sum(counts) for counts in zip((0, 0), *self._scans.values(), strict=True))
-            now = self._sampled(listed)
+            now = self._sampled(listed - sum(self._listed_before.values()))
             calls_per_second = self._rate(now.calls - self._samples[0].calls)
             eta_s = self._eta_s(now, new)
             return HowFar(
@@ -192,7 +196,8 @@ class Tracker:
         left = self._in_line + new - now.done
         parts = [_seconds(left, self._rate(now.done - self._samples[0].done))]
         if self._listing:
-            unlisted = None if self._to_list is None else max(0, self._to_list - now.listed)
+            listed = now.listed + sum(self._listed_before.values())
+            unlisted = None if self._to_list is None else max(0, self._to_list - listed)
             parts.append(
                 None if unlisted is None else _seconds(unlisted, self._rate(now.listed - self._samples[0].listed))
             )

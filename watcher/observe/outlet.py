@@ -214,8 +214,6 @@ class Outlet:
                     self._fails = False
                     self._progress_at = SystemClock.read_s()
                     self._changed.notify_all()
-            elif not (begun or lines):
-                return
         with self._changed:
             self._drawn = below
             if lines:
