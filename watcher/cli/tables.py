@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 _GAP: Final = "  "
 _LOOKED_AT: Final = 1000  # rows of a long table that decide how wide its columns are
 _WIDEST: Final = 60  # a column of a long table; what is longer moves the rest of its row
-_WORD: Final = re.compile(r"\s*(?:`[^`]*`[^\s`]*|\S+)")  # a command in backquotes is one word
-_PLAIN_WORD: Final = re.compile(r"\s*\S+")
+_WORD: Final = re.compile(r"\s*\S+")
 
 
 def width_of(text: str) -> int:
@@ -30,20 +29,32 @@ def _width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def wrapped(text: str, width: int, *, word: re.Pattern[str] = _WORD) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """Return the text in lines of at most `width`; a longer word has its own line, whole."""
     lines: list[str] = []
-    for token in word.findall(text):
+
+    def add(token: str) -> None:
         if lines and width_of(lines[-1]) + width_of(token) <= width:
             lines[-1] += token
-        elif (alone := token.lstrip()) and alone.startswith("`") and width_of(alone) > width:
-            rest = wrapped(alone, width, word=_PLAIN_WORD)
-            if lines and width_of(lines[-1]) + 1 + width_of(rest[0]) <= width:
-                lines[-1] += f" {rest.pop(0)}"
-            lines += rest
         else:
-            lines.append(alone)
+            lines.append(token.lstrip())
+
+    for token in _tokens(text):
+        for part in [token] if width_of(token.strip()) <= width else _WORD.findall(token):
+            add(part)
     return lines or [""]
+
+
+def _tokens(text: str) -> list[str]:
+    """Return the words, each with the space before it; a command in backquotes is one word."""
+    tokens: list[str] = []
+    quoted: list[str] = []
+    for word in _WORD.findall(text):
+        quoted.append(word)
+        if "".join(quoted).count("`") % 2 == 0:
+            tokens.append("".join(quoted))
+            quoted.clear()
+    return tokens + quoted
 
 
 def laid_out(columns: Row, rows: Sequence[Row], *, figures: Sequence[bool], width: int | None, rule: str) -> list[str]:
@@ -86,8 +97,7 @@ def _shrink(widths: list[int], cells: Sequence[Row], width: int) -> bool:
 def _parts(row: Row, widths: Sequence[int]) -> Iterator[Row]:
     """Yield the lines of one row, each with a part of each cell."""
     cells = [
-        [cell] if width_of(cell) <= width else wrapped(cell, width, word=_PLAIN_WORD)
-        for cell, width in zip(row, widths, strict=True)
+        [cell] if width_of(cell) <= width else wrapped(cell, width) for cell, width in zip(row, widths, strict=True)
     ]
     return itertools.zip_longest(*cells, fillvalue="")
 
@@ -119,12 +129,12 @@ def _record(columns: Row, row: Row, width: int) -> Iterator[str]:
         if width_of(cell) <= room:
             yield f"{name}{_GAP}{cell}"
         elif longest <= room:
-            first, *rest = wrapped(cell, room, word=_PLAIN_WORD)
+            first, *rest = wrapped(cell, room)
             yield f"{name}{_GAP}{first}"
             yield from (" " * (label + len(_GAP)) + part for part in rest)
         else:
             yield column
-            yield from wrapped(cell, width, word=_PLAIN_WORD)
+            yield from wrapped(cell, width)
 
 
 def streamed(columns: Row, rows: Iterable[Row], *, width: int | None, rule: str) -> Iterator[str]:
