@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from watcher.model import Standing, Waiting
@@ -41,14 +42,15 @@ class Backlog:
         with self._transactions.look() as db:
             rows = db.execute(
                 f"""
-                SELECT state, sum(n) FROM tally
+                SELECT state, n FROM tally
                  WHERE watch_id IN (SELECT id FROM watch WHERE name IN ({", ".join("?" * len(watches))}))
-                 GROUP BY 1
                 """,  # noqa: S608 (question marks only)
                 tuple(watches),
             )
-            counts = dict(rows.fetchall())
-        return Standing(**{state: counts.get(state, 0) for state in ("pending", "claimed", "registered", "failed")})
+            counts: Counter[str] = Counter()
+            for state, n in rows:
+                counts[state] += n
+        return Standing(**{state: counts[state] for state in ("pending", "claimed", "registered", "failed")})
 
     def decisions(self) -> int:
         """Return how often an entry was registered, refused or failed, by any process."""

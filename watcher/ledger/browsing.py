@@ -95,7 +95,9 @@ class Browsing:
         """Return failed entries by watch and reason, a few of each with their sentences."""
         found = []
         with translated(self._path):
-            for watch_id, watch, reason in self._connection.execute(_FAILED_KINDS).fetchall():
+            kinds = self._connection.execute(_FAILED_KINDS).fetchall()
+            kinds.sort(key=lambda kind: (kind[3] is None, kind[3] or 0, *kind[1:3]))
+            for watch_id, watch, reason, _ in kinds:
                 of_kind = (watch_id, reason)
                 n = self._count(*of_kind, until_s=elapsed() + within_s, elapsed=elapsed)
                 rows = self._connection.execute(_FAILED_EXAMPLES, (*of_kind, _EXAMPLES)).fetchall()
@@ -117,10 +119,8 @@ class Browsing:
 
     def _buckets(self, name: str) -> list[int]:
         with translated(self._path):
-            rows = self._connection.execute(
-                "SELECT id FROM bucket WHERE :name IN ('', name) ORDER BY id", {"name": name}
-            )
-            return [number for (number,) in rows]
+            rows = self._connection.execute("SELECT id FROM bucket WHERE :name IN ('', name)", {"name": name})
+            return sorted(number for (number,) in rows)
 
     def _begins_with(self, text: str, bucket_id: int) -> Iterator[Hit]:
         """Yield the first entries of a bucket whose keys begin with `text`; the one that is `text` comes first."""
@@ -192,17 +192,17 @@ class Browsing:
 # One step in the index for each kind, however many entries are of it.
 _FAILED_KINDS: Final = """
 WITH RECURSIVE kind (watch_id, reason) AS (
-    SELECT w.id, (SELECT min(reason) FROM entry WHERE state = 'failed' AND watch_id = w.id) FROM watch AS w
+    SELECT w.id, (SELECT min(reason) FROM entry WHERE state = 'failed' AND watch_id = w.id AND reason > '')
+      FROM watch AS w
      UNION ALL
     SELECT watch_id, (SELECT min(reason) FROM entry
                        WHERE state = 'failed' AND watch_id = kind.watch_id AND reason > kind.reason)
       FROM kind
      WHERE kind.reason IS NOT NULL
 )
-SELECT k.watch_id, w.name, k.reason
+SELECT k.watch_id, w.name, k.reason, w.position
   FROM kind AS k JOIN watch AS w ON w.id = k.watch_id
  WHERE k.reason IS NOT NULL
- ORDER BY w.position IS NULL, w.position, w.name, k.reason
 """
 _FAILED_EXAMPLES: Final = """
 SELECT b.name, e.key, e.message, c.settled_at

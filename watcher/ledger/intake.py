@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger import ranges, starts
 from watcher.ledger.adopting import adopt_bucket, adopt_watches, has_source, refuse_other_source
+from watcher.ledger.reassigning import FRONT, PARTS, reassign_some
 from watcher.ledger.scan_ends import ScanEnds, put_cost
 from watcher.ledger.seen import Scene, known_among, see_again, stays_away, to_look_at
 from watcher.ledger.transactions import add_to_tally, patient
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from watcher.ledger.reassigning import Part, Place
     from watcher.ledger.transactions import Transactions
     from watcher.model import (
         Anchor,
@@ -61,9 +63,13 @@ class Intake(ScanEnds):
         One that no watch selects waits under its old watch until one does again.  Only the lock's owner may
         ask: entries that another process claimed would be passed over.
         """
-        after: tuple[int, str] | None = (0, "")
-        while after is not None:
-            after = self._reassign_some(owner, after, now_ms)
+        with self._transactions.look() as db:
+            watches = [number for (number,) in db.execute("SELECT id FROM watch")]
+        for watch_id in watches:
+            for part in PARTS:
+                after: Place | None = FRONT
+                while after is not None:
+                    after = self._reassign_some(owner, watch_id, part, after, now_ms)
         with self._transactions.begin(durable=True) as db:
             db.execute("UPDATE watch SET assigned_rules = CASE WHEN position IS NOT NULL THEN rules END")
             db.execute("UPDATE watch SET assigned_position = position, assigned_bucket_id = bucket_id")
@@ -87,34 +93,10 @@ class Intake(ScanEnds):
         return row is None
 
     def _reassign_some(
-        self, owner: Callable[[str, str, int], str | None], after: tuple[int, str], now_ms: int
-    ) -> tuple[int, str] | None:
+        self, owner: Callable[[str, str, int], str | None], watch_id: int, part: Part, after: Place, now_ms: int
+    ) -> Place | None:
         with self._transactions.begin(durable=False) as db:
-            ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
-            rows = db.execute(
-                """
-                SELECT e.bucket_id, b.name, e.key, e.size_bytes, e.watch_id, e.due_at
-                  FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
-                 WHERE e.state = 'pending' AND (e.bucket_id, e.key) > (?, ?)
-                 ORDER BY e.bucket_id, e.key
-                 LIMIT 1000
-                """,
-                after,
-            ).fetchall()
-            tally: Counter[tuple[int, str]] = Counter()
-            for bucket_id, bucket, key, size_bytes, watch_id, due_at in rows:
-                name = owner(bucket, key, size_bytes)
-                new_id = watch_id if name is None else ids[name]
-                new_due_at = None if name is None else now_ms if due_at is None else due_at
-                if (new_id, new_due_at) != (watch_id, due_at):
-                    db.execute(
-                        "UPDATE entry SET watch_id = ?, due_at = ? WHERE bucket_id = ? AND key = ?",
-                        (new_id, new_due_at, bucket_id, key),
-                    )
-                    tally[watch_id, "pending"] -= 1
-                    tally[new_id, "pending"] += 1
-            add_to_tally(db, tally)
-        return (rows[-1][0], rows[-1][2]) if rows else None
+            return reassign_some(db, owner, watch_id, part, after, now_ms=now_ms)
 
     def anchors(self, bucket: str) -> list[Anchor]:
         """Return the moments that `start = "now"` came to mean below the prefixes of a bucket."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watcher.ledger.claiming import claim, recover
+from watcher.ledger.claiming import ALONE, OF_WATCH, TOGETHER, claim, recover
 from watcher.ledger.settling import settle
 from watcher.ledger.transactions import patient
 
@@ -76,17 +76,14 @@ class Queue:
             rows = [
                 db.execute(
                     f"""
-                    SELECT due_at FROM entry
-                     WHERE state = 'pending' AND attempts {refused} 0 AND due_at > 0 AND lane = ?
-                       AND watch_id = (SELECT id FROM watch WHERE name = ?)
-                       AND bucket_id = (SELECT id FROM bucket WHERE name = ?)
-                     ORDER BY due_at LIMIT 1
-                    """,  # noqa: S608 (one of two signs)
-                    (lane, watch, bucket),
+                    SELECT e.due_at FROM {kind} AND e.lane = :lane AND e.due_at > 0 AND {OF_WATCH}
+                     ORDER BY e.due_at LIMIT 1
+                    """,  # noqa: S608 (our own words)
+                    {"lane": lane, "watch": watch, "bucket": bucket},
                 ).fetchone()
                 for watch in watches
                 for lane in (0, 1)
-                for refused in ("=", ">")
+                for kind in (TOGETHER, ALONE)
             ]
         return min((row[0] for row in rows if row), default=None)
 

@@ -71,13 +71,13 @@ class LedgerReader:
                            w.complete_list_calls, w.complete_list_bytes, w.complete_took_ms,
                            ({_OLDEST_FRESH}) AS oldest_fresh_at, ({_OLDEST_BACKFILL}) AS oldest_backfill_at
                       FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id
-                     ORDER BY w.position IS NULL, w.position, w.name
                     """  # noqa: S608 (no value from outside)
                 )
             )
             configured = {row["id"] for row in rows if row["position"] is not None}
             ends = {watch: ends for watch, ends in scan_ends.read(self._connection).items() if watch in configured}
             counts = {(r["watch_id"], r["state"]): r["n"] for r in self._database.query("SELECT * FROM tally")}
+        rows.sort(key=lambda row: (row["position"] is None, row["position"] or 0, row["name"]))
         shown = [row for row in rows if row["position"] is not None or any(w == row["id"] for w, _ in counts)]
         return tuple(
             WatchStatus(

@@ -45,6 +45,9 @@ _ACKNOWLEDGED = _Change(
 )
 
 
+_FAILED_BEHIND = "state = 'failed' AND watch_id = ? AND reason = ? AND (bucket_id, key) > (?, ?)"
+
+
 class Retrying:
     """What people ask for, beside any process that scans or registers."""
 
@@ -70,19 +73,68 @@ class Retrying:
     def retry_failed(self, *, watch: str | None, reason: Failure | None, now_ms: int) -> int:
         """Put the failed entries of that watch and reason (None: of any) back in line; return how many."""
         with self._transactions.look() as db:
-            pairs = db.execute(
-                """
-                SELECT DISTINCT watch_id, reason FROM entry
-                 WHERE state = 'failed' AND reason = coalesce(?, reason)
-                   AND (? IS NULL OR watch_id = (SELECT id FROM watch WHERE name = ?))
-                """,
-                (reason, watch, watch),
-            ).fetchall()
+            watches = db.execute("SELECT id FROM watch WHERE ? IS NULL OR name = ?", (watch, watch)).fetchall()
         return sum(
-            self._change(_BACK_IN_LINE, chunk, now_ms)
-            for watch_id, why in pairs
-            for chunk in self._chunks("state = 'failed' AND watch_id = ? AND reason = ?", (watch_id, why))
+            self._retry_kind(watch_id, str(why), now_ms)
+            for (watch_id,) in watches
+            for why in ((reason,) if reason else self._reasons(watch_id))
         )
+
+    def _reasons(self, watch_id: int) -> list[str]:
+        """Return why entries of a watch failed: a step in the index for each reason."""
+        found: list[str] = []
+        with self._transactions.look() as db:
+            while True:
+                (reason,) = db.execute(
+                    """
+                    SELECT min(reason) FROM entry INDEXED BY entry_failed
+                     WHERE state = 'failed' AND watch_id = ? AND reason > ?
+                    """,
+                    (watch_id, found[-1] if found else ""),
+                ).fetchone()
+                if reason is None:
+                    return found
+                found.append(reason)
+
+    def _retry_kind(self, watch_id: int, reason: str, now_ms: int) -> int:
+        """Put all of one watch and reason back in line, each once: a registering process may make them fail again."""
+        done, after = 0, (0, "")
+        while True:
+            upto = self._end_of_chunk(watch_id, reason, after)
+            if upto is None:
+                return done
+            done += self._retry_between(watch_id, reason, after, upto, now_ms)
+            after = upto
+
+    def _end_of_chunk(self, watch_id: int, reason: str, after: Place) -> Place | None:
+        """Return the last of the next failed entries behind a place, or None if there is none."""
+        found: Place | None = None
+        with self._transactions.look() as db:
+            for order, offset in (("", _CHUNK - 1), ("DESC", 0)):  # the last of a full chunk; else the last of all
+                found = (
+                    found
+                    or db.execute(
+                        f"""
+                    SELECT bucket_id, key FROM entry INDEXED BY entry_failed WHERE {_FAILED_BEHIND}
+                     ORDER BY bucket_id {order}, key {order} LIMIT 1 OFFSET {offset}
+                    """,  # noqa: S608 (our own words)
+                        (watch_id, reason, *after),
+                    ).fetchone()
+                )
+        return found
+
+    @patient()
+    def _retry_between(self, watch_id: int, reason: str, after: Place, upto: Place, now_ms: int) -> int:
+        with self._transactions.begin(durable=True) as db:
+            done = db.execute(
+                f"""
+                UPDATE entry INDEXED BY entry_failed SET {_BACK_IN_LINE.sets.replace(":now", "?")}
+                 WHERE {_FAILED_BEHIND} AND (bucket_id, key) <= (?, ?)
+                """,  # noqa: S608 (our own words)
+                (now_ms, watch_id, reason, *after, *upto),
+            ).rowcount
+            _count(db, _BACK_IN_LINE, Counter({watch_id: done}))
+        return done
 
     def acknowledge_changed(self, *, watch: str | None) -> int:
         """Take the `changed` mark off the entries of that watch (None: of any); return how many."""
@@ -149,8 +201,7 @@ def _place(db: sqlite3.Connection, change: _Change, bucket: str, key: str) -> Pl
 
 def _apply(db: sqlite3.Connection, change: _Change, places: Sequence[Place], now_ms: int) -> int:
     """Change those of the entries that it still applies to."""
-    tally: Counter[tuple[int, str]] = Counter()
-    done = 0
+    done: Counter[int] = Counter()  # by watch
     for bucket_id, key in places:
         rows = db.execute(
             f"""
@@ -160,11 +211,14 @@ def _apply(db: sqlite3.Connection, change: _Change, places: Sequence[Place], now
             """,  # noqa: S608 (our own words)
             {"bucket_id": bucket_id, "key": key, "now": now_ms},
         ).fetchall()
-        done += len(rows)
-        for watch_id, state, by in ((w, state, by) for (w,) in rows for state, by in change.counts):
-            tally[watch_id, state] += by
-    add_to_tally(db, tally)
-    if done and change is _BACK_IN_LINE:
+        done.update(watch_id for (watch_id,) in rows)
+    _count(db, change, done)
+    return done.total()
+
+
+def _count(db: sqlite3.Connection, change: _Change, done: Counter[int]) -> None:
+    """Bring the counts in step with what was done, by watch."""
+    add_to_tally(db, {(watch_id, state): by * n for watch_id, n in done.items() for state, by in change.counts})
+    if done.total() and change is _BACK_IN_LINE:
         # Watches may have changed since they failed: the next owner of the lock gives pending entries out anew.
         db.execute("UPDATE watch SET assigned_rules = NULL")
-    return done

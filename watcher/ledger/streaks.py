@@ -6,7 +6,7 @@ The refusals of such a streak are not counted; when it ends, each of its entries
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ledger.transactions import add_to_tally
 
@@ -36,29 +36,17 @@ def leave(db: sqlite3.Connection, bucket_id: int, keys: Iterable[str]) -> None:
 
 def forgive(db: sqlite3.Connection, bucket_id: int, *, now_ms: int) -> tuple[str, ...]:
     """Take back the refusals of the streak; return the keys that had become `failed` by them."""
-    rows = db.execute(
+    members = _members(db, bucket_id)
+    failed = [each for each in members if each.state == "failed" and each.reason in {"refused", "bad_request"}]
+    db.executemany(
         """
-        SELECT e.key, e.watch_id
-          FROM refusal_streak AS s JOIN entry AS e USING (bucket_id, key)
-         WHERE s.bucket_id = ? AND e.state = 'failed' AND e.reason IN ('refused', 'bad_request')
-         ORDER BY e.key
+        UPDATE entry SET state = 'pending', reason = NULL, attempts = ?, due_at = ? WHERE bucket_id = ? AND key = ?
         """,
-        (bucket_id,),
-    ).fetchall()
-    db.execute(
-        """
-        UPDATE entry
-           SET state = 'pending', reason = NULL, attempts = s.attempts, due_at = :now
-          FROM refusal_streak AS s
-         WHERE s.bucket_id = :bucket_id AND entry.bucket_id = s.bucket_id AND entry.key = s.key
-           AND ((entry.state = 'pending' AND entry.due_at IS NOT NULL)
-                OR (entry.state = 'failed' AND entry.reason IN ('refused', 'bad_request')))
-        """,
-        {"bucket_id": bucket_id, "now": now_ms},
+        [(each.before, now_ms, bucket_id, each.key) for each in (*failed, *(m for m in members if m.waits))],
     )
-    back = Counter(watch_id for _, watch_id in rows)
+    back = Counter(each.watch_id for each in failed)
     add_to_tally(db, {(w, "failed"): -n for w, n in back.items()} | {(w, "pending"): n for w, n in back.items()})
-    return tuple(key for key, _ in rows)
+    return tuple(each.key for each in failed)
 
 
 def end(
@@ -69,37 +57,47 @@ def end(
     One that had all its refusals before, and was asked once more, becomes `failed`: files that are bad for good would
     else make a streak of their own, again and again.  Return those, as (key, message).
     """
-    failed = _fail_the_hopeless(db, bucket_id, max_attempts) if was_long else []
-    if was_long:
-        db.execute(
-            """
-            UPDATE entry
-               SET attempts = s.attempts + 1, due_at = :now
-              FROM refusal_streak AS s
-             WHERE s.bucket_id = :bucket_id AND entry.bucket_id = s.bucket_id AND entry.key = s.key
-               AND entry.state = 'pending' AND entry.due_at IS NOT NULL
-            """,
-            {"bucket_id": bucket_id, "now": now_ms},
-        )
-    db.execute("DELETE FROM refusal_streak WHERE bucket_id = ?", (bucket_id,))
-    return failed
-
-
-def _fail_the_hopeless(db: sqlite3.Connection, bucket_id: int, max_attempts: int) -> list[tuple[str, str]]:
-    rows = db.execute(
-        """
-        UPDATE entry
-           SET state = 'failed', reason = 'refused', attempts = s.attempts + 1, due_at = NULL
-          FROM refusal_streak AS s
-         WHERE s.bucket_id = :bucket_id AND entry.bucket_id = s.bucket_id AND entry.key = s.key
-           AND entry.state = 'pending' AND entry.due_at IS NOT NULL
-           AND s.attempts >= :most AND entry.attempts >= :most
-        RETURNING key, watch_id, message
-        """,
-        {"bucket_id": bucket_id, "most": max_attempts},
-    ).fetchall()
-    by_watch = Counter(watch_id for _, watch_id, _ in rows)
+    waiting = [each for each in _members(db, bucket_id) if each.waits] if was_long else []
+    hopeless = [each for each in waiting if min(each.before, each.attempts) >= max_attempts]
+    db.executemany(
+        "UPDATE entry SET attempts = ?, due_at = ? WHERE bucket_id = ? AND key = ?",
+        [(each.before + 1, now_ms, bucket_id, each.key) for each in waiting],
+    )
+    db.executemany(
+        "UPDATE entry SET state = 'failed', reason = 'refused', due_at = NULL WHERE bucket_id = ? AND key = ?",
+        [(bucket_id, each.key) for each in hopeless],
+    )
+    by_watch = Counter(each.watch_id for each in hopeless)
     add_to_tally(
         db, {(w, "pending"): -n for w, n in by_watch.items()} | {(w, "failed"): n for w, n in by_watch.items()}
     )
-    return sorted((key, message or "") for key, _, message in rows)
+    db.execute("DELETE FROM refusal_streak WHERE bucket_id = ?", (bucket_id,))
+    return [(each.key, each.message or "") for each in hopeless]
+
+
+class _Member(NamedTuple):
+    """An entry of a streak."""
+
+    key: str
+    before: int  # attempts, before it was refused
+    watch_id: int
+    state: str
+    reason: str | None
+    attempts: int
+    message: str | None
+    waits: bool
+
+
+def _members(db: sqlite3.Connection, bucket_id: int) -> list[_Member]:
+    """Return the entries of a streak by key; looked up one by one, since the table may hold millions of others."""
+    rows = db.execute(
+        """
+        SELECT s.key, s.attempts, e.watch_id, e.state, e.reason, e.attempts, e.message,
+               e.state = 'pending' AND e.due_at IS NOT NULL
+          FROM refusal_streak AS s CROSS JOIN entry AS e ON e.bucket_id = s.bucket_id AND e.key = s.key
+         WHERE s.bucket_id = ?
+         ORDER BY s.key
+        """,
+        (bucket_id,),
+    )
+    return [_Member(*row) for row in rows]
