@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from tests.fakes import FOR_GOOD, FakeBucket, FakeClock, FakeVod
 from tests.workspace import BUCKET
-from watcher.limits import Gate, Isolation, RateLimit
+from watcher.limits import Gate, Isolation
 from watcher.oss import BucketSource, connect
+from watcher.rate_limit import RateLimit
 from watcher.sandbox.faults import Fault, Faults
 from watcher.vod import VodClient, VodRegistrar
 
@@ -183,7 +184,12 @@ WRAPPED: dict[str, Callable[[Registrar], Registrar]] = {
     "": lambda inner: inner,
     "gate": lambda inner: Gate(inner, check=lambda _bucket: None),
     "rate limit": lambda inner: RateLimit(
-        inner, calls_per_second=50, given=None, clock=FakeClock(), lowered=lambda _rate: None
+        inner,
+        calls_per_second=50,
+        given=None,
+        clock=FakeClock(),
+        changed=lambda _change: None,
+        remember=lambda _rate: None,
     ),
     "isolation": Isolation,
     "all": lambda inner: Isolation(WRAPPED["rate limit"](WRAPPED["gate"](inner))),

@@ -1,8 +1,7 @@
-"""Pace, throttling and isolation, on a clock that only moves when it is waited on."""
+"""Pace and isolation, on a clock that only moves when it is waited on."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
 from typing import TYPE_CHECKING
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.errors import AccountRefused, CallRefused, HeldBack, Throttled, Unanswered
-from watcher.limits import Gate, Isolation, Pace, RateLimit
+from watcher.errors import AccountRefused, CallRefused, HeldBack, Throttled
+from watcher.limits import Gate, Isolation, Pace
 from watcher.model import Accepted, BatchResult, CallOptions, Failure, Media, Outcome, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -153,79 +152,6 @@ def test_an_error_that_stops_the_account_stops_the_halving() -> None:
     assert set(result.outcomes.values()) == {Unknown(message="stop")}
 
 
-def limit(inner: Scripted, clock: SteppedClock, told: list[float], given: float | None = None) -> RateLimit:
-    return RateLimit(inner, calls_per_second=20, given=given, clock=clock, lowered=told.append)
-
-
-def test_throttling_halves_the_rate_once_a_second_and_it_creeps_back() -> None:
-    told: list[float] = []
-    limited = limit(Scripted(script=[Throttled("slow")] * 2), SteppedClock(), told)
-    for _ in range(2):
-        with pytest.raises(Throttled):
-            limited.register(media("a"), CallOptions())
-    assert told == [10.0]
-
-    for _ in range(150):
-        limited.register(media("a"), CallOptions())
-
-    assert limited.calls_per_second == 20
-
-
-def test_configurations_that_follow_one_another_keep_within_the_rate_of_one() -> None:
-    """However often the configuration is read again."""
-    clock, calls = SteppedClock(), Scripted()
-    taken: list[float] = []
-    for _ in range(30):
-        limited = limit(calls, clock, [])
-        for _ in range(2):
-            limited.register(media("a"), CallOptions())
-            taken.append(clock.at)
-    assert max(sum(1 for other in taken if at <= other < at + 1) for at in taken) <= 20 + 1
-
-
-def test_the_rate_starts_at_what_the_account_was_last_seen_to_give() -> None:
-    assert limit(Scripted(), SteppedClock(), [], given=3.0).calls_per_second == 3.0
-    assert limit(Scripted(), SteppedClock(), [], given=99.0).calls_per_second == 20
-
-
-class Account(Scripted):
-    """A service that takes `per_second` calls in any sliding second, and counts the ones it throttles."""
-
-    def __init__(self, clock: SteppedClock, per_second: int) -> None:
-        super().__init__()
-        self.clock, self.per_second = clock, per_second
-        self.taken: list[float] = []
-        self.throttled = 0
-
-    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
-        if sum(1 for at in self.taken if at > self.clock.at - 1) >= self.per_second:
-            self.throttled += 1
-            raise Throttled("slow")
-        self.taken.append(self.clock.at)
-        return super().register(batch, options)
-
-
-@pytest.mark.parametrize("gives", [2, 5, 8, 13])
-def test_the_rate_settles_near_what_the_account_gives(gives: int) -> None:
-    """After a minute of finding out, nine tenths of it are used, and few calls are made in vain."""
-    clock = SteppedClock()
-    account = Account(clock, gives)
-    limited = limit(account, clock, [])
-
-    def work_until(end: float) -> None:
-        while clock.at < end:
-            with contextlib.suppress(Throttled):
-                limited.register(media("a"), CallOptions())
-
-    work_until(60)
-    account.taken.clear()
-    account.throttled = 0
-    work_until(360)
-
-    assert len(account.taken) >= 0.8 * gives * 300
-    assert account.throttled <= 0.1 * len(account.taken)
-
-
 def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted() -> None:
     inner = Scripted()
 
@@ -241,24 +167,6 @@ def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted(
     for key in "abc":
         assert set(gate.register(media(key), CallOptions()).outcomes) == {key}
     assert (gate.calls, asked) == (3, ["b", "b", "b"])
-
-
-def test_calls_held_back_by_a_stopping_process_say_so() -> None:
-    limited = RateLimit(Scripted(), calls_per_second=1, given=None, clock=Stopping(), lowered=lambda _rate: None)
-    with pytest.raises(HeldBack, match="the watcher is stopping"):
-        limited.register(media("a"), CallOptions())
-
-
-def test_an_unanswered_call_does_not_speed_up() -> None:
-    class Silent(Scripted):
-        def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
-            return BatchResult(outcomes=super().register(batch, options).outcomes, error=Unanswered("?"))
-
-    limited = limit(Silent(script=[Throttled("slow")]), SteppedClock(), [])
-    with pytest.raises(Throttled):
-        limited.register(media("a"), CallOptions())
-    limited.register(media("a"), CallOptions())
-    assert limited.calls_per_second == 10
 
 
 def test_slots_are_shared_by_threads() -> None:

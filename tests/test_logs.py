@@ -39,6 +39,7 @@ DESIGNED = {
     "breaker.opened",
     "breaker.closed",
     "throttle.lowered",
+    "throttle.raised",
     "ledger.recovered",
     "daemon.ready",
     "daemon.degraded",

@@ -78,7 +78,12 @@ def test_the_longer_code_decides() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "message", "hint"),
     [
-        (400, "Throttling.User", "", "Lower [vod] calls_per_second: other software shares the quota."),
+        (
+            400,
+            "Throttling.User",
+            "",
+            "The rate falls and comes back by itself. Other software shares the quota of the account.",
+        ),
         (503, "ServiceUnavailable", "", "It is tried again by itself."),
         (404, "INVALIDStorage.NotFound", "", "Add the bucket in the VOD console"),
         (403, "Strange", "", "Grant vod:RegisterMedia"),

@@ -20,7 +20,8 @@ from watcher.calling import Calling
 from watcher.errors import MachineFailed
 from watcher.giving_up import GiveUp, LimitedClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock, opening
-from watcher.limits import Gate, Isolation, RateLimit
+from watcher.limits import Gate, Isolation
+from watcher.rate_limit import RateLimit
 from watcher.register import Registering
 from watcher.scan import Scan
 from watcher.sieve import Sieve
@@ -257,7 +258,8 @@ class World:
             calls_per_second=25,
             given=memory.calls_per_second(),
             clock=LimitedClock(self.clock, give_up),
-            lowered=memory.remember_calls_per_second,
+            changed=_mute,
+            remember=memory.remember_calls_per_second,
         )
         calling = Calling(
             self._ledger.queue,
@@ -281,8 +283,7 @@ class World:
             progress=_mute,
             calls=lambda: gate.calls,
         )
-        if memory.calls_per_second() is not None:
-            memory.remember_calls_per_second(limit.calls_per_second)
+        limit.write_down()
 
     def audit(self) -> AuditReport:
         """Hold the bucket against the ledger."""

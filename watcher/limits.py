@@ -1,12 +1,13 @@
-"""Habits around a registrar, each a Registrar itself: the breaker's gate, the rate limit, finding the one bad item."""
+"""Slots in time; and habits around a registrar, each a Registrar itself: the breaker's gate, finding the bad item."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from watcher.errors import CallRefused, CloudError, HeldBack, Throttled
+from watcher.errors import CallRefused, CloudError
 from watcher.model import BatchResult, Failure, Outcome, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -17,37 +18,48 @@ if TYPE_CHECKING:
 
 MARGIN = 1.01  # our second is this much longer than the service's, so that jitter on the way exceeds nothing
 _CATCH_UP_S = 0.02  # a wake-up this late is made good at the next slot
-_SLOWEST = 0.2  # calls a second
-_NEAR = 0.9  # of the rate that was too much
+_LOOK_S = 0.25  # how long a wait may last before the rate, which may have changed, is looked at
 
 
 class Pace:
-    """Slots in time, at most `per_second` in any sliding second, evenly spread; for any number of threads."""
+    """Slots in time, at most `per_second` in any sliding second, evenly spread; for any number of threads.
+
+    `per_second` may be set lower, and back, at any time, for those who wait already, too.
+    """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self.per_second = per_second
         self._clock = clock
         self._turn = threading.Lock()
-        self._next = 0.0
-        self._taken: deque[float] = deque(maxlen=max(1, int(per_second)))
+        self._slot = float("-inf")  # the last one, as it should have been
+        self._most = math.ceil(per_second)  # in a second
+        self._taken: deque[float] = deque(maxlen=self._most)
 
     def pass_one(self) -> None:
         """Let one slot pass, which somebody else may have taken just now."""
-        self._next = self._clock.monotonic() + MARGIN / self.per_second
+        self._slot = self._clock.monotonic()
 
     def wait(self, rest_s: float = 0.0) -> bool:
         """Wait for the next slot, at least `rest_s`, and take it; return False, at once, if the process is stopping."""
         with self._turn:
             now = self._clock.monotonic()
-            self._next = max(self._next, now + rest_s) if rest_s else self._next
-            full = len(self._taken) == self._taken.maxlen
-            earliest = max(self._next, self._taken[0] + MARGIN if full else 0.0)
-            if self._clock.wait(max(0.0, earliest - now)):
+            rested_at = now + rest_s if rest_s else float("-inf")
+            while (left := max(rested_at, self._earliest()) - now) > 0:
+                if self._clock.wait(min(left, _LOOK_S)):
+                    return False
+                now = self._clock.monotonic()
+            if self._clock.wait(0):
                 return False
-            taken = self._clock.monotonic()
-            self._taken.append(taken)
-            self._next = max(self._next, taken - _CATCH_UP_S) + MARGIN / self.per_second
+            self._taken.append(now)
+            self._slot = max(self._slot + MARGIN / self.per_second, rested_at, now - _CATCH_UP_S)
         return True
+
+    def _earliest(self) -> float:
+        """Return when the next slot is, at the present rate."""
+        spread = self._slot + MARGIN / self.per_second
+        if len(self._taken) < self._most:
+            return spread
+        return max(spread, self._taken[0] + MARGIN)
 
 
 class Gate:
@@ -87,69 +99,6 @@ class Timed:
         finally:
             self._told(code, self._clock.monotonic() - began)
         return result
-
-
-class RateLimit:
-    """Keeps the calls within the quota: halves the rate when throttled, then settles below what was too much.
-
-    It begins as if there had been a call just now: of the last process, or under the configuration before.
-    """
-
-    def __init__(
-        self,
-        inner: Registrar,
-        *,
-        calls_per_second: float,
-        given: float | None,  # what the account was last seen to give; None = it never asked to slow down
-        clock: Clock,
-        lowered: Callable[[float], None],
-    ) -> None:
-        self._inner = inner
-        self._most = calls_per_second
-        self._pace = Pace(calls_per_second, clock)
-        self._pace.per_second = min(calls_per_second, given or calls_per_second)
-        self._pace.pass_one()
-        self._too_much = self._pace.per_second / _NEAR  # the rate at which the service last asked to slow down
-        self._clock = clock
-        self._lowered = lowered  # told the new rate
-        self._lowered_at = float("-inf")
-        self._turn = threading.Lock()
-
-    @property
-    def calls_per_second(self) -> float:
-        """The present rate."""
-        return self._pace.per_second
-
-    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
-        """See `ports.Registrar.register`."""
-        if not self._pace.wait():
-            raise HeldBack("the watcher is stopping; nothing was sent")
-        try:
-            result = self._inner.register(batch, options)
-        except Throttled:
-            self._slow_down()
-            raise
-        if result.error is None:
-            self._speed_up()
-        return result
-
-    def _slow_down(self) -> None:
-        """Halve the rate, at most once a second: calls in flight together are one complaint."""
-        with self._turn:
-            now = self._clock.monotonic()
-            if now - self._lowered_at < 1.0:
-                return
-            self._lowered_at = now
-            self._too_much = self._pace.per_second
-            self._pace.per_second = max(_SLOWEST, self._pace.per_second / 2)
-        self._lowered(self._pace.per_second)
-
-    def _speed_up(self) -> None:
-        """Come back quickly to just below what was too much, and creep from there."""
-        with self._turn:
-            rate = self._pace.per_second
-            step = max((_NEAR * self._too_much - rate) / 4, self._most / 1000)
-            self._pace.per_second = min(self._most, rate + step)
 
 
 class Isolation:

@@ -70,17 +70,17 @@ class BreakerMemory:
             )
 
     def calls_per_second(self) -> float | None:
-        """Return the rate that the account was last seen to give, or None if it never asked to slow down."""
+        """Return the rate that the account was last seen to give, or None if it gives all that is asked for."""
         with self._transactions.look() as db:
             return read_quota(db)
 
     @patient()
-    def remember_calls_per_second(self, rate: float) -> None:
-        """Remember it."""
+    def remember_calls_per_second(self, rate: float | None) -> None:
+        """Remember the rate, or, None, that the account gives all that is asked for."""
         with self._transactions.begin(durable=False) as db:
-            db.execute(
-                "INSERT INTO quota VALUES (1, :rate) ON CONFLICT DO UPDATE SET calls_per_second = :rate", {"rate": rate}
-            )
+            db.execute("DELETE FROM quota")
+            if rate is not None:
+                db.execute("INSERT INTO quota VALUES (1, ?)", (rate,))
 
 
 def read(db: sqlite3.Connection) -> tuple[Breaker, ...]:

@@ -196,8 +196,9 @@ class RangeListing:
             self._together = min(self._most, self._together + 1 / self._together)
         elif now - self._lowered_at >= _COMPLAINTS_APART_S:
             self._lowered_at = now
-            self._together = max(1.0, self._together / 2)
-            self._lowered(int(self._together))
+            before, self._together = int(self._together), max(1.0, self._together / 2)
+            if int(self._together) < before:
+                self._lowered(int(self._together))
         self._complaints = complaints
 
     # Pieces

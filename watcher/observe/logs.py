@@ -32,6 +32,7 @@ MEDIA_FAILED: Final = "media.failed"
 BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_CLOSED: Final = "breaker.closed"
 THROTTLE_LOWERED: Final = "throttle.lowered"
+THROTTLE_RAISED: Final = "throttle.raised"
 LEDGER_RECOVERED: Final = "ledger.recovered"
 DAEMON_READY: Final = "daemon.ready"
 DAEMON_DEGRADED: Final = "daemon.degraded"
@@ -141,9 +142,16 @@ EVENTS: Final = {
         Event(
             THROTTLE_LOWERED,
             _WARNING,
-            ("calls_per_second", "watch", "list_concurrency"),
-            "VOD asked to slow down (`calls_per_second`), or OSS did (`list_concurrency` of a `watch`).",
+            ("calls_per_second", "hint", "watch", "list_concurrency"),
+            "VOD asked to slow down (`calls_per_second`), or OSS did (`list_concurrency` of a `watch`); once when the "
+            "rate falls.",
             "several an hour",
+        ),
+        Event(
+            THROTTLE_RAISED,
+            _INFO,
+            ("calls_per_second", "hint"),
+            "VOD accepts as many calls as before, or, with a `hint`, as many as the account gives now.",
         ),
         Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
         Event(

@@ -100,6 +100,9 @@ def read(exchange: Answer | NoAnswer) -> dict[str, Any]:
     )
 
 
+_SLOWER = "The rate falls and comes back by itself. Other software shares the quota of the account."
+
+
 def classify(
     *, status: int, code: str, message: str, request_id: str = "", retry_after_s: float = 0.0
 ) -> CloudError | UnknownOutcome:
@@ -111,7 +114,7 @@ def classify(
     sentence = f"VOD refused the call: {code or f'HTTP {status}'}: {message} (RequestId {request_id or 'none'})"
     facts: dict[str, Any] = {"code": code or f"HTTP{status}", "request_id": request_id, "retry_after_s": retry_after_s}
     if lowered.startswith("throttling") or status == 429:  # noqa: PLR2004 (Too Many Requests)
-        return Throttled(sentence, hint="Lower [vod] calls_per_second: other software shares the quota.", **facts)
+        return Throttled(sentence, hint=_SLOWER, **facts)
     if lowered in {known.lower() for known in _NO_EFFECT}:
         return NotSent(sentence, hint="It is tried again by itself.", **facts)
     if _STORAGE.search(words) or lowered.startswith("invalidstorage"):
@@ -182,7 +185,7 @@ def table() -> Iterator[tuple[str, str, str]]:
     """Yield (what VOD answers, class, what is done about it) for the documentation."""
     again = "asked again without end, after a while that grows; no attempt counts"
     yield "no connection (DNS, refused, TLS)", "transient: not sent", again
-    yield "`Throttling*`, 429", "transient: throttled", f"{again}; the rate halves; `Retry-After` is honoured"
+    yield "`Throttling*`, 429", "transient: throttled", f"{again}; the rate falls by itself; `Retry-After` is honoured"
     codes = ", ".join(f"`{code}`" for code in sorted(_NO_EFFECT))
     yield codes, "transient: no effect", again
     yield (

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from watcher.breaker import Breakers
 from watcher.calling import Calling
 from watcher.giving_up import GiveUp, LimitedClock
-from watcher.limits import Gate, Isolation, RateLimit, Timed
+from watcher.limits import Gate, Isolation, Timed
 from watcher.observe import logs
+from watcher.rate_limit import RateLimit
 from watcher.register import Registering
 from watcher.scan import Scan
 from watcher.sieve import Sieve
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from watcher.ledger import LedgerSides
     from watcher.ports import Clock, Progress, Snapshot, Source
+    from watcher.rate_limit import RateChange
     from watcher.records import Records
     from watcher.sieve import Starts
     from watcher.wiring.cloud import Cloud
@@ -89,9 +91,10 @@ class Parts:
             emit=self._emit,
         )
 
-        def lowered(rate: float) -> None:
-            self._emit(logs.THROTTLE_LOWERED, calls_per_second=round(rate, 2))
-            ledger.breakers.remember_calls_per_second(rate)
+        def changed(change: RateChange) -> None:
+            event = logs.THROTTLE_RAISED if change.is_raised else logs.THROTTLE_LOWERED
+            hint = {"hint": change.hint} if change.hint else {}
+            self._emit(event, calls_per_second=change.calls_per_second, **hint)
 
         with contextlib.closing(self._cloud.vod()) as client:
             timed = Timed(VodRegistrar(client, in_body=vod.parameters_in == "body"), clock=clock, told=self._called)
@@ -101,7 +104,8 @@ class Parts:
                 calls_per_second=vod.calls_per_second,
                 given=ledger.breakers.calls_per_second(),
                 clock=LimitedClock(clock, give_up),
-                lowered=lowered,
+                changed=changed,
+                remember=ledger.breakers.remember_calls_per_second,
             )
             calling = Calling(
                 ledger.queue,
@@ -128,5 +132,4 @@ class Parts:
                 ),
                 breakers,
             )
-            if ledger.breakers.calls_per_second() is not None:
-                ledger.breakers.remember_calls_per_second(limit.calls_per_second)
+            limit.write_down()
