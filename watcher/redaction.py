@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MASK: Final = "***"
 _SHORTEST: Final = 8  # a shorter "secret" would mask ordinary words
 _MOST_TOLD: Final = 500  # characters of a service's own words
+_MOST_NAMES: Final = 256
 _KEPT: Final = 32  # secrets, the latest: an hourly token for more than a day
 
 _NAMES: Final = (
@@ -47,6 +48,7 @@ _SCHEME: Final = re.compile(r"\b(?P<before>(?:OSS|acs) )[\w.-]{8,}:[A-Za-z0-9+/=
 _USERINFO: Final = re.compile(r"(?P<before>://)[^/\s@\"'<>]+(?=@)")
 _SIGNED: Final = re.compile(r"(?P<before>string[ _-]?to[ _-]?sign is:?).*", re.IGNORECASE | re.DOTALL)
 _SIGNATURE: Final = re.compile(rf"signature{_EQUALS}(?:{re.escape(MASK)})?", re.IGNORECASE)
+_WORDS: Final = ("sign", "token", "key", "cred", "auth", "upload", "oss ", "acs ", "@")  # no pattern is without one
 _PATTERNS: Final = (_SIGNED, _AUTHORIZATION, _PAIR, _ELEMENT, _NAMED, _SCHEME, _USERINFO)
 _WHOLE_NAME: Final = re.compile(rf"(?:{_NAMES}|(?:proxy-)?authorization)", re.IGNORECASE)
 
@@ -58,6 +60,7 @@ class Redactor:
         self._lock = threading.Lock()
         self._secrets: dict[str, None] = {}
         self._literal: re.Pattern[str] | None = None
+        self._names: dict[str, str] = {}  # of log fields, redacted: they are few, and come again
 
     def __repr__(self) -> str:
         """Show how many secrets are known, not which."""
@@ -75,14 +78,27 @@ class Redactor:
             forms = {form for secret in self._secrets for form in _forms(secret)}
             longest_first = sorted(forms, key=len, reverse=True)
             self._literal = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+            self._names = {}
 
     def redact(self, text: str) -> str:
         """Return `text` with everything secret masked."""
         if self._literal is not None:
             text = self._literal.sub(MASK, text)
+        folded = text.casefold()
+        if not any(word in folded for word in _WORDS):
+            return text
         for pattern in _PATTERNS:
             text = pattern.sub(_masked, text)
         return text
+
+    def redact_name(self, name: str) -> str:
+        """Return the name of a log field with everything secret masked."""
+        names = self._names
+        if name not in names:
+            if len(names) >= _MOST_NAMES:
+                return self.redact(name)
+            names[name] = self.redact(name)
+        return names[name]
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -123,7 +139,7 @@ def redact_value(value: object, *, name: str = "") -> object:
         case None | bool() | int() | float():
             return value
         case dict():
-            return {redact(str(key)): redact_value(inner, name=str(key)) for key, inner in value.items()}
+            return {_REDACTOR.redact_name(str(key)): redact_value(inner, name=str(key)) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [redact_value(inner) for inner in value]
         case _:

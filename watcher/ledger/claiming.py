@@ -71,8 +71,12 @@ def claim(
         """,
         [(batch_id, bucket, entry.key) for entry in entries],
     )
-    _count(db, Counter((entry.watch, "pending") for entry in entries), -1)
-    _count(db, Counter((entry.watch, "claimed") for entry in entries), 1)
+    ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
+    tally: Counter[tuple[int, str]] = Counter()
+    for entry in entries:
+        tally[ids[entry.watch], "pending"] -= 1
+        tally[ids[entry.watch], "claimed"] += 1
+    add_to_tally(db, tally)
     return Claim(batch_id=batch_id, entries=tuple(entries))
 
 
@@ -216,8 +220,3 @@ def _entry(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         due_at=due_at,
         lane=(Lane.FRESH, Lane.BACKFILL)[lane],
     )
-
-
-def _count(db: sqlite3.Connection, by_name: Counter[tuple[str, str]], sign: int) -> None:
-    ids = dict(db.execute("SELECT name, id FROM watch").fetchall())
-    add_to_tally(db, {(ids[name], state): sign * n for (name, state), n in by_name.items()})

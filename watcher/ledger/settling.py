@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class _Settling:
     now_ms: int
     counting: bool = True  # whether a refusal counts
     tally: Counter[tuple[int, str]] = field(default_factory=Counter)
+    changes: defaultdict[str, list[dict[str, object]]] = field(default_factory=lambda: defaultdict(list))
     decided: int = 0  # registered, refused or failed
     registered: int = 0
     already_registered: int = 0
@@ -40,8 +41,14 @@ def settle(db: sqlite3.Connection, settlements: Sequence[Settlement], *, max_att
     before = streaks.length(db, bucket_id)
     after = _follow_streak(work, settlements, before)
     work.counting = after < LONG_STREAK
+    now = _as_they_are(work, [each.entry.key for each in settlements])
     for settlement in settlements:
-        _settle_one(work, settlement)
+        _settle_one(work, settlement, *now[settlement.entry.key])
+    for change, rows in work.changes.items():
+        db.executemany(
+            f"UPDATE entry SET state = :state, {change} WHERE bucket_id = :bucket_id AND key = :key",  # noqa: S608
+            rows,
+        )
     add_to_tally(db, work.tally)
     if work.decided:
         db.execute("UPDATE decision SET n = n + ?", (work.decided,))
@@ -85,13 +92,27 @@ def _has_reason(settlement: Settlement) -> bool:
     return isinstance(settlement.outcome, Refused) and settlement.outcome.is_its_own
 
 
-def _settle_one(work: _Settling, settlement: Settlement) -> None:
+def _as_they_are(work: _Settling, keys: Sequence[str]) -> dict[str, tuple[int, str, int]]:
+    """Return watch, ETag and size of the rows, by key."""
+    rows = work.db.execute(
+        f"""
+        SELECT key, watch_id, etag, size_bytes FROM entry
+         WHERE bucket_id = ? AND key IN ({", ".join("?" * len(keys))})
+        """,  # noqa: S608 (question marks only)
+        (work.bucket_id, *keys),
+    )
+    return {key: (watch_id, etag, size_bytes) for key, watch_id, etag, size_bytes in rows}
+
+
+def _settle_one(work: _Settling, settlement: Settlement, watch_id: int, etag: str, size_bytes: int) -> None:
     entry, outcome = settlement.entry, settlement.outcome
-    watch_id, etag, size_bytes = work.db.execute(
-        "SELECT watch_id, etag, size_bytes FROM entry WHERE bucket_id = ? AND key = ?", (work.bucket_id, entry.key)
-    ).fetchone()
     overwritten = (etag, size_bytes) != (entry.etag, entry.size_bytes)
-    row = {"bucket_id": work.bucket_id, "key": entry.key, "due_at": settlement.due_at, "state": "pending"}
+    row: dict[str, object] = {
+        "bucket_id": work.bucket_id,
+        "key": entry.key,
+        "due_at": settlement.due_at,
+        "state": "pending",
+    }
     work.tally[watch_id, "claimed"] -= 1
     match outcome:
         case Accepted():
@@ -115,10 +136,7 @@ def _settle_one(work: _Settling, settlement: Settlement) -> None:
             row |= {"message": message, "doubts": entry.doubts + settlement.sent}
             change = "due_at = :due_at, message = :message, doubts = :doubts"
     work.tally[watch_id, str(row["state"])] += 1
-    work.db.execute(
-        f"UPDATE entry SET state = :state, {change} WHERE bucket_id = :bucket_id AND key = :key",  # noqa: S608
-        row,
-    )
+    work.changes[change].append(row)
 
 
 def _refuse(work: _Settling, entry: Entry, refusal: Refused, row: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ https URL with an http one.  So an echo is compared with what was asked, in ever
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -60,6 +61,7 @@ def confusable(key: str, others: Iterable[str]) -> bool:
     return any(other != key and _are_alike(read, _read(other)) for other in others)
 
 
+@functools.lru_cache(maxsize=256)  # each key of a call is compared with each other one
 def _read(key: str) -> bytes:
     """Return what every form of the URL of a key comes to when it is read as often as it can be."""
     read, before = key.encode(), b""

@@ -76,11 +76,21 @@ class _Session(requests.Session):
         for scheme in ("http://", "https://"):
             self.mount(scheme, EndingAdapter(within_s, pool_size=pool_size, elapsed=SystemClock.read_s))
 
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Prepare a request of the SDK, whose URL is escaped already: to escape it again takes a third of a call."""
+        prepared = requests.PreparedRequest()
+        prepared.prepare_method(request.method)
+        prepared.url = request.url
+        prepared.prepare_headers({**self.headers, **(request.headers or {})})
+        prepared.prepare_cookies({})
+        prepared.prepare_body(request.data, None)
+        prepared.prepare_hooks({})
+        return prepared
+
     def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
         """Send as told, but through our proxies; keep what came back."""
         kwargs["stream"] = True
-        bypassed = should_bypass_proxies(request.url or "", no_proxy=self._no_proxy or None)
-        kwargs["proxies"] = {} if bypassed else self._our_proxies
+        kwargs["proxies"] = self._our_proxies and self._proxies_for(request.url or "")
         try:
             response = super().send(request, **kwargs)  # type: ignore[arg-type]
             response._content = _whole(response)  # noqa: SLF001 (what `content` returns)
@@ -89,6 +99,10 @@ class _Session(requests.Session):
             self.last.exchange = _no_answer(error, request.url or "")
             raise requests.ConnectionError(type(error).__name__) from None
         return response
+
+    def _proxies_for(self, url: str) -> Mapping[str, str]:
+        bypassed = should_bypass_proxies(url, no_proxy=self._no_proxy or None)
+        return {} if bypassed else self._our_proxies
 
 
 def _whole(response: requests.Response) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from watcher.limits import Gate, Isolation, Timed
 from watcher.observe import logs
 from watcher.rate_limit import RateLimit
 from watcher.register import Registering
+from watcher.rules.batching import MAX_ITEMS
 from watcher.scan import Scan
 from watcher.sieve import Sieve
 from watcher.vod import VodRegistrar
@@ -107,11 +109,14 @@ class Parts:
                 changed=changed,
                 remember=ledger.breakers.remember_calls_per_second,
             )
+            # Each entry is described when it is chosen and when it is called for: what may be called for at once
+            # is remembered.
+            describe = functools.lru_cache(maxsize=2 * MAX_ITEMS * policy.concurrent_calls)(terms.describe)
             calling = Calling(
                 ledger.queue,
                 Isolation(limit),
                 breakers=breakers,
-                describe=terms.describe,
+                describe=describe,
                 head=self._cloud.head,
                 clock=clock,
                 jitter=random.random,
@@ -123,7 +128,7 @@ class Parts:
                     ledger.queue,
                     calling,
                     groups=terms.groups(),
-                    describe=terms.describe,
+                    describe=describe,
                     clock=clock,
                     policy=policy,
                     give_up=give_up,
