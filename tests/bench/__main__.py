@@ -52,6 +52,8 @@ class Bench:
         self._pages_n = min(self._n, 50_000 if given.quick else 200_000)
         self._quota_n = min(self._n, 4_000 if given.quick else 20_000)
         self._ledger_n = min(self._n, 20_000 if given.quick else 100_000)
+        self._queued_n = 100_000 if given.quick else 1_000_000
+        self._queue_s = 15.0 if given.quick else 30.0
         self.sizes: list[Size] = []
 
     def rows(self) -> Iterator[Row]:
@@ -61,6 +63,11 @@ class Bench:
         yield from attempted(
             lambda: rows_registering.quota(self._folder, self._quota_n, shape=self._shape), what="filling the quota"
         )
+        queued = [1_000, self._queued_n]
+        yield from attempted(
+            lambda: rows_registering.queues(self._folder, queued, seconds=self._queue_s), what="long queues"
+        )
+        yield from attempted(lambda: rows_registering.retried(self._folder, self._queued_n), what="retrying all")
         yield from attempted(
             lambda: rows_registering.ledger(self._folder, self._ledger_n, shape=self._shape), what="the ledger's size"
         )

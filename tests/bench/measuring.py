@@ -19,10 +19,14 @@ CHECKOUT = Path(__file__).parents[2]
 
 # A process of its own, since a child's peak memory counts what its parent had at the fork.
 _LAUNCHER = """
-import json, os, subprocess, sys, time
+import json, os, subprocess, sys, threading, time
 with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
     began = time.perf_counter()
-    child = subprocess.Popen(sys.argv[3:], stdout=out, stderr=err)
+    child = subprocess.Popen(sys.argv[4:], stdout=out, stderr=err)
+    if float(sys.argv[3]):
+        stop = threading.Timer(float(sys.argv[3]), child.terminate)
+        stop.daemon = True
+        stop.start()
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - began
 print(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
@@ -57,15 +61,19 @@ class Cost:
         return json.loads(self.out)
 
 
-def measure(command: Sequence[str], *, env: Mapping[str, str], keep: bool = True, status: int = 0) -> Cost:
+def measure(
+    command: Sequence[str], *, env: Mapping[str, str], keep: bool = True, status: int = 0, stop_after_s: float = 0.0
+) -> Cost:
     """Run a command to its end; return its cost, and with `keep` its stdout.
+
+    With `stop_after_s` it is sent SIGTERM then.
 
     Raises:
         NotMeasured: it is not there, or ended with another status.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, err = (str(Path(folder) / "out") if keep else "/dev/null"), Path(folder) / "err"
-        launched = [sys.executable, "-S", "-c", _LAUNCHER, out, str(err), *command]
+        launched = [sys.executable, "-S", "-c", _LAUNCHER, out, str(err), str(stop_after_s), *command]
         done = subprocess.run(launched, env=dict(env), capture_output=True, text=True, check=False)
         if done.returncode:
             raise NotMeasured(f"{command[0]} could not be started")

@@ -6,12 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.bench.growing import say
-from tests.bench.measuring import NotMeasured, measure
+from tests.bench.measuring import NotMeasured, cheapest, measure
 from tests.bench.report import Row
 from tests.bench.station import BUCKET, Station, Stub
+from watcher.rules.batching import MAX_ITEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 QUOTA = 50
@@ -53,6 +54,62 @@ def _one_at_a_time(station: Station) -> float:
     arguments = [station.stub.url, BUCKET, str(database), str(_ONE_AT_A_TIME), "register"]
     told = measure([sys.executable, "-m", "tests.bench.peers.obvious", *arguments], env=station.env).json
     return float(told["new"] / told["wall_s"])
+
+
+def queues(folder: Path, sizes: Sequence[int], *, seconds: float) -> Iterator[Row]:
+    """Yield what a call costs with so many entries due at one instant, and how full the quota is with the most."""
+    with Stub(folder, 1_000) as stub:
+        stub.slow_down(register_s=_LATENCY_S)
+        for n in sizes:
+            say(f"{n:,} entries that are due at one instant")
+            station = Station(folder / f"queue-{n}", stub, prefix="queue/")  # nothing is listed there
+            station.configure(vod=f"calls_per_second = {QUOTA}\nconcurrent_calls = 8")
+            station.scan()
+            idle = cheapest([station.scan(), station.scan()])
+            station.queue(n)
+            stub.counted()
+            is_cut_short = n > seconds * QUOTA * MAX_ITEMS
+            cost = station.run("scan", stop_after_s=seconds, status=143) if is_cut_short else station.run("scan")
+            counts = stub.counted()
+            calls, span_s = counts["register_calls"], counts["register_span_s"]
+            yield Row(
+                what=f"a call with {n:,} entries due at one instant", ours=f"{calls:,.0f} calls",
+                figure=(cost.cpu_s - idle.cpu_s) / calls * 1000, unit="ms CPU", at_most=3,
+            )  # fmt: skip
+            if is_cut_short:
+                yield Row(
+                    what=f"share of the quota with {n:,} entries queued", ours=f"{calls:,.0f} calls in {span_s:.1f} s",
+                    figure=(calls - 1) / span_s / QUOTA * 100, unit="%", at_least=98,
+                )  # fmt: skip
+                most = counts["most_register_calls_in_a_second"]
+                yield Row(what=f"most calls in any second, {n:,} queued", figure=most, unit="calls", at_most=QUOTA + 1)
+
+
+def retried(folder: Path, n: int) -> Iterator[Row]:
+    """Yield what `retry --all-failed` costs with n failed entries, and a call after it."""
+    say(f"{n:,} failed entries retried")
+    with Stub(folder, 1_000) as stub:
+        stub.slow_down(register_s=_LATENCY_S)
+        station = Station(folder / "retried", stub, prefix="queue/")
+        station.configure(vod=f"calls_per_second = {QUOTA}\nconcurrent_calls = 8")
+        station.scan()
+        idle = cheapest([station.scan(), station.scan()])
+        station.queue(n)
+        station.call_all_failed()
+        retry = station.run("retry", "--all-failed")
+        yield Row(
+            what=f"`retry --all-failed` of {n:,} entries", ours=f"{retry.wall_s:.1f} s", figure=retry.cpu_s / n * 1e6,
+            unit="us CPU an entry", at_most=20,
+        )  # fmt: skip
+        stub.counted()
+        short = station.run("scan", stop_after_s=1.0 + idle.wall_s, status=143)
+        stub.counted()
+        cost = station.run("scan", stop_after_s=20.0, status=143)
+        calls = stub.counted()["register_calls"]
+        yield Row(
+            what=f"a call after `retry --all-failed` of {n:,}", ours=f"first second: {short.cpu_s:.1f} s CPU",
+            figure=(cost.cpu_s - idle.cpu_s) / calls * 1000, unit="ms CPU", at_most=3,
+        )  # fmt: skip
 
 
 def ledger(folder: Path, n: int, *, shape: str) -> Iterator[Row]:

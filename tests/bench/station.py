@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BUCKET = "media-bucket"
+_QUEUE = """
+WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :last)
+INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at)
+SELECT w.bucket_id, :prefix || printf('2026/11/%040d.mp4', i), w.id, 'pending', 1, hex(randomblob(16)), 5, 1, 1, 1
+  FROM n JOIN watch AS w
+"""
 NO_LIMIT = "list_calls_per_second = 10000"
 _ENV = {
     "PATH": PATH,
@@ -96,9 +102,9 @@ class Station:
         """Return the command line that runs our program."""
         return [sys.executable, "-m", "watcher", "-q", "-c", str(self.config), *arguments]
 
-    def run(self, *arguments: str, keep: bool = False, status: int = 0) -> Cost:
+    def run(self, *arguments: str, keep: bool = False, status: int = 0, stop_after_s: float = 0.0) -> Cost:
         """Run our program to its end; see `measure`."""
-        return measure(self.command(*arguments), env=self.env, keep=keep, status=status)
+        return measure(self.command(*arguments), env=self.env, keep=keep, status=status, stop_after_s=stop_after_s)
 
     def scan(self, *arguments: str) -> Cost:
         """Take one turn; its report is kept."""
@@ -128,6 +134,22 @@ class Station:
             db.execute(
                 "INSERT INTO tally (watch_id, state, n) SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2"
             )
+
+    def queue(self, n: int) -> None:
+        """Queue n entries, all due at one instant, as `retry --all-failed` or a first scan leaves them."""
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
+            db.execute(_QUEUE, {"last": n - 1, "prefix": self._prefix})
+            db.execute("INSERT OR REPLACE INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2")
+
+    def call_all_failed(self) -> None:
+        """Make every row one of an object that VOD refused."""
+        with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
+            db.execute(
+                "UPDATE entry SET state = 'failed', reason = 'refused', message = 'VOD refused it', attempts = 3, "
+                "due_at = NULL"
+            )
+            db.execute("DELETE FROM tally")
+            db.execute("INSERT INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2")
 
     @contextlib.contextmanager
     def remembering_nothing(self) -> Iterator[None]:
