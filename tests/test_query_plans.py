@@ -223,6 +223,19 @@ def test_no_statement_sorts_entries_or_walks_over_all_of_them(
     assert not found, "\n".join(f"{'; '.join(lines)}\n    {' '.join(sql.split())}" for sql, lines in found.items())
 
 
+def test_all_that_failed_is_retried_a_thousand_in_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others that register meanwhile wait for one statement, not for a million."""
+    world = crowded()
+    world.stop()
+    with statements_of(monkeypatch) as statements:
+        world._start()
+        assert world.ledger.retrying.retry_failed(watch=None, reason=None, now_ms=START_MS) == N
+    (pending,) = world.db.execute("SELECT count(*) FROM entry WHERE state = 'pending' AND due_at = ?", (START_MS,))
+    world.remove()
+    assert pending[0] > N
+    assert 0 < sum("UPDATE entry" in sql for sql in statements) <= N // 1_000 + 1  # and one to recover claims
+
+
 # The work itself
 
 
