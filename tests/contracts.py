@@ -137,7 +137,7 @@ class RealService:
 
     def __init__(self, sandbox: Sandbox, client: VodClient) -> None:
         self._sandbox = sandbox
-        self.registrar: Registrar = VodRegistrar(client, in_body=False)
+        self.registrar: Registrar = VodRegistrar(client)
 
     def put(self, *keys: str) -> None:
         self._sandbox.oss.fill(BUCKET, keys)

@@ -86,7 +86,7 @@ class Raw:
 
 
 def registrar(client: VodClient) -> VodRegistrar:
-    return VodRegistrar(client, in_body=False)
+    return VodRegistrar(client)
 
 
 def http(status: int, body: bytes, *headers: bytes, length: int | None = -1) -> bytes:

@@ -106,7 +106,6 @@ def calling(world: World) -> Calling:
         max_attempts=9,
         first_delay_ms=2_000,
         max_delay_ms=3_600_000,
-        max_bytes=None,
         concurrent_calls=8,
         patience_s=30,
     )

@@ -75,7 +75,7 @@ WHOLE_FILE: list[tuple[str, str]] = [
     ("[vod]\ncalls_per_second = 0", "vod.calls_per_second = 0: too small. Write 1 or more."),
     ("[vod]\nconcurrent_calls = 65", "vod.concurrent_calls = 65: too large. Write 64 or less."),
     (f"[vod]\nconcurrent_calls = 0x{'f' * 9000}", "vod.concurrent_calls = a huge number: "),
-    ('[vod]\nparameters_in = "url"', 'vod.parameters_in = "url": no such choice. Write "query" or "body".'),
+    ('[vod]\nparameters_in = "url"', 'vod.parameters_in = "url": no such choice. Write "auto", "query" or "body".'),
     ("[vod]\ntimeout = 15", "vod.timeout = 15: must be text in quotes."),
     ('[vod]\ntimeout = "15"', 'vod.timeout = "15": not a duration. Write "15s" for seconds.'),
     ('[vod]\ntimeout = "0s"', "out of range. Write more than 0s and at most 1h."),

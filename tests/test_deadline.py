@@ -72,7 +72,7 @@ def test_a_call_of_vod_that_does_not_end_is_not_waited_for(url: str) -> None:
         ca_bundle="",
     )
     with contextlib.closing(vod):
-        result = VodRegistrar(vod, in_body=False).register([MEDIA], CallOptions(template_group_id="VOD_NO_TRANSCODE"))
+        result = VodRegistrar(vod).register([MEDIA], CallOptions(template_group_id="VOD_NO_TRANSCODE"))
     assert isinstance(result.error, Unanswered), "it may have taken effect"
 
 

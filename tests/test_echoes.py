@@ -110,7 +110,7 @@ class EchoingVod:
     """`VodRegistrar` over such a client, as `World` wants it."""
 
     def __init__(self, client: Echoing) -> None:
-        self._registrar = VodRegistrar(client, in_body=False)  # type: ignore[arg-type]
+        self._registrar = VodRegistrar(client)  # type: ignore[arg-type]
         self.calls = 0
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
@@ -236,4 +236,4 @@ def outcomes(registered: list[Any], failed: list[str], *keys: str) -> dict[str, 
             return Answer(status=200, headers={}, body=json.dumps(body).encode())
 
     media = [Media(bucket=BUCKET, key=key, file_url=FORM.url(BUCKET, key), title=key) for key in keys]
-    return VodRegistrar(Fixed(), in_body=False).register(media, CallOptions()).outcomes  # type: ignore[arg-type]
+    return VodRegistrar(Fixed()).register(media, CallOptions()).outcomes  # type: ignore[arg-type]

@@ -146,7 +146,7 @@ def test_vod_is_called_over_tls_with_sni_and_no_secret(server: Seen, monkeypatch
     monkeypatch.setenv("ALIYUN_ACCESS_KEY_SECRET", "other")
     client = vod(server.port, server.ca)
 
-    result = VodRegistrar(client, in_body=False).register([MEDIA], CallOptions())
+    result = VodRegistrar(client).register([MEDIA], CallOptions())
 
     client.close()
     assert result.outcomes == {"a.mp4": Accepted(media_id="m1", new_register=True)}
@@ -162,7 +162,7 @@ def test_vod_refuses_a_certificate_it_cannot_verify(server: Seen) -> None:
     client = vod(server.port, "")
 
     with pytest.raises(NotSent, match="certificate") as caught:
-        VodRegistrar(client, in_body=False).register([MEDIA], CallOptions())
+        VodRegistrar(client).register([MEDIA], CallOptions())
 
     client.close()
     assert not server.requests
@@ -173,7 +173,7 @@ def test_in_body_mode_the_url_holds_no_item(server: Seen) -> None:
     """The items travel as a form, the signature stays in the URL."""
     client = vod(server.port, server.ca)
 
-    VodRegistrar(client, in_body=True).register([MEDIA], CallOptions())
+    VodRegistrar(client).register([MEDIA], CallOptions(in_body=True))
 
     client.close()
     ((path, body, _),) = server.requests
@@ -185,7 +185,7 @@ def test_each_call_signs_with_the_credentials_of_its_moment(server: Seen) -> Non
     """A rotation between two calls is seen by the second."""
     rotating = Static("LTAIfirst")
     client = vod(server.port, server.ca, rotating)
-    registrar = VodRegistrar(client, in_body=False)
+    registrar = VodRegistrar(client)
 
     registrar.register([MEDIA], CallOptions())
     rotating.access_key_id = "LTAIsecond"

@@ -20,7 +20,8 @@ from watcher.calling import Calling
 from watcher.errors import MachineFailed
 from watcher.giving_up import GiveUp, LimitedClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock, opening
-from watcher.limits import Gate, Isolation
+from watcher.limits import Gate
+from watcher.placement import Placed, Placement
 from watcher.rate_limit import RateLimit
 from watcher.register import Registering
 from watcher.scan import Scan
@@ -261,9 +262,12 @@ class World:
             changed=_mute,
             remember=memory.remember_calls_per_second,
         )
+        placement = Placement(
+            terms.config.vod.parameters_in, self._ledger.parameters, version="1", clock=self.clock, emit=_mute
+        )
         calling = Calling(
             self._ledger.queue,
-            Isolation(limit),
+            Placed(limit, placement),
             breakers=breakers,
             describe=terms.describe,
             head=lambda _bucket, key: self.bucket.below("").head(key),
@@ -280,6 +284,7 @@ class World:
             clock=self.clock,
             policy=policy,
             give_up=give_up,
+            max_bytes=placement.max_bytes,
             progress=_mute,
             calls=lambda: gate.calls,
         )

@@ -52,7 +52,6 @@ class Policy:
     max_attempts: int
     first_delay_ms: int
     max_delay_ms: int
-    max_bytes: int | None  # of RegisterMetadatas on the wire; None = no limit
     concurrent_calls: int
     patience_s: float  # waits this long for the next attempt; infinity = for all of them
 

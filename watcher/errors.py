@@ -14,6 +14,7 @@ WatcherError              exit 1   unforeseen
     |-- Throttled                  transient: asked to slow down
     |-- Unavailable                transient: the service failed, or fell silent; asking again does no harm
     |-- Unanswered                 unknown outcome: sent, and no trustworthy answer
+    |   `-- BodyRefused            ... but a 4xx, to a call with a form body: that may be what was refused
     |-- CallRefused                permanent: this call's content is at fault
     |-- StartAfterIgnored          permanent: a listing in order, but not from where it was asked for
     |-- BucketRefused              global for one bucket
@@ -147,6 +148,10 @@ class Unavailable(CloudError):
 
 class Unanswered(CloudError):
     """Unknown outcome: the call was sent, and no trustworthy answer came.  It may have taken effect."""
+
+
+class BodyRefused(Unanswered):
+    """Unknown outcome: a call with a form body was answered by a 4xx status, in nobody's words that we know."""
 
 
 class CallRefused(CloudError):

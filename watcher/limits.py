@@ -11,7 +11,7 @@ from watcher.errors import CallRefused, CloudError
 from watcher.model import BatchResult, Failure, Outcome, Refused, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from watcher.model import CallOptions, Media
     from watcher.ports import Clock, Registrar
@@ -117,29 +117,40 @@ class Isolation:
         except CallRefused as refusal:
             if len(batch) == 1:
                 return BatchResult(outcomes={batch[0].key: _final(refusal)}, request_id=refusal.request_id)
-        return self._halves(batch, options)
-
-    def _halves(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
-        outcomes: dict[str, Outcome] = {}
-        request_id = ""
-        error: Exception | None = None
         middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            if error is None:
-                result = self._half(half, options)
-                error = result.error
-                if not request_id or any(isinstance(outcome, Refused) for outcome in result.outcomes.values()):
-                    request_id = result.request_id  # of the call that refused a file, if one did
-                outcomes |= result.outcomes
-            else:  # it would meet the same error
-                outcomes |= {media.key: Unknown(message=str(error)) for media in half}
-        return BatchResult(outcomes=outcomes, request_id=request_id, error=error)
+        return in_turn(self, (batch[:middle], batch[middle:]), options)
 
-    def _half(self, half: Sequence[Media], options: CallOptions) -> BatchResult:
-        try:
-            return self.register(half, options)
-        except CloudError as error:  # what the other half came to must not be lost with it
-            return BatchResult(outcomes={media.key: Unknown(message=str(error)) for media in half}, error=error)
+
+def in_turn(inner: Registrar, pieces: Iterable[Sequence[Media]], options: CallOptions) -> BatchResult:
+    """Register one piece after another, and return what all of them came to.
+
+    Behind a piece that meets an error no other is asked for: it would meet the same.
+    """
+    outcomes: dict[str, Outcome] = {}
+    request_id = ""
+    error: Exception | None = None
+    for piece in pieces:
+        if error is None:
+            result = _one_of_some(inner, piece, options)
+            error = result.error
+            if not request_id or any(isinstance(outcome, Refused) for outcome in result.outcomes.values()):
+                request_id = result.request_id  # of the call that refused a file, if one did
+            outcomes |= result.outcomes
+        else:
+            outcomes |= unknown(piece, error)
+    return BatchResult(outcomes=outcomes, request_id=request_id, error=error)
+
+
+def _one_of_some(inner: Registrar, piece: Sequence[Media], options: CallOptions) -> BatchResult:
+    try:
+        return inner.register(piece, options)
+    except CloudError as error:  # what the other pieces came to must not be lost with it
+        return BatchResult(outcomes=unknown(piece, error), error=error)
+
+
+def unknown(batch: Sequence[Media], error: Exception) -> dict[str, Outcome]:
+    """Return the outcomes of a call that was not answered."""
+    return {media.key: Unknown(message=str(error)) for media in batch}
 
 
 def _code(error: Exception | None) -> str:

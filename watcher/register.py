@@ -59,6 +59,7 @@ class Registering:
         clock: Clock,
         policy: Policy,
         give_up: GiveUp,
+        max_bytes: Callable[[], int | None],  # of RegisterMetadatas in the next call; None = no limit
         progress: Callable[[RegisterReport], None],  # told how far it is, after each call
         calls: Callable[[], int],  # RegisterMedia calls made so far
     ) -> None:
@@ -70,6 +71,7 @@ class Registering:
         self._clock = clock
         self._policy = policy
         self._give_up = give_up
+        self._max_bytes = max_bytes
         self._progress = progress
         self._calls = calls
         self._failed: dict[str, set[str]] = {}  # by bucket: keys that failed in this run, perhaps by the bucket's fault
@@ -201,7 +203,7 @@ class Registering:
         unsendable = [entry for entry, item in zip(due, media, strict=True) if too_long(item)]
         if unsendable:
             return unsendable
-        room = take(media, max_bytes=self._policy.max_bytes)
+        room = take(media, max_bytes=self._max_bytes())
         return due[:room] if room < len(due) or room == MAX_ITEMS or part_filled else ()
 
     def _count(self, settled: Settled) -> None:

@@ -150,7 +150,7 @@ class VodSettings(Table):
     endpoint: str = Field(default="", validate_default=True)  # scheme://host[:port]
     calls_per_second: Annotated[int, Field(ge=1, le=1000)] = 25
     concurrent_calls: Annotated[int, Field(ge=1, le=64)] = 8
-    parameters_in: Literal["query", "body"] = "query"
+    parameters_in: Literal["auto", "query", "body"] = "auto"
     timeout_s: Seconds = Field(default=15.0, alias="timeout")
 
     @field_validator("region")

@@ -6,6 +6,7 @@ schema       tables and migrations                       lock       one process 
 intake       what scans write (seen, reassigning)        queue      recover, claim, settle (claiming, settling, streaks)
 starts       what "now" came to mean                      scan_ends  how listings ended; last_audit
 breakers     why calls stopped                           retrying   failed entries back in line
+parameters   whether VOD takes a form body
 reading      status, export                              auditing   rows by key interval
 browsing     search, stories, failures, in bounded time
 backlog      how much waits, how much was done           ownership  what the owner of the lock serves

@@ -11,6 +11,7 @@ from watcher.ledger.breakers import BreakerMemory
 from watcher.ledger.intake import Intake
 from watcher.ledger.opening import as_it_is, open_for_writing, see_that_it_is_whole
 from watcher.ledger.ownership import Ownership
+from watcher.ledger.parameters import ParameterMemory
 from watcher.ledger.patience import TRIES, patiently
 from watcher.ledger.queue import Queue
 from watcher.ledger.recognising import RESTORE
@@ -34,6 +35,7 @@ class LedgerSides:
         self.backlog = Backlog(transactions)
         self.ownership = Ownership(transactions)
         self.breakers = BreakerMemory(transactions)
+        self.parameters = ParameterMemory(transactions)
         self.retrying = Retrying(transactions)
 
 

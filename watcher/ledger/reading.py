@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlite_utils import Database
 
-from watcher.ledger import breakers, scan_ends, starts
+from watcher.ledger import breakers, parameters, scan_ends, starts
 from watcher.ledger.adopting import refuse_other_form
 from watcher.ledger.auditing import AuditReads
 from watcher.ledger.browsing import Browsing
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from watcher.model import Anchor, Breaker, BucketSpec, WatchSpec
+    from watcher.model import Anchor, BodyRefusal, Breaker, BucketSpec, WatchSpec
 
 
 def _queued(lane: int) -> str:
@@ -115,6 +115,11 @@ class LedgerReader:
         """Return the rate that the account was last seen to give, or None if it never asked to slow down."""
         with translated(self._path):
             return breakers.read_quota(self._connection)
+
+    def refused_body(self) -> BodyRefusal | None:
+        """Return when VOD last refused a form body, or None."""
+        with translated(self._path):
+            return parameters.read(self._connection)
 
     def entries(self, file_url: Callable[[str, str, str, str, str], str]) -> Iterator[ExportedEntry]:
         """Yield every entry in (bucket, key) order, one at a time.

@@ -253,6 +253,15 @@ CREATE TABLE last_audit (                -- the last complete audit of all watch
 ) STRICT;
 """
 
+_SEVENTH = """
+CREATE TABLE refused_body (              -- VOD took RegisterMetadatas in the query, and not in a form body
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    at      INTEGER NOT NULL,            -- our clock
+    version TEXT NOT NULL,               -- of the program that was refused
+    reason  TEXT NOT NULL
+) STRICT;
+"""
+
 
 def run_statements(db: Database, text: str) -> None:
     """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
@@ -287,3 +296,8 @@ def _fourth(db: Database) -> None:
 @MIGRATIONS(name="0006_last_scan")
 def _sixth(db: Database) -> None:
     run_statements(db, _SIXTH)
+
+
+@MIGRATIONS(name="0007_parameters")
+def _seventh(db: Database) -> None:
+    run_statements(db, _SEVENTH)

@@ -80,6 +80,16 @@ class CallOptions:
     template_group_id: str = ""
     workflow_id: str = ""
     user_data: str = ""
+    in_body: bool = False  # RegisterMetadatas go in the form body, not in the query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyRefusal:
+    """VOD refused RegisterMetadatas in a form body, and took them in the query."""
+
+    at: int  # milliseconds since the epoch, our clock
+    version: str  # of the program that was refused
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ BREAKER_OPENED: Final = "breaker.opened"
 BREAKER_CLOSED: Final = "breaker.closed"
 THROTTLE_LOWERED: Final = "throttle.lowered"
 THROTTLE_RAISED: Final = "throttle.raised"
+BODY_REFUSED: Final = "body.refused"
 LEDGER_RECOVERED: Final = "ledger.recovered"
 DAEMON_READY: Final = "daemon.ready"
 DAEMON_DEGRADED: Final = "daemon.degraded"
@@ -152,6 +153,13 @@ EVENTS: Final = {
             _INFO,
             ("calls_per_second", "hint"),
             "VOD accepts as many calls as before, or, with a `hint`, as many as the account gives now.",
+        ),
+        Event(
+            BODY_REFUSED,
+            _WARNING,
+            ("code", "reason", "RequestId", "for_days"),
+            "VOD refused RegisterMetadatas in a form body and took them in the query (`parameters_in` is `auto`): "
+            "calls carry fewer files with long names for so many days, or until the program is upgraded.",
         ),
         Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
         Event(

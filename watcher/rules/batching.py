@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_ITEMS: Final = 10
 """Of one call.  Source: RegisterMedia reference."""
 
+MAX_QUERY_BYTES: Final = 8_000
+"""Of encoded RegisterMetadatas in the query of a URL."""
+
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 
 

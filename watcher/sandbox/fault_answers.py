@@ -39,6 +39,15 @@ ERRORS: Final[Mapping[str, _Answers]] = {
         "vod": (400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
         "oss": (403, "SecurityTokenExpired", "The security token you provided has expired."),
     },
+    "missing_parameter": {
+        "vod": (
+            400, "MissingParameter",
+            'The input parameter "RegisterMetadatas" that is mandatory for processing this request is not supplied.',
+        ),
+    },
+    "signature_mismatch": {
+        "vod": (400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation."),
+    },
     "unregistered_bucket": {
         "vod": (400, "InvalidParameter", "The storageLocation must be registered on VOD."),
     },

@@ -13,6 +13,7 @@ TOML, one `[[fault]]` table for each fault, in the order in which they are asked
     seed = 7                     # the same ones at every start
     keys = ["a/1.mp4"]           # only calls with one of these objects
     bucket = "media-bucket"      # only calls for this bucket
+    parameters_in = "body"       # only calls of VOD with a form body; or "query", only those without
 
 Some kinds take more: `status`, `code`, `message`, `retry_after_s`, `seconds`, `items`, `spelling`.
 """
@@ -45,6 +46,7 @@ _KEYS: Final[dict[str, tuple[Any, ...]]] = {
     "seed": _WHOLE,
     "keys": ("a list of texts", list),
     "bucket": _TEXT,
+    "parameters_in": _TEXT,
     "effect": _TEXT,
     "status": _WHOLE,
     "code": _TEXT,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from watcher.sandbox.fault_kinds import KINDS, SERVICES, Incident
 from watcher.sandbox.oss_routes import NAMES, operation_of, place_of
-from watcher.sandbox.vod import ACTIONS, action_of, items_of
+from watcher.sandbox.vod import ACTIONS, CARRIERS, action_of, carrier_of, items_of
 from watcher.sandbox.vod_echo import SPELLINGS
 from watcher.sandbox.vod_items import MAX_ITEMS
 from watcher.sandbox.vod_registry import meant_by
@@ -50,7 +50,8 @@ class Fault:
 
     Of the calls that match, the first `skip` pass; of those after them every `every`th is hit, with this
     probability, until `next` have been hit.  `keys` and `bucket` narrow down which calls match: for VOD, those with an
-    item of one of these keys or of this bucket; for OSS, those for such an object.
+    item of one of these keys or of this bucket; for OSS, those for such an object.  `parameters_in` narrows down the
+    calls of VOD to those with a form body ("body") or without one ("query").
 
     Raises:
         InvalidFault: what is said makes no sense.
@@ -65,6 +66,7 @@ class Fault:
     seed: int = 0  # of the probability, and of the order of what is shuffled
     keys: tuple[str, ...] = ()
     bucket: str = ""
+    parameters_in: str = ""  # "query" or "body": only such calls of VOD
     effect: Effect | None = None  # when the operation takes effect: "before" the fault shows, "after", or "none" at all
     status: int = 0  # 0 and "": those of the kind
     code: str = ""
@@ -85,6 +87,8 @@ class Fault:
         if self.operation not in {_EVERYTHING, service, operation}:
             return False
         if KINDS[self.kind].meant_for.isdisjoint({service, operation}):
+            return False
+        if self.parameters_in and (service != "vod" or self.parameters_in != carrier_of(request)):
             return False
         if not self.keys and not self.bucket:
             return True
@@ -208,11 +212,15 @@ def _problems(fault: Fault) -> Iterator[str]:
 
 
 def _problems_of_place(fault: Fault) -> Iterator[str]:
+    if fault.parameters_in and fault.parameters_in not in CARRIERS:
+        yield f"parameters_in: must be {' or '.join(CARRIERS)}, not {fault.parameters_in!r}"
     if fault.kind not in KINDS:
         yield f"kind: {_unknown(fault.kind, KINDS)}"
     operations = {_EVERYTHING, *SERVICES, *NAMES, *ACTIONS}
     if fault.operation not in operations:
         yield f"operation: {_unknown(fault.operation, operations)}"
+    elif fault.parameters_in and _never_meets(fault.operation, frozenset({"vod"})):
+        yield f"parameters_in: {fault.operation} is no operation of VOD"
     elif fault.kind in KINDS and _never_meets(fault.operation, KINDS[fault.kind].meant_for):
         meant_for = " and ".join(sorted(KINDS[fault.kind].meant_for))
         yield f"operation: a fault of kind {fault.kind} is for {meant_for}, not for {fault.operation}"

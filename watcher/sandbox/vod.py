@@ -33,6 +33,7 @@ ACTIONS: Final = frozenset(
         "UploadMediaByURL", "GetURLUploadInfos",
     }
 )  # fmt: skip
+CARRIERS: Final = ("query", "body")
 Operation = Callable[[Mapping[str, str]], dict[str, object]]
 
 
@@ -185,3 +186,8 @@ def items_of(request: Request) -> tuple[Mapping[str, object], ...]:
     except ValueError:
         return ()
     return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+
+
+def carrier_of(request: Request) -> str:
+    """Return where a call carries its own parameters: in the "query", or in a form "body"."""
+    return "body" if request.form() else "query"

@@ -68,8 +68,9 @@ _BUCKET_CURE = (
 class UnknownOutcome(Exception):
     """Sent, and no trustworthy answer.  Never leaves this package."""
 
-    def __init__(self, sentence: str, *, request_id: str = "") -> None:
+    def __init__(self, sentence: str, *, request_id: str = "", refused: bool = False) -> None:
         self.request_id = request_id
+        self.refused = refused  # by a 4xx status, though in words that are not VOD's
         super().__init__(sentence)
 
 
@@ -122,11 +123,13 @@ def classify(
     cure = _account_cure(lowered, words) or (_RAM if status in {401, 403} and code else "")
     if cure and status < 500:  # noqa: PLR2004 (server errors)
         return AccountRefused(sentence, hint=f"{cure[0].upper()}{cure[1:]}.", **facts)
-    if 400 <= status < 500 and status not in _NOT_THE_CONTENT and code:  # noqa: PLR2004 (client errors)
+    refused = 400 <= status < 500 and status not in _NOT_THE_CONTENT  # noqa: PLR2004 (client errors)
+    if refused and code:
         return CallRefused(sentence, **facts)
     return UnknownOutcome(
         f"VOD answered {code or 'without a code'} (HTTP {status}, RequestId {request_id or 'none'})",
         request_id=request_id,
+        refused=refused,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aliyunsdkvod.request.v20170321.RegisterMediaRequest import RegisterMediaRequest
 
-from watcher.errors import Unanswered
+from watcher.errors import BodyRefused, Unanswered
 from watcher.model import NOT_MENTIONED, Accepted, BatchResult, Failure, Outcome, Refused, Unknown
 from watcher.rules.batching import metadatas
 from watcher.rules.file_url import Matcher
@@ -25,9 +25,8 @@ _UNMENTIONED = Unknown(message=NOT_MENTIONED, unmentioned=True)
 class VodRegistrar:
     """`ports.Registrar` over VOD."""
 
-    def __init__(self, client: VodClient, *, in_body: bool) -> None:
+    def __init__(self, client: VodClient) -> None:
         self._client = client
-        self._in_body = in_body
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         """See `ports.Registrar.register`."""
@@ -35,16 +34,17 @@ class VodRegistrar:
             answer = read(self._client.call(self._request(batch, options)))
         except UnknownOutcome as doubt:
             hint = "The files are asked again; VOD registers each once."
+            error = BodyRefused if options.in_body and doubt.refused else Unanswered
             return BatchResult(
                 outcomes={media.key: Unknown(message=str(doubt)) for media in batch},
                 request_id=doubt.request_id,
-                error=Unanswered(str(doubt), hint=hint, request_id=doubt.request_id),
+                error=error(str(doubt), hint=hint, request_id=doubt.request_id),
             )
         return BatchResult(outcomes=_outcomes(batch, answer), request_id=request_id_of(answer))
 
     def _request(self, batch: Sequence[Media], options: CallOptions) -> RegisterMediaRequest:
         request = RegisterMediaRequest()
-        if self._in_body:
+        if options.in_body:
             request.add_body_params("RegisterMetadatas", metadatas(batch))
         else:
             request.set_RegisterMetadatas(metadatas(batch))

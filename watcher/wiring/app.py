@@ -6,8 +6,10 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING, Self
 
+from watcher import __version__
 from watcher.clock import SystemClock
 from watcher.ledger import Ledger, LedgerReader, ProcessLock
+from watcher.placement import max_bytes
 from watcher.rehearse import Rehearsal
 from watcher.reports import Undecided
 from watcher.turn import LeftOut, TurnReport, take_turn
@@ -206,7 +208,12 @@ class App:
                 groups=terms.groups(),
                 owner=terms.owner,
                 describe=terms.describe,
-                max_bytes=terms.max_bytes,
+                max_bytes=max_bytes(
+                    self.config.vod.parameters_in,
+                    reader.refused_body(),
+                    version=__version__,
+                    now_ms=self.clock.now_ms(),
+                ),
                 show=show,
             )
             rehearsal.begin()

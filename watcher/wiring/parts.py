@@ -7,11 +7,13 @@ import functools
 import random
 from typing import TYPE_CHECKING
 
+from watcher import __version__
 from watcher.breaker import Breakers
 from watcher.calling import Calling
 from watcher.giving_up import GiveUp, LimitedClock
-from watcher.limits import Gate, Isolation, Timed
+from watcher.limits import Gate, Timed
 from watcher.observe import logs
+from watcher.placement import Placed, Placement
 from watcher.rate_limit import RateLimit
 from watcher.register import Registering
 from watcher.rules.batching import MAX_ITEMS
@@ -99,7 +101,7 @@ class Parts:
             self._emit(event, calls_per_second=change.calls_per_second, **hint)
 
         with contextlib.closing(self._cloud.vod()) as client:
-            timed = Timed(VodRegistrar(client, in_body=vod.parameters_in == "body"), clock=clock, told=self._called)
+            timed = Timed(VodRegistrar(client), clock=clock, told=self._called)
             gate = Gate(timed, check=breakers.check)
             limit = RateLimit(
                 gate,
@@ -109,12 +111,15 @@ class Parts:
                 changed=changed,
                 remember=ledger.breakers.remember_calls_per_second,
             )
+            placement = Placement(
+                vod.parameters_in, ledger.parameters, version=__version__, clock=clock, emit=self._emit
+            )
             # Each entry is described when it is chosen and when it is called for: what may be called for at once
             # is remembered.
             describe = functools.lru_cache(maxsize=2 * MAX_ITEMS * policy.concurrent_calls)(terms.describe)
             calling = Calling(
                 ledger.queue,
-                Isolation(limit),
+                Placed(limit, placement),
                 breakers=breakers,
                 describe=describe,
                 head=self._cloud.head,
@@ -132,6 +137,7 @@ class Parts:
                     clock=clock,
                     policy=policy,
                     give_up=give_up,
+                    max_bytes=placement.max_bytes,
                     progress=progress.registered,
                     calls=lambda: gate.calls,
                 ),

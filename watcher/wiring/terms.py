@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from watcher.backfill import Backfill
     from watcher.config import Config, Watch
 
-MAX_QUERY_BYTES = 8_000  # of encoded RegisterMetadatas, when they travel in the URL
 PATIENCE_S = 30.0  # with the next attempt; a backfill waits for all
 
 
@@ -55,7 +54,6 @@ class Terms:
             max_attempts=retry.max_attempts,
             first_delay_ms=retry.first_delay_ms,
             max_delay_ms=retry.max_delay_ms,
-            max_bytes=self.max_bytes,
             concurrent_calls=self.config.vod.concurrent_calls,
             patience_s=PATIENCE_S if self.backfill is None and not self._endless else math.inf,
         )
@@ -76,11 +74,6 @@ class Terms:
         if self._endless:
             return math.inf
         return SCAN_S if self.backfill is None else self.backfill.give_up_after_s
-
-    @property
-    def max_bytes(self) -> int | None:
-        """What RegisterMetadatas may take on the wire; None = no limit."""
-        return MAX_QUERY_BYTES if self.config.vod.parameters_in == "query" else None
 
     def groups(self) -> list[Group]:
         """Return the chosen watches by bucket and call-level options."""
