@@ -8,8 +8,6 @@ import string
 from contextlib import closing
 from typing import Any
 
-from sqlite_utils import Database
-
 from watcher.ledger import ranges
 from watcher.ledger.schema import MIGRATIONS
 from watcher.model import Range, ScanBegun, ScanKind
@@ -21,7 +19,7 @@ NOW, DAY = 1_800_000_000_000, 86_400_000
 @functools.cache
 def _migrated() -> bytes:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        MIGRATIONS.apply(Database(db))
+        MIGRATIONS.apply(db)
         db.execute("INSERT INTO bucket VALUES (1, 'b', 'r', 'u', 'raw'), (2, 'c', 'r', 'u', 'raw')")
         for watch_id, bucket_id in ((1, 1), (2, 1), (3, 2)):
             db.execute(

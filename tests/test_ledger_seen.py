@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,14 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
 from watcher.ledger.schema import MIGRATIONS
 from watcher.ledger.seen import Scene, _are_as_listed, to_look_at
 from watcher.model import ObjectInfo, Objects
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
 SCENE = Scene(watch_id=1, bucket_id=1, now_ms=0, began_ms=0)
@@ -64,14 +64,21 @@ def looked_at(rows: Sequence[tuple[ObjectInfo, str]], listed: Sequence[ObjectInf
     return list(worth)
 
 
+@functools.cache
+def _migrated() -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        MIGRATIONS.apply(db)
+        return db.serialize()
+
+
 def ledger(rows: Sequence[tuple[ObjectInfo, str]]) -> sqlite3.Connection:
     """Return a ledger that holds these rows."""
-    database = Database(memory=True)
-    MIGRATIONS.apply(database)
-    database.conn.execute("PRAGMA foreign_keys = OFF")
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(_migrated())
+    db.execute("PRAGMA foreign_keys = OFF")
     for found, state in rows:
-        put(database.conn, found, state)
-    return database.conn
+        put(db, found, state)
+    return db
 
 
 keys = st.text(st.sampled_from("ab\n\0,é\U0001f3ac"), min_size=1, max_size=3)

@@ -33,7 +33,7 @@ def made_by(fixture: Path, path: Path) -> Path:
 
 
 def test_there_is_a_fixture_for_every_older_schema() -> None:
-    names = [migration.name for migration in MIGRATIONS._migrations]
+    names = MIGRATIONS.names
     assert [fixture.stem.split("_")[1] for fixture in OLDER] == [name.split("_")[0] for name in names[:-1]]
 
 

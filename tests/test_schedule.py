@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watcher.schedule import longest_interval_s, parse
+from watcher.schedule import longest_interval_s
+from watcher.triggers import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

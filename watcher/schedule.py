@@ -1,8 +1,7 @@
-"""What a schedule says: a duration ("1m") or a line as in crontab(5), as an APScheduler trigger.
+"""What a schedule says: a duration ("1m") or a line as in crontab(5), as numbers; `triggers` hands it to APScheduler.
 
-APScheduler counts weekdays from Monday and wants all fields to match.  crontab(5) counts them from Sunday (0 and 7),
-and when day of month and day of week are both restricted (neither starts with "*") a day matches if either does.  So
-fields are read here, into numbers, and handed over as plain lists.
+crontab(5) counts weekdays from Sunday (0 and 7), and when day of month and day of week are both restricted (neither
+starts with "*") a day matches if either does.
 """
 
 from __future__ import annotations
@@ -10,25 +9,13 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
-
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
+from datetime import date, timedelta
+from typing import Final
 
 from watcher.rules.units import parse_duration_ms
 
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from apscheduler.triggers.base import BaseTrigger
-
 _SHORTEST_MS: Final = 1000
 _DAY_MS: Final = 86_400_000
-_JITTERED_FROM_S: Final = 10.0
-_INTERVALS_A_JITTER: Final = 20
-_MOST_JITTER_S: Final = 30.0
 _FOUR_YEARS: Final = tuple(date(2024, 1, 1) + timedelta(days=n) for n in range(1461))  # a cycle of leap years
 _NUMBER: Final = re.compile(r"[0-9]{1,3}")
 _STEP: Final = re.compile(r"[1-9][0-9]?")
@@ -66,63 +53,31 @@ _NICKNAMES: Final = {
 _EXAMPLES: Final = 'Write a duration, e.g. "1m", or five crontab(5) fields, e.g. "*/10 8-18 * * mon-fri".'
 
 
-def parse(text: str, timezone: ZoneInfo, *, drawn_out: bool = False) -> BaseTrigger:
-    """Return the trigger of a duration or of a crontab(5) line; the line's times are those of `timezone`.
-
-    With `drawn_out` a duration of ten seconds or more takes up to a twentieth longer each time, half a minute at most,
-    so that many watches do not list in step.
+def check(text: str) -> None:
+    """Refuse what is no schedule.
 
     Raises:
         ValueError: a sentence with the cure.
     """
-    schedule = _read(text)
-    if isinstance(schedule, int):
-        every_s = schedule / 1000
-        jitter_s = (
-            min(every_s / _INTERVALS_A_JITTER, _MOST_JITTER_S) if drawn_out and every_s >= _JITTERED_FROM_S else None
-        )
-        return IntervalTrigger(seconds=every_s, timezone="UTC", jitter=jitter_s)
-    time = {
-        "minute": _list(schedule.minutes),
-        "hour": _list(schedule.hours),
-        "month": _list(schedule.months),
-        "timezone": timezone,
-    }
-    on_day, on_weekday = _list(schedule.days), _list(schedule.weekdays)
-    if not schedule.either:
-        return _Crontab(day=on_day, day_of_week=on_weekday, **time)
-    return OrTrigger([_Crontab(day=on_day, **time), _Crontab(day_of_week=on_weekday, **time)])
-
-
-class _Crontab(CronTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """One that finds the midnight after the clocks went forward.
-
-    APScheduler steps to the next day by the hours that a day has as a rule, and so past the first of them.
-    """
-
-    def _increment_field_value(self, dateval: datetime, fieldnum: int) -> tuple[datetime, int]:
-        after, fieldnum = super()._increment_field_value(dateval, fieldnum)
-        meant = dateval.replace(tzinfo=None) + (after.astimezone(UTC) - dateval.astimezone(UTC))
-        is_past = after.replace(tzinfo=None) > meant
-        return (meant.replace(tzinfo=self.timezone) if is_past else after), fieldnum
+    read(text)
 
 
 def is_interval(text: str) -> bool:
     """Tell whether a schedule is a duration, so that its first scan need not wait.
 
     Raises:
-        ValueError: as `parse`.
+        ValueError: as `check`.
     """
-    return isinstance(_read(text), int)
+    return isinstance(read(text), int)
 
 
 def starts_per_day(text: str) -> float:
     """Return how often a schedule starts a scan on an average day, if none takes longer than it leaves time for.
 
     Raises:
-        ValueError: as `parse`.
+        ValueError: as `check`.
     """
-    schedule = _read(text)
+    schedule = read(text)
     if isinstance(schedule, int):
         return _DAY_MS / schedule
     days = sum(map(schedule.is_on, _FOUR_YEARS))
@@ -133,9 +88,9 @@ def longest_interval_s(text: str) -> float:
     """Return the seconds that pass at most from one start to the next: over a night or a weekend, say.
 
     Raises:
-        ValueError: as `parse`.
+        ValueError: as `check`.
     """
-    schedule = _read(text)
+    schedule = read(text)
     if isinstance(schedule, int):
         return schedule / 1000
     minutes = sorted(60 * hour + minute for hour in schedule.hours for minute in schedule.minutes)
@@ -147,7 +102,7 @@ def longest_interval_s(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cron:
+class Cron:
     """A line as in crontab(5), as numbers."""
 
     minutes: set[int]
@@ -158,11 +113,12 @@ class _Cron:
     either: bool  # whether a day matches by day of month or by weekday; else by both
 
     def is_on(self, day: date) -> bool:
+        """Return whether a day matches."""
         matches = (day.day in self.days, day.weekday() in self.weekdays)
         return day.month in self.months and (any(matches) if self.either else all(matches))
 
 
-def _read(text: str) -> int | _Cron:
+def read(text: str) -> int | Cron:
     """Return milliseconds, or a crontab(5) line."""
     text = _NICKNAMES.get(text.strip().lower(), text.strip())
     words = text.split()
@@ -178,14 +134,14 @@ def _read(text: str) -> int | _Cron:
     return every_ms
 
 
-def _cron(words: list[str]) -> _Cron:
+def _cron(words: list[str]) -> Cron:
     if len(words) != len(_FIELDS):
         raise ValueError(f"{len(words)} fields, and crontab(5) has five: {', '.join(f.title for f in _FIELDS)}.")
     minutes, hours, days, months, weekdays = (_numbers(word, field) for word, field in zip(words, _FIELDS, strict=True))
     either = not words[2].startswith("*") and not words[4].startswith("*")
     if not either and min(days) > max(_LONGEST_MONTH.get(month, 31) for month in months):
         raise ValueError("no such day in any year. Correct day of month or month.")
-    return _Cron(
+    return Cron(
         minutes=minutes,
         hours=hours,
         days=days,
@@ -193,10 +149,6 @@ def _cron(words: list[str]) -> _Cron:
         weekdays={(number - 1) % 7 for number in weekdays},
         either=either,
     )
-
-
-def _list(numbers: set[int]) -> str:
-    return ",".join(map(str, sorted(numbers)))
 
 
 def _numbers(text: str, field: _Field) -> set[int]:

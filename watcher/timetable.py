@@ -9,7 +9,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from watcher import schedule
+from watcher import schedule, triggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ class Timetable:
             self._scheduler.shutdown(wait=True)
 
     def _trigger(self, watch: str) -> BaseTrigger:
-        return _Forward(schedule.parse(*self._times[watch], drawn_out=True))
+        return _Forward(triggers.parse(*self._times[watch], drawn_out=True))
 
 
 class _Forward(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types

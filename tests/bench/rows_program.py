@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.bench.growing import say
-from tests.bench.measuring import measure
+from tests.bench.measuring import cheapest, measure
 from tests.bench.report import Row
+from tests.bench.station import Station
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.bench.growing import Size
-    from tests.bench.station import Station
 
 _TURNS = 5
 
@@ -35,7 +35,7 @@ def audits(station: Station, smaller: Size, larger: Size) -> Iterator[Row]:
 
 
 def start(station: Station) -> Iterator[Row]:
-    """Yield how long `--help` takes beside a bare interpreter."""
+    """Yield how long `--help` takes beside a bare interpreter, and what starting one-shots costs."""
     say("--help")
     ours = min(station.run("--help").wall_s for _ in range(_TURNS))
     bare = min(measure([sys.executable, "-c", "pass"], env=station.env).wall_s for _ in range(_TURNS))
@@ -43,3 +43,15 @@ def start(station: Station) -> Iterator[Row]:
         what="`--help` vs a bare interpreter, wall", ours=f"{ours * 1000:.0f} ms", peer=f"{bare * 1000:.0f} ms",
         figure=ours / bare,
     )  # fmt: skip
+    nothing = Station(station.ledger.parent / "nothing", station.stub, prefix="nothing-is-here/")
+    nothing.scan()
+    for what, libraries, at_most in (("scan", "oss2, pydantic, click", 0.35), ("status", "pydantic, click", 0.15)):
+        say(f"{what}, of an empty bucket")
+        arguments = (what, "--output-format", "json")
+        cost = cheapest([nothing.run(*arguments) for _ in range(_TURNS)]).cpu_s
+        alone = [sys.executable, "-c", f"import {libraries}\nclass Model(pydantic.BaseModel): x: int"]
+        floor = cheapest([measure(alone, env=station.env) for _ in range(_TURNS)]).cpu_s
+        yield Row(
+            what=f"`{what}` of an empty bucket, CPU, vs importing {libraries}", ours=f"{cost:.2f} s",
+            peer=f"{floor:.2f} s", figure=cost, unit="s", at_most=at_most,
+        )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -84,6 +83,8 @@ class _Spool:
     """Names of unaccounted objects, however many: in a temporary file once they are more than a few."""
 
     def __init__(self) -> None:
+        import tempfile
+
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 (closed by __exit__)
 
     def __enter__(self) -> Self:

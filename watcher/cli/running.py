@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -52,5 +51,7 @@ def _share_heaps() -> None:
     daemon with many threads would grow for hours, by fragments alone.  Source: mallopt(3).  Other C libraries have no
     such setting, and no such heaps.
     """
+    import ctypes
+
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _HEAPS)

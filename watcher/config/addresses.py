@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from urllib3.exceptions import LocationValueError
-from urllib3.util import parse_url
-
 _HOST: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]"
 _ENDPOINT: Final = re.compile(rf"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?({_HOST})(?::([0-9]{{1,5}}))?(/?)")
 _URL: Final = re.compile(rf"(?:https?)://(?:[^@/?#\s]+@)?({_HOST})(?::([0-9]{{1,5}}))?(/\S*)?")
@@ -111,6 +108,9 @@ def proxy_of_environment(text: str) -> str:
 
 def _can_be_taken_apart(url: str) -> bool:
     """Tell whether the libraries that open connections can: a bracket in a password takes them in."""
+    from urllib3.exceptions import LocationValueError  # noqa: PLC0415 (it takes a while, and few have a proxy)
+    from urllib3.util import parse_url  # noqa: PLC0415
+
     try:
         urlsplit(url)
         return bool(parse_url(url).host)

@@ -75,8 +75,8 @@ def _templated(check: Callable[[Any, frozenset[str]], Any]) -> Callable[[Any, Va
     return checked
 
 
-def _schedule(text: str, info: ValidationInfo) -> str:
-    schedule.parse(text, _around(info).zone)
+def _schedule(text: str) -> str:
+    schedule.check(text)
     return text
 
 
@@ -99,7 +99,7 @@ List = Annotated[tuple[_T, ...], Field(strict=False)]  # TOML has lists, we keep
 class Table(BaseModel):
     """A table of the file: frozen, of strict types, without unknown keys; tables in it may be left out."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import ssl
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -178,6 +177,8 @@ def ca_bundle(text: str, config_path: Path) -> str:
     """
     if not text:
         return ""
+    import ssl  # noqa: PLC0415 (few name a bundle)
+
     path = _below(config_path.parent, text)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)

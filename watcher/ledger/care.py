@@ -9,8 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
 from watcher.errors import LedgerUntrusted, MachineFailed, UsageError, WatcherError
 from watcher.ledger import owner
 from watcher.ledger.creating import draft_name, fsync_folder, remove_database
@@ -84,7 +82,7 @@ def check(path: Path, *, wait: Callable[[float], bool]) -> LedgerCheck:
     """
     report = LedgerCheck()
     with contextlib.closing(open_read_only(path, older=True)) as db, translated(path):
-        report.schema = MIGRATIONS.applied(Database(db))[-1].name
+        report.schema = MIGRATIONS.applied(db)[-1]
         db.execute("BEGIN")  # all of it is of one moment
         report.found["pages and indexes"] = _lines(lambda: db.execute(f"PRAGMA integrity_check({_MOST_FOUND})"))
         report.found["references"] = _lines(lambda: db.execute("PRAGMA foreign_key_check"))
@@ -214,7 +212,7 @@ def _prove(path: Path, draft: Path) -> None:
     """Look at the copy as it came to lie on its disk: nobody looks at a backup before it is needed."""
     try:
         with contextlib.closing(sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)) as copy:
-            MIGRATIONS.applied(Database(copy))
+            MIGRATIONS.applied(copy)
             refuse_damaged(path, copy)
     except sqlite3.Error as error:
         raise _failed(path, draft, error) from error

@@ -7,8 +7,6 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
 from watcher.errors import LedgerUntrusted, MachineFailed, UsageError
 from watcher.ledger import owner
 from watcher.ledger.disk import failed, full
@@ -130,7 +128,7 @@ def draft_name(path: Path) -> Path:
 def _write(draft: Path, starts: Sequence[SourceStart], unknown: Sequence[str]) -> None:
     with contextlib.closing(connect(draft)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        MIGRATIONS.apply(Database(connection))
+        MIGRATIONS.apply(connection)
         connection.executemany("INSERT INTO source_start (source, start_at, clock) VALUES (?, ?, ?)", starts)
         connection.executemany("INSERT INTO unknown_start VALUES (?)", [(each,) for each in unknown])
         # At the end: what a log holds is lost if the disk has no room for the checkpoint, which fails silently.
@@ -148,7 +146,7 @@ def prove(draft: Path) -> None:
         raise sqlite3.OperationalError("its log could not be written into the file")
     with contextlib.closing(sqlite3.connect(f"{draft.absolute().as_uri()}?immutable=1", uri=True)) as alone:
         (identity,) = alone.execute("PRAGMA application_id").fetchone()
-        if identity != APPLICATION_ID or MIGRATIONS.pending(Database(alone)):
+        if identity != APPLICATION_ID or MIGRATIONS.pending(alone):
             raise sqlite3.DatabaseError("what was written is not there")
         (found,) = alone.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":

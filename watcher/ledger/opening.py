@@ -7,8 +7,6 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
 from watcher.ledger.disk import SHARED_MEMORY_BYTES, full, is_full
 from watcher.ledger.mounts import refuse_network_file_system
@@ -203,7 +201,7 @@ def _has_log(path: Path) -> bool:
 
 
 def _refuse_older(path: Path, connection: sqlite3.Connection) -> None:
-    if MIGRATIONS.pending(Database(connection)):
+    if MIGRATIONS.pending(connection):
         raise LedgerUntrusted(
             f"the ledger {path} was made by an older version",
             hint="Run `oss-vod-watcher scan` once: it migrates the ledger.",
@@ -221,8 +219,7 @@ def _check_identity(path: Path, connection: sqlite3.Connection) -> None:
     (identity,) = connection.execute("PRAGMA application_id").fetchone()
     if identity != APPLICATION_ID:
         raise LedgerUntrusted(f"the database {path} is not a ledger of oss-vod-watcher", hint=RESTORE)
-    known = {migration.name for migration in MIGRATIONS._migrations}  # noqa: SLF001 (no public list)
-    newer = [m.name for m in MIGRATIONS.applied(Database(connection)) if m.name not in known]
+    newer = [name for name in MIGRATIONS.applied(connection) if name not in MIGRATIONS.names]
     if newer:
         raise LedgerUntrusted(
             f"the ledger {path} was written by a newer version of oss-vod-watcher ({newer[-1]})",
@@ -232,10 +229,9 @@ def _check_identity(path: Path, connection: sqlite3.Connection) -> None:
 
 def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait: Callable[[float], bool]) -> None:
     """Bring an older schema up to date, one process at a time; wait a while for another that is at it."""
-    database = Database(connection)
     was_held = lock.held
     for _ in range(_MIGRATION_POLLS):
-        if not MIGRATIONS.pending(database):
+        if not MIGRATIONS.pending(connection):
             return
         if lock.try_acquire():
             break
@@ -248,7 +244,7 @@ def _migrate(path: Path, connection: sqlite3.Connection, lock: ProcessLock, wait
         )
     try:
         see_that_it_is_whole(path, lock, stop=lambda: wait(0))
-        MIGRATIONS.apply(database)  # applies what is still pending: another process may have been quicker
+        MIGRATIONS.apply(connection)  # applies what is still pending: another process may have been quicker
     finally:
         if not was_held:
             lock.release()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, Self
 
 from watcher.ledger import breakers, parameters, scan_ends, starts
 from watcher.ledger.adopting import refuse_other_form
@@ -17,6 +15,7 @@ from watcher.model import Entry, Failure, ObjectInfo, ScanEnd
 from watcher.reports import ExportedEntry, WatchStatus
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -36,6 +35,20 @@ def _queued(lane: int) -> str:
 _OLDEST_FRESH, _OLDEST_BACKFILL = (f"SELECT min(first_seen_at) FROM ({_queued(lane)})" for lane in (0, 1))  # noqa: S608
 
 
+class _Queries:
+    """Rows by the names of their columns."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def query(self, sql: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows, one at a time."""
+        found = self._connection.execute(sql)
+        names = [column[0] for column in found.description]
+        for row in found:
+            yield dict(zip(names, row, strict=True))
+
+
 class LedgerReader:
     """Open for looking only; changes nothing, creates nothing.
 
@@ -46,7 +59,7 @@ class LedgerReader:
     def __init__(self, path: Path, *, beside: bool = False) -> None:
         self._path = path
         self._connection = open_beside(path) if beside else open_read_only(path)
-        self._database = Database(self._connection)
+        self._database = _Queries(self._connection)
         self.audit = AuditReads(path, self._connection)
         self.browsing = Browsing(path, self._connection)
 

@@ -7,14 +7,63 @@ collation of UTF-8 is OSS's listing order).  Rows are never deleted.
 from __future__ import annotations
 
 import sqlite3
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from watcher.ledger.starts import NEVER_LISTED
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+
 APPLICATION_ID = 0x4F565731  # "OVW1", in the file's header: whose database this is
 
-MIGRATIONS = Migrations("oss-vod-watcher")
+_SET = "oss-vod-watcher"
+
+
+class Steps:
+    """The migrations, in their order.  sqlite_utils is imported when one is to be applied: it takes a while."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Callable[[Database], None]] = {}
+
+    def __call__(self, *, name: str) -> Callable[[Callable[[Database], None]], Callable[[Database], None]]:
+        """Return a decorator that adds a step at the end."""
+
+        def add(step: Callable[[Database], None]) -> Callable[[Database], None]:
+            self._steps[name] = step
+            return step
+
+        return add
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of this version."""
+        return tuple(self._steps)
+
+    def applied(self, connection: sqlite3.Connection) -> list[str]:
+        """Return the names of those that a ledger has, of whatever version."""
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone() is None:
+            return []
+        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (_SET,))
+        return [name for (name,) in rows]
+
+    def pending(self, connection: sqlite3.Connection) -> list[str]:
+        """Return the names of those that a ledger lacks."""
+        applied = set(self.applied(connection))
+        return [name for name in self._steps if name not in applied]
+
+    def apply(self, connection: sqlite3.Connection) -> None:
+        """Apply those that a ledger lacks, each in a transaction of its own."""
+        from sqlite_utils import Database, Migrations  # noqa: PLC0415 (not on the path of a scan)
+
+        migrations = Migrations(_SET)
+        for name, step in self._steps.items():
+            migrations(name=name)(step)
+        migrations.apply(Database(connection))
+
+
+MIGRATIONS = Steps()
 
 _FIRST = """
 CREATE TABLE bucket (

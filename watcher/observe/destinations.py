@@ -37,7 +37,7 @@ def choose(
     is_brief = log_format == "console" and not whole and _is_terminal(stream)
     pipe = ToStream(stream, is_brief=is_brief)
     render = rendering.for_a_terminal if is_brief else _RENDERERS[log_format]
-    pipe.setFormatter(rendering.LazyFormatter(render))
+    pipe.setFormatter(rendering.Formatter(render))
     return pipe
 
 
@@ -72,7 +72,7 @@ class ToJournal(logging.Handler):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._pause = threading.Event()
         self._outlet = outlet.Outlet(self._deliver)
-        self.setFormatter(rendering.LazyFormatter(rendering.entry_of_the_journal))
+        self.setFormatter(rendering.Formatter(rendering.entry_of_the_journal))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue one entry, and before it how many are missing."""

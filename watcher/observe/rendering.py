@@ -1,7 +1,4 @@
-"""From a log record to text: JSON, a line for people, a line or an entry for the journal; secrets masked in each.
-
-structlog is imported with the first line written: the commands that log nothing stay quick.
-"""
+"""From a log record to text: JSON, a line for people, a line or an entry for the journal; secrets masked in each."""
 
 from __future__ import annotations
 
@@ -20,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from types import TracebackType
 
-    import structlog
-
     Fields = MutableMapping[str, Any]
-    Renderer = Callable[[Any, str, Fields], str]
+    Renderer = Callable[[Fields], str]
 
 IDENTIFIER: Final = "oss-vod-watcher"
 _PREFIX: Final = "OSS_VOD_WATCHER_"  # the journal's own names come from everybody
@@ -32,52 +27,40 @@ _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-class LazyFormatter(logging.Formatter):
-    """structlog's formatter, made when the first line is written."""
+class Formatter(logging.Formatter):
+    """Brings the parts of a record into order, masks secrets, and renders them."""
 
     def __init__(self, render: Renderer) -> None:
         super().__init__()
         self._render = render
-        self._inner: structlog.stdlib.ProcessorFormatter | None = None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return what the renderer makes of it."""
-        if self._inner is None:
-            import structlog  # noqa: PLC0415 (130 ms)
-
-            self._inner = structlog.stdlib.ProcessorFormatter(
-                processors=[
-                    _collect,
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    _redacted,
-                    self._render,
-                ]
-            )
-        return self._inner.format(record)
+        return self._render(_redacted(_collected(record)))
 
 
-def as_json(_logger: Any, _method: str, found: Fields) -> str:
+def as_json(found: Fields) -> str:
     """Return one object on one line."""
     return one_line(json.dumps(found, ensure_ascii=False, default=str))
 
 
-def for_people(_logger: Any, _method: str, found: Fields) -> str:
+def for_people(found: Fields) -> str:
     """Return a line that says when, how bad, and what."""
     return f"{found.pop('at')} {found.pop('level'):<7} {_words(found)}"
 
 
-def for_a_terminal(_logger: Any, _method: str, found: Fields) -> str:
+def for_a_terminal(found: Fields) -> str:
     """Return such a line, short where it would hold more than a person reads."""
-    return for_people(_logger, _method, brief.shortened(found))
+    return for_people(brief.shortened(found))
 
 
-def for_a_pipe_to_the_journal(_logger: Any, _method: str, found: Fields) -> str:
+def for_a_pipe_to_the_journal(found: Fields) -> str:
     """Return a line with its priority in front, as sd-daemon(3) has it; the journal has its own time."""
     priority, _ = _priority(found), found.pop("at")
     return f"<{priority}>{_words(found)}"
 
 
-def entry_of_the_journal(_logger: Any, _method: str, found: Fields) -> str:
+def entry_of_the_journal(found: Fields) -> str:
     """Return NAME=value lines, MESSAGE and PRIORITY first: the native protocol, as far as no value has two lines."""
     priority, _ = _priority(found), found.pop("at")
     fields = {f"{_PREFIX}{_journal_name(name)}"[:_LONGEST_NAME]: value for name, value in found.items()}
@@ -97,25 +80,23 @@ def line_of_entry(entry: str) -> str:
     return f"<{priority.removeprefix('PRIORITY=')}>{message.removeprefix('MESSAGE=')}"
 
 
-def _collect(_logger: Any, _method: str, found: Fields) -> Fields:
-    """Bring the parts of a record into order: at, level, event, then its fields."""
-    record: logging.LogRecord = found["_record"]
+def _collected(record: logging.LogRecord) -> Fields:
+    """Return the parts of a record in their order: at, level, event, then its fields."""
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    head = {"at": at, "level": record.levelname.lower(), "event": found["event"]}
+    head = {"at": at, "level": record.levelname.lower(), "event": record.getMessage()}
     fields: dict[str, Any] = {**getattr(record, "fields", {})}
     if not record.name.startswith("watcher"):
         fields["logger"] = record.name
-    if found.get("exc_info"):
-        fields["exception"] = _trace(found["exc_info"])
-    meta = {"_record": record, "_from_structlog": found["_from_structlog"]}
-    return head | {name: value for name, value in fields.items() if name not in head} | meta
+    if record.exc_info and record.exc_info[0]:
+        fields["exception"] = _trace(record.exc_info)
+    return head | {name: value for name, value in fields.items() if name not in head}
 
 
 def _trace(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
     return "".join(traceback.format_exception(*exc_info)).rstrip()
 
 
-def _redacted(_logger: Any, _method: str, found: Fields) -> Fields:
+def _redacted(found: Fields) -> Fields:
     return {name: redact_value(value, name=name) for name, value in found.items()}
 
 

@@ -5,6 +5,7 @@ Sources: RegisterMedia reference (limits in bytes, no emoji); Unicode UTS #51 (w
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +13,13 @@ from string import Formatter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import regex
-
 from watcher.model import Media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
+
+    import regex
 
 MAX_TITLE_BYTES: Final = 128
 MAX_DESCRIPTION_BYTES: Final = 1024
@@ -43,12 +44,20 @@ FIELDS: Final = {
 _MODIFIED: Final = "%Y-%m-%d %H:%M:%S"
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\[(?P<index>-?\d{1,4})\])?")
 _FORMAT = re.compile(r"(?:[^%\x00-\x1F]|%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%])*")
-_DROPPED = regex.compile(
+_DROPPED = (
     r"[\p{Cc}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}"
     r"\u200D\u20E3\uFE00-\uFE0F\U000E0100-\U000E01EF\U000E0020-\U000E007F]+"
 )
-_MARK = regex.compile(r"\p{M}")
-_LAST_CLUSTER = regex.compile(r"\P{M}\p{M}*\Z")
+_MARK = r"\p{M}"
+_LAST_CLUSTER = r"\P{M}\p{M}*\Z"
+
+
+@functools.cache
+def _unicode(pattern: str) -> regex.Pattern[str]:
+    """Return a pattern of `regex`, which is imported with the first text: most commands have none."""
+    import regex  # noqa: PLC0415
+
+    return regex.compile(pattern)
 
 
 def check_pattern(pattern: str) -> str | None:
@@ -237,15 +246,15 @@ class Templates:
 def _clean(text: str) -> str:
     """Return the text without what VOD refuses, and without white space around it."""
     if not (text.isascii() and text.isprintable()):
-        text = _DROPPED.sub("", text)
+        text = _unicode(_DROPPED).sub("", text)
     return text.strip()
 
 
 def _cut(text: str, limit_bytes: int) -> str:
     """Return as much of the text as fits, whole characters with their combining marks."""
     kept = text.encode()[:limit_bytes].decode(errors="ignore")
-    if _MARK.match(text[len(kept) :]):
-        kept = _LAST_CLUSTER.sub("", kept) or kept
+    if len(kept) < len(text) and _unicode(_MARK).match(text[len(kept) :]):
+        kept = _unicode(_LAST_CLUSTER).sub("", kept) or kept
     return kept.strip()
 
 
