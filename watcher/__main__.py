@@ -7,7 +7,7 @@ import signal
 def main() -> None:
     """Run one command and exit with its status; an interrupt while the program still loads ends it without a word."""
     _fill_streams()
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them takes as long as all else of it
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them reads every package that there is
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from watcher import cli  # noqa: PLC0415 (it takes a moment)
 
