@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -17,10 +19,12 @@ from hypothesis import strategies as st
 
 from tests.bench.report import Row, table
 from tests.bench.station import BUCKET, Stub
+from tests.bench.stub import mix
 from tests.bench.stub.bucket import Bucket
 from tests.bench.stub.listing import listing
-from tests.bench.stub.shapes import KEY_BYTES, SHAPES
+from tests.bench.stub.shapes import KEY_BYTES, SHAPES, TIDY
 from tests.bench.stub.vod import Registry, most_in_a_second
+from watcher.rules.globs import compile_globs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +32,33 @@ if TYPE_CHECKING:
 N = 700
 
 
-@pytest.fixture(scope="module")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Bucket:
+def test_the_mixed_bucket_keeps_its_mix() -> None:
+    """Its shares, the pages that hold something that is left out, and what keys look like."""
+    keys = list(mix.keys(100_000))
+    kinds = Counter(key.rpartition(".")[2] for key in keys)
+    assert set(kinds) == {"mp4", "MP4", "mov", "mkv", "mp3", "jpg", "xml", "srt"}
+    assert 0.018 < sum(kinds[each] for each in ("jpg", "xml", "srt")) / len(keys) < 0.022
+    pages = [keys[first : first + 1000] for first in range(0, len(keys), 1000)]
+    assert 45 <= sum(any(key.endswith(("jpg", "xml", "srt")) for key in page) for page in pages) <= 55
+    assert 0.09 < sum(map(compile_globs(mix.INCLUDE), keys)) / len(keys) < 0.11
+    assert 0.01 < sum(map(compile_globs(mix.EXCLUDE), keys)) / len(keys) < 0.1
+    lengths = [len(key.encode()) for key in keys]
+    assert 30 <= min(lengths) < 35
+    assert 100 < max(lengths) <= 110
+    for odd in (" ", "+", "%", "采"):
+        assert sum(odd in key for key in keys) > len(keys) / 50
+    days = Counter(day[0] for key in keys if (day := re.findall(r"/(\d{4}-\d\d-\d\d)/", key)))
+    assert max(days.values()) > 50 * min(days.values())
+    facts = [mix.facts(key, number) for number, key in enumerate(keys[:20_000])]
+    assert {(each.type, "-" in each.etag) for each in facts} == {("Normal", False), ("Multipart", True)}
+    assert {each.storage_class for each in facts} == {"Standard", "IA"}
+    assert facts == [mix.facts(key, number) for number, key in enumerate(keys[:20_000])]
+
+
+@pytest.fixture(scope="module", params=["mixed", "dated"])
+def bucket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bucket:
     """Seven hundred objects, and a few that came later: before, among, side by side, and behind."""
-    made = Bucket(tmp_path_factory.mktemp("stub") / "bucket.xml", "dated", N)
+    made = Bucket(tmp_path_factory.mktemp("stub") / "bucket.xml", request.param, N)
     for key in ("0", "uploaded/2026/01/01/", "uploaded/2026/01/01/~a", "uploaded/2026/01/01/~b", "視頻/1.mp4"):
         made.add(key)
     return made
@@ -55,14 +82,20 @@ def keys_in(document: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("n", [0, 1, 2, 999, 20_000])
-def test_a_shape_yields_as_many_keys_as_asked_for_in_order_and_all_as_long(shape: str, n: int) -> None:
-    keys = list(SHAPES[shape](n))
+def test_a_shape_yields_as_many_keys_as_asked_for_in_order(shape: str, n: int) -> None:
+    keys = [key.encode() for key in SHAPES[shape](n)]
     assert len(keys) == n
     assert all(a < b for a, b in pairwise(keys))
+
+
+@pytest.mark.parametrize("shape", TIDY)
+def test_the_keys_of_a_tidy_shape_are_all_as_long(shape: str) -> None:
+    keys = list(TIDY[shape](20_000))
     assert {len(key.encode()) for key in keys} <= {KEY_BYTES}
     assert len({key.count("/") for key in keys}) <= 1
 
 
+@settings(deadline=None)
 @given(data=st.data(), limit=st.integers(1, 1000))
 def test_any_page_holds_exactly_the_next_keys(bucket: Bucket, data: st.DataObject, limit: int) -> None:
     """Whatever it starts behind, whatever its size and prefix, and wherever objects were added."""
@@ -77,7 +110,7 @@ def test_any_page_holds_exactly_the_next_keys(bucket: Bucket, data: st.DataObjec
     assert page.last_key == (wanted[:limit] or [b""])[-1]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(limit=st.integers(20, 1000), encoding=st.sampled_from(["url", ""]))
 def test_pages_tile_the_bucket_by_token_and_by_last_key(bucket: Bucket, limit: int, encoding: str) -> None:
     for by_token in (True, False):

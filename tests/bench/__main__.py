@@ -1,7 +1,8 @@
 """`make bench`: what we cost beside what others cost, in one run on this machine; the ratios are what to compare.
 
 A stub server of our own stands for OSS, S3 and VOD; it verifies no signature, while everyone signs.  CPU time is that
-of whole processes unless said otherwise.
+of whole processes unless said otherwise.  There are two buckets: a mixed one, as they are (`tests.bench.stub.mix`),
+and a tidy one, all alike, of which nothing is left out.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench import plot, rows_listing, rows_program, rows_registering, rows_scanning
-from tests.bench.growing import AUDITED, Size, grown
+from tests.bench.growing import AUDITED, Size, grown, kind_of
 from tests.bench.measuring import NotMeasured
 from tests.bench.report import Row, as_json, attempted, machine, table
 from tests.bench.station import Station, Stub
-from tests.bench.stub.shapes import SHAPES
+from tests.bench.stub.shapes import MIXED, TIDY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--objects", type=int, metavar="N", help="objects of the largest bucket (default 1,000,000)")
     found.add_argument("--quick", action="store_true", help="about two minutes: 100,000 objects, shorter samples")
     found.add_argument("--big", action="store_true", help="10,000,000 objects too; 6 GB of disk")
-    found.add_argument("--shape", choices=SHAPES, default="dated", help="how keys look (default %(default)s)")
+    found.add_argument("--shape", choices=TIDY, default="dated", help="keys of the tidy bucket (default %(default)s)")
     found.add_argument("--json", type=Path, metavar="PATH", help="write the table for machines too")
     found.add_argument("--plot", type=Path, metavar="PATH", help="draw how cost grows, a PNG")
     found.add_argument("--strict", action="store_true", help="exit 1 if a figure misses its bound")
@@ -58,8 +60,10 @@ class Bench:
 
     def rows(self) -> Iterator[Row]:
         """Measure, and yield what was found."""
-        yield from attempted(self._pages, what="list and parse a page")
-        yield from attempted(self._growth, what="scans")
+        for shape in (MIXED, self._shape):
+            yield from attempted(partial(self._pages, shape), what=f"list and parse a page, {kind_of(shape)}")
+        for shape in (MIXED, self._shape):
+            yield from attempted(partial(self._growth, shape), what=f"scans, {kind_of(shape)}")
         yield from attempted(
             lambda: rows_registering.quota(self._folder, self._quota_n, shape=self._shape), what="filling the quota"
         )
@@ -72,30 +76,37 @@ class Bench:
             lambda: rows_registering.ledger(self._folder, self._ledger_n, shape=self._shape), what="the ledger's size"
         )
 
-    def _pages(self) -> Iterator[Row]:
-        with Stub(self._folder, self._pages_n, shape=self._shape) as stub:
-            station = Station(self._folder / "pages", stub)
-            yield from rows_listing.rows(station)
-            yield from rows_program.start(station)
+    def _pages(self, shape: str) -> Iterator[Row]:
+        with Stub(self._folder, self._pages_n, shape=shape) as stub:
+            station = Station(self._folder / f"pages-{shape}", stub)
+            yield from rows_listing.rows(station, kind_of(shape))
+            if shape != MIXED:
+                yield from rows_listing.others(station)
+                yield from rows_program.start(station)
 
-    def _growth(self) -> Iterator[Row]:
+    def _growth(self, shape: str) -> Iterator[Row]:
+        of_kind: list[Size] = []
         smaller = sorted({max(_FEWEST, self._n // 100), max(_FEWEST, self._n // 10)} - {self._n})
         for n in smaller:
-            with grown(self._folder, n, shape=self._shape) as (station, size):
-                self.sizes.append(size)
-                if len(self.sizes) > 1 and n <= AUDITED:
-                    yield from rows_program.audits(station, self.sizes[0], size)
-        with grown(self._folder, self._n, shape=self._shape) as (station, size):
-            self.sizes.append(size)
+            with grown(self._folder, n, shape=shape) as (station, size):
+                of_kind.append(size)
+                if len(of_kind) > 1 and n <= AUDITED:
+                    yield from rows_scanning.remembered(station, size)
+                    yield from rows_program.audits(station, of_kind[0], size)
+        with grown(self._folder, self._n, shape=shape) as (station, size):
+            of_kind.append(size)
             yield from rows_scanning.rows(station, size)
-        if self._big:
-            with grown(self._folder, _BIG, shape=self._shape) as (station, big):
-                self.sizes.append(big)
+            if shape == MIXED:
+                yield from rows_scanning.more(station, size)
+        if self._big and shape == MIXED:
+            with grown(self._folder, _BIG, shape=shape) as (station, big):
+                of_kind.append(big)
                 yield from rows_scanning.requests(big)
                 yield from attempted(lambda: rows_scanning.stopped(station), what="SIGTERM during a scan")
                 yield rows_scanning.memory_growth(size, big, at_most=16)
         elif smaller:
-            yield rows_scanning.memory_growth(self.sizes[0], size, at_most=None)
+            yield rows_scanning.memory_growth(of_kind[0], size, at_most=None)
+        self.sizes += of_kind
 
 
 def main() -> int:

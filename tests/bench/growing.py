@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.measuring import NotMeasured, cheapest
 from tests.bench.station import Station, Stub
+from tests.bench.stub.shapes import MIXED
 from watcher import config as configuration
 from watcher.ledger import Ledger, ProcessLock
 from watcher.wiring.owning import adopt
@@ -28,6 +29,7 @@ class Size:
     """What n objects cost."""
 
     n: int
+    kind: str  # "mixed" or "tidy"
     first: Cost
     first_calls: float  # list requests
     again: Cost  # every remembered range as it was
@@ -66,24 +68,31 @@ def nobody_registers(station: Station) -> Iterator[None]:
 @contextlib.contextmanager
 def grown(folder: Path, n: int, *, shape: str) -> Iterator[tuple[Station, Size]]:
     """Measure one size; yield the place where it was done, with every object registered, and the figures."""
-    say(f"{n:,} objects: rendering the bucket")
+    kind = kind_of(shape)
+    say(f"{n:,} {kind} objects: rendering the bucket")
     with Stub(folder, n, shape=shape) as stub:
-        station = Station(folder / f"size-{n}", stub)
-        say(f"{n:,} objects: first scan")
+        station = Station(folder / f"{kind}-{n}", stub)
+        say(f"{n:,} {kind} objects: first scan")
         with nobody_registers(station):
             first = station.scan()
         first_calls = stub.counted()["list_calls"]
         station.call_all_registered()
-        say(f"{n:,} objects: scans that find nothing new")
+        say(f"{n:,} {kind} objects: scans that find nothing new")
         station.scan()
         stub.counted()
         again = station.scan()
         again_calls = stub.counted()["list_calls"]
         again = cheapest([again, station.scan(), station.scan()])
-        listed = (first.json["scans"][0]["new"], again.json["scans"][0]["listed"], again.json["pending"])
-        if listed != (n, n, 0):
-            raise NotMeasured(f"new in the first scan, listed again, pending: {listed} in place of {(n, n, 0)}")
+        (before,), (now,) = first.json["scans"], again.json["scans"]
+        found = (before["new"], now["listed"], now["matched"], again.json["pending"])
+        if found != (before["matched"], n, before["matched"], 0):
+            raise NotMeasured(f"new in the first scan, listed and matched again, pending: {found} of {n}")
         yield station, Size(
-            n=n, first=first, first_calls=first_calls, again=again, again_calls=again_calls,
+            n=n, kind=kind, first=first, first_calls=first_calls, again=again, again_calls=again_calls,
             ledger_bytes=station.ledger_bytes(), audit=station.run("audit") if n <= AUDITED else None,
         )  # fmt: skip
+
+
+def kind_of(shape: str) -> str:
+    """Return what a bucket of a shape is called in the rows."""
+    return shape if shape == MIXED else "tidy"

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 from tests.bench.measuring import NotMeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.bench.growing import Size
 
 _INK, _FIRST, _AGAIN, _GRID = "#6e7681", "#d9730d", "#1f77b4", "#8b949e"  # each readable on white and on near-black
+
+_RESCAN = "rescan, nothing new"
+_LINES = {"mixed": "-", "tidy": ":"}
+_PANELS: tuple[tuple[str, str, Callable[[Size], float], Callable[[Size], float] | None], ...] = (
+    ("wall clock", "seconds", lambda size: size.first.wall_s, lambda size: size.again.wall_s),
+    ("CPU", "seconds", lambda size: size.first.cpu_s, lambda size: size.again.cpu_s),
+    ("peak memory", "MB", lambda size: size.first.rss_mb, lambda size: size.again.rss_mb),
+    ("ledger file", "bytes", lambda size: float(size.ledger_bytes), None),
+    ("list requests", "requests", lambda size: size.first_calls, lambda size: size.again_calls),
+)
 
 
 def draw(sizes: Sequence[Size], path: Path) -> None:
@@ -33,12 +43,17 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
     with mpl.rc_context({**dict.fromkeys(colours, _INK), "font.size": 9, "axes.titlesize": 10}):
         figure, grid = plt.subplots(2, 3, figsize=(9.6, 5.6), layout="constrained")
         *panels, legend = grid.flat
-        n = [size.n for size in sizes]
-        for panel, (title, unit, first, again) in zip(panels, _series(sizes), strict=True):
-            panel.loglog(n, first, "o-", color=_FIRST, label="first scan")
-            if again:
-                panel.loglog(n, again, "s--", color=_AGAIN, label="rescan, nothing new")
-            panel.set(title=title, xlabel="objects", ylabel=unit, ylim=_decades(*first, *again))
+        for panel, (title, unit, first, again) in zip(panels, _PANELS, strict=True):
+            shown: list[float] = []
+            for kind, line in _LINES.items():
+                of_kind = [size for size in sizes if size.kind == kind]
+                for marker, colour, what, figure in (("o", _FIRST, "first scan", first), ("s", _AGAIN, _RESCAN, again)):
+                    if figure and of_kind:
+                        figures = [figure(size) for size in of_kind]
+                        n = [size.n for size in of_kind]
+                        panel.loglog(n, figures, f"{marker}{line}", color=colour, label=f"{what}, {kind}", markersize=4)
+                        shown += figures
+            panel.set(title=title, xlabel="objects", ylabel=unit, ylim=_decades(*shown))
             panel.grid(visible=True, which="major", color=_GRID, alpha=0.35, linewidth=0.6)
             panel.patch.set_alpha(0)
         legend.set_axis_off()
@@ -50,14 +65,3 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
 def _decades(*values: float) -> tuple[float, float]:
     """Return the powers of ten that hold all values between them, so that a few per cent do not look like a cliff."""
     return 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
-
-
-def _series(sizes: Sequence[Size]) -> list[tuple[str, str, list[float], list[float]]]:
-    """Return for each panel its title, unit, and what the first and the later scan cost."""
-    return [
-        ("wall clock", "seconds", [s.first.wall_s for s in sizes], [s.again.wall_s for s in sizes]),
-        ("CPU", "seconds", [s.first.cpu_s for s in sizes], [s.again.cpu_s for s in sizes]),
-        ("peak memory", "MB", [s.first.rss_mb for s in sizes], [s.again.rss_mb for s in sizes]),
-        ("ledger file", "bytes", [float(s.ledger_bytes) for s in sizes], []),
-        ("list requests", "requests", [s.first_calls for s in sizes], [s.again_calls for s in sizes]),
-    ]

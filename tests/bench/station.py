@@ -11,6 +11,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.bench.measuring import CHECKOUT, PATH, Cost, measure
+from tests.bench.stub.shapes import MIXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ _ENV = {
 class Stub:
     """The stub server in a process of its own, with a bucket of n objects."""
 
-    def __init__(self, folder: Path, n: int, *, shape: str = "dated") -> None:
+    def __init__(self, folder: Path, n: int, *, shape: str = MIXED) -> None:
         self.n = n
         command = [sys.executable, "-m", "tests.bench.stub", "--objects", str(n), "--shape", shape]
         self._process = subprocess.Popen(
@@ -76,9 +77,9 @@ class Stub:
 
 
 class Station:
-    """Our program, configured for a stub; the ledger is new."""
+    """Our program, configured for a stub; the ledger is new, unless one that is there is kept."""
 
-    def __init__(self, folder: Path, stub: Stub, *, prefix: str = "") -> None:
+    def __init__(self, folder: Path, stub: Stub, *, prefix: str = "", keep: bool = False) -> None:
         folder.mkdir(exist_ok=True)
         self.stub = stub
         self.ledger = folder / "ledger.db"
@@ -86,7 +87,8 @@ class Station:
         self._prefix = prefix
         self.config = folder / "watcher.toml"
         self.configure()
-        self.run("ledger", "init", keep=True)
+        if not (keep and self.ledger.exists()):
+            self.run("ledger", "init", keep=True)
 
     def configure(self, *, watch: str = NO_LIMIT, vod: str = "calls_per_second = 1000") -> None:
         """Write the configuration of one watch over the whole bucket."""

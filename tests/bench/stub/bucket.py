@@ -1,26 +1,26 @@
 """A bucket of up to tens of millions of objects without a Python object for each.
 
-The objects are rendered once, in key order, as the XML that a listing shows of them, all equally long: any page is a
-bisection and one slice of a mapped file.
+The objects are rendered once, in key order, as the XML that a listing shows of them: any page is a bisection and one
+slice of a mapped file.
 """
 
 from __future__ import annotations
 
 import mmap
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
-from hashlib import md5
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
-from tests.bench.stub.shapes import SHAPES, mixed
+from tests.bench.stub.shapes import SHAPES, facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _BEFORE_KEY: Final = b"  <Contents>\n    <Key>"
+_PLACE: Final = "Q"
 _CHUNK: Final = 5_000
 
 
@@ -34,16 +34,14 @@ class Page:
     truncated: bool
 
 
-def rendered(key: str, number: int) -> bytes:
+def rendered(shape: str, key: str, number: int) -> bytes:
     """Return one object as OSS's listing shows it with encoding-type=url; facts follow from its number."""
-    mix = mixed(number)
-    digest = md5(b"%d" % number, usedforsecurity=False).hexdigest().upper()
+    found = facts(shape, key, number)
     return (
-        f"{_BEFORE_KEY.decode()}{quote(key, safe='')}</Key>\n"
-        f"    <LastModified>2026-{1 + mix % 9:02}-{1 + mix % 28:02}T{mix % 24:02}:{mix % 60:02}:{mix % 59:02}.000Z"
-        f"</LastModified>\n    <ETag>&quot;{digest}&quot;</ETag>\n    <Type>Normal</Type>\n"
-        f"    <Size>{10_000_000 + mix % 90_000_000}</Size>\n"
-        "    <StorageClass>Standard</StorageClass>\n  </Contents>\n"
+        f"{_BEFORE_KEY.decode()}{quote(key, safe='')}</Key>\n    <LastModified>{found.modified}</LastModified>\n"
+        f"    <ETag>&quot;{found.etag}&quot;</ETag>\n    <Type>{found.type}</Type>\n"
+        f"    <Size>{found.size_bytes}</Size>\n"
+        f"    <StorageClass>{found.storage_class}</StorageClass>\n  </Contents>\n"
     ).encode()
 
 
@@ -51,15 +49,14 @@ class Bucket:
     """n objects of a shape, and what was added since."""
 
     def __init__(self, path: Path, shape: str, n: int) -> None:
-        """Render the objects into the file at `path`, unless it holds them already."""
+        """Render the objects into the file at `path`, and where they begin beside it, unless they are there."""
         self._n = n
-        first = next(SHAPES[shape](n), "")
-        self._width = len(rendered(first, 0))
-        self._key_bytes = len(quote(first, safe=""))
-        if not path.exists() or path.stat().st_size != self._width * n:
-            _render(path, SHAPES[shape](n))
-        with path.open("rb") as file:
-            self._file = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if n else b"")
+        self._shape = shape
+        places = path.with_suffix(".places")
+        if not places.exists():
+            _render(path, places, shape, n)
+        self._file = _mapped(path)
+        self._places = _mapped(places).cast(_PLACE)
         self._added: list[bytes] = []
         self._added_rendered: dict[bytes, bytes] = {}
 
@@ -69,8 +66,8 @@ class Bucket:
 
     def __getitem__(self, place: int) -> bytes:
         """Return the key at a place among the first objects."""
-        start = place * self._width + len(_BEFORE_KEY)
-        return unquote_to_bytes(bytes(self._file[start : start + self._key_bytes]))
+        raw = bytes(self._between(place, place + 1))
+        return unquote_to_bytes(raw[len(_BEFORE_KEY) : raw.index(b"<", len(_BEFORE_KEY))])
 
     def add(self, key: str) -> None:
         """Put one more object; one that is there is left as it is."""
@@ -79,7 +76,7 @@ class Bucket:
         if raw in self._added_rendered or (place < self._n and self[place] == raw):
             return
         insort(self._added, raw)
-        self._added_rendered[raw] = rendered(key, self._n + len(self._added))
+        self._added_rendered[raw] = rendered(self._shape, key, self._n + len(self._added))
 
     def page(self, *, after: bytes, prefix: bytes, limit: int) -> Page:
         """Return the first `limit` objects behind `after` that start with `prefix`."""
@@ -93,8 +90,11 @@ class Bucket:
             more = end < last
         if newer:
             return self._merged(first, end, newer, limit, more=more)
-        taken = self._file[first * self._width : end * self._width]
+        taken = self._between(first, max(first, end))
         return Page(taken, end - first, self[end - 1] if end > first else b"", more)
+
+    def _between(self, first: int, end: int) -> memoryview:
+        return self._file[self._places[first] : self._places[end]]
 
     def cuts(self, every: int) -> list[bytes]:
         """Return a key for each page of `every` first objects, behind which it starts; the first is b""."""
@@ -109,7 +109,7 @@ class Bucket:
     def _merged(self, first: int, end: int, newer: list[bytes], limit: int, *, more: bool) -> Page:
         found = {key: self._added_rendered[key] for key in newer}
         for place in range(first, end):
-            found[self[place]] = bytes(self._file[place * self._width : (place + 1) * self._width])
+            found[self[place]] = bytes(self._between(place, place + 1))
         keys = sorted(found)
         taken = keys[:limit]
         return Page(
@@ -122,11 +122,22 @@ def _behind(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes((prefix[-1] + 1,))
 
 
-def _render(path: Path, keys: Iterator[str]) -> None:
-    number = 0
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
-        while chunk := [rendered(key, number + i) for i, key in enumerate(islice(keys, _CHUNK))]:
+def _mapped(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        is_empty = not path.stat().st_size
+        return memoryview(b"" if is_empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _render(path: Path, places: Path, shape: str, n: int) -> None:
+    """Write the objects, and for each the place where it begins; at last the place where they end."""
+    number = end = 0
+    keys = SHAPES[shape](n)
+    unfinished = places.with_suffix(".part")
+    with path.open("wb") as file, unfinished.open("wb") as index:
+        array(_PLACE, [0]).tofile(index)
+        while chunk := [rendered(shape, key, number + i) for i, key in enumerate(islice(keys, _CHUNK))]:
             file.write(b"".join(chunk))
-            number += len(chunk)
-    unfinished.replace(path)
+            ends = array(_PLACE, accumulate(map(len, chunk), initial=end))
+            ends[1:].tofile(index)
+            number, end = number + len(chunk), ends[-1]
+    unfinished.replace(places)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 DEFAULT_KEYS: Final = 100  # of OSS; S3's is the most there is
 MOST_KEYS: Final = 1000
+_ESCAPES: Final = re.compile(rb"(?:%[0-9A-F]{2})+")
 
 
 def listing(
@@ -49,9 +51,13 @@ def listing(
     if page.truncated:
         following = urlsafe_b64encode(page.last_key).decode()
         head += f"  <NextContinuationToken>{shown(following)}</NextContinuationToken>\n"
-    objects = page.rendered if url_encoded else bytes(page.rendered).replace(b"%2F", b"/")
+    objects = page.rendered if url_encoded else _ESCAPES.sub(_as_xml, page.rendered)
     tail = f"  <KeyCount>{page.n}</KeyCount>\n</ListBucketResult>\n"
     return head.encode(), objects, tail.encode()
+
+
+def _as_xml(escapes: re.Match[bytes]) -> bytes:
+    return escape(unquote(escapes[0].decode())).encode()
 
 
 def bucket_info(name: str) -> bytes:

@@ -1,12 +1,16 @@
-"""Key shapes: n keys of 60 bytes each, strictly increasing, made by arithmetic alone.
+"""Key shapes: n keys, strictly increasing, made by arithmetic alone.
 
-All keys of a shape have as many slashes, so that every rendered object is as long as the next.
+The tidy ones have 60 bytes each, all `.mp4`, all Normal, and no object is left out; "mixed" is a bucket as they are.
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from hashlib import md5
 from typing import TYPE_CHECKING, Final
+
+from tests.bench.stub import mix
+from tests.bench.stub.mix import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +26,7 @@ def dated(n: int) -> Iterator[str]:
         folder = f"uploaded/{_FIRST_DAY + timedelta(day):%Y/%m/%d}/"
         step = (1 << 96) // count if count else 0
         for place in range(count):
-            text = f"{((place << 32) + mixed(place)) * step:032x}"
+            text = f"{((place << 32) + scattered(place)) * step:032x}"
             yield f"{folder}{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}.mp4"
 
 
@@ -47,10 +51,26 @@ def deep(n: int) -> Iterator[str]:
             yield f"{folder}{place:0{digits}}.mp4"
 
 
-SHAPES: Final[dict[str, Callable[[int], Iterator[str]]]] = {"dated": dated, "sequential": sequential, "deep": deep}
+TIDY: Final[dict[str, Callable[[int], Iterator[str]]]] = {"dated": dated, "sequential": sequential, "deep": deep}
+MIXED: Final = "mixed"
+SHAPES: Final[dict[str, Callable[[int], Iterator[str]]]] = {MIXED: mix.keys, **TIDY}
 
 
-def mixed(number: int) -> int:
+def facts(shape: str, key: str, number: int) -> Facts:
+    """Return what a listing shows of the object with that number beside its key."""
+    if shape == MIXED:
+        return mix.facts(key, number)
+    bits = scattered(number)
+    return Facts(
+        modified=f"2026-{1 + bits % 9:02}-{1 + bits % 28:02}T{bits % 24:02}:{bits % 60:02}:{bits % 59:02}.000Z",
+        etag=md5(b"%d" % number, usedforsecurity=False).hexdigest().upper(),
+        type="Normal",
+        size_bytes=10_000_000 + bits % 90_000_000,
+        storage_class="Standard",
+    )
+
+
+def scattered(number: int) -> int:
     """Return 32 bits that look random (Knuth's multiplicative hash)."""
     return number * 2_654_435_761 & 0xFFFFFFFF
 
