@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import compress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 T = TypeVar("T")
@@ -47,13 +48,20 @@ class Objects(Sequence[ObjectInfo]):
     """The objects of one page in listing order; each field is a column as long as the page, read when asked for."""
 
     def __init__(
-        self, n: int, column: Callable[[str], list[Any]], lines: Callable[[str], str | None] = lambda _: None
+        self,
+        n: int,
+        column: Callable[[str], list[Any]],
+        lines: Callable[[str], str | None] = lambda _: None,
+        distinct: Callable[[str], frozenset[Any] | None] = lambda _: None,
     ) -> None:
         self._n = n
         self._read = column  # from the name of a field of `ObjectInfo` to its values
         self._lines = lines  # ... to the same as text, one a line, where that costs less
+        self._distinct = distinct  # ... to each value once, where that costs less
         self._columns: dict[str, list[Any]] = {}
         self._texts: dict[str, str | None] = {}
+        self._folded: bytes | None = None
+        self._is_folded = False
 
     @classmethod
     def of(cls, objects: Iterable[ObjectInfo] = ()) -> Objects:
@@ -75,6 +83,33 @@ class Objects(Sequence[ObjectInfo]):
             told = self._lines(name)
             self._texts[name] = _one_a_line(self._column(name)) if told is None else told
         return self._texts[name]
+
+    @property
+    def folded(self) -> bytes | None:
+        """The keys as UTF-8 with ASCII letters in lower case, one a line; None if one holds a line end itself."""
+        if not self._is_folded:
+            lines = self.lines("key")
+            self._folded = None if lines is None else lines.encode().lower()
+            self._is_folded = True
+        return self._folded
+
+    def without(self, places: Collection[int]) -> Objects:
+        """Return the objects but those at some places, each named once; no column is read sooner than asked for."""
+        if not places:
+            return self
+        kept = bytearray(b"\1") * self._n
+        for place in places:
+            kept[place] = 0
+        return self.where(kept)
+
+    def where(self, kept: bytes | bytearray | Sequence[bool]) -> Objects:
+        """Return the objects at the places where `kept` is true."""
+
+        def lines(name: str) -> str | None:
+            text = self.lines(name) if name == "size_bytes" else None  # others are texts, and as quick to join
+            return None if text is None else "\n".join(compress(text.split("\n"), kept))
+
+        return Objects(sum(kept), lambda name: list(compress(self._column(name), kept)), lines)
 
     @property
     def keys(self) -> list[str]:
@@ -119,22 +154,29 @@ class Objects(Sequence[ObjectInfo]):
     @property
     def kinds(self) -> frozenset[ObjectType]:
         """Which types occur."""
-        return _distinct(self.types)
+        return self._values("type")
 
     @property
     def classes(self) -> frozenset[str]:
         """Which storage classes occur."""
-        return _distinct(self.storage_classes)
+        return self._values("storage_class")
+
+    @property
+    def any_restoring(self) -> bool:
+        """Whether one is of an archive class, and on its way to be readable."""
+        return True in self._values("restoring")
 
     @property
     def none_is_empty(self) -> bool:
         """Whether each has a byte at least."""
-        return "\n0" not in f"\n{self.lines('size_bytes')}" or all(self.sizes_bytes)
+        text = self.lines("size_bytes") or ""
+        may_be = text.startswith("0") or text.rfind("\n0") >= 0  # from the end it is found several times as quickly
+        return not may_be or all(self.sizes_bytes)
 
-    @property
-    def newest(self) -> int:
-        """The latest `modified_at`; 0 if there is no object."""
-        return max(self.modified_at, default=0)
+    def _values(self, name: str) -> frozenset[Any]:
+        """Return the values of a column, each once."""
+        told = self._distinct(name)
+        return _distinct(self._column(name)) if told is None else told
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -166,7 +208,7 @@ class Objects(Sequence[ObjectInfo]):
 
 
 def _one_a_line(column: list[Any]) -> str | None:
-    lines = "\n".join(map(str, column))
+    lines = "\n".join(column if column and isinstance(column[0], str) else map(str, column))
     return lines if lines.count("\n") == max(0, len(column) - 1) else None
 
 

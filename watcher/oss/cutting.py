@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from io import BytesIO
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from watcher.oss.instants import instants
@@ -26,6 +25,7 @@ _FEW: Final = (b"Type", b"StorageClass")  # fields with a handful of values
 _LONGEST: Final = 10_000  # bytes of one object
 _KNOWN: Final = _NEEDED.union(_FEW)
 _MOST_VALUES: Final = 8
+_MOST_COUNTED: Final = 3  # values of a field
 _PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b'<>&"'))  # what a field may hold
 _DIGITS: Final = b"0123456789"
 _WHITE: Final = rb"[ \t\r\n]*"
@@ -190,12 +190,15 @@ def _shared(keys: _Pieces) -> bytes:
 def _values(field: _Pieces) -> bytes | None:
     """Return the values, one a line; None if one is not of plain bytes, or not exactly what is to be around it is.
 
-    The proof: put together again they are what was cut, and none holds what could be around it.
+    The proof: of what lies between two values, a line end is left for each, and nothing else that is not plain.
     """
     pieces, before, behind, glue = field
-    values = b"\n".join(map(itemgetter(slice(len(before), -len(behind) or None)), pieces))
-    is_all = before + values.replace(b"\n", behind + glue + before) + behind == glue.join(pieces)
-    return values if is_all and values.translate(None, _PLAIN) == b"\n" * (len(pieces) - 1) else None
+    joined = glue.join(pieces)
+    end = len(joined) - len(behind)
+    if not (len(before) <= end and joined.startswith(before) and joined.endswith(behind)):
+        return None
+    values = joined[len(before) : end].replace(behind + glue + before, b"\n")
+    return values if values.translate(None, _PLAIN) == b"\n" * (len(pieces) - 1) else None
 
 
 def _numbers(field: _Pieces) -> bytes | None:
@@ -213,7 +216,18 @@ def _numbers(field: _Pieces) -> bytes | None:
 
 
 def _distinct(pieces: list[bytes]) -> set[bytes]:
-    return {pieces[0]} if pieces.count(pieces[0]) == len(pieces) else set(pieces)  # the first is the quick way
+    """Return each piece once; where they are few, counting them is quicker than a set of them all."""
+    found: set[bytes] = set()
+    n_left = len(pieces)
+    for _ in range(_MOST_COUNTED):
+        piece = next((each for each in pieces if each not in found), None)
+        if piece is None:
+            break
+        found.add(piece)
+        n_left -= pieces.count(piece)
+        if not n_left:
+            return found
+    return set(pieces)
 
 
 def _few(field: _Pieces) -> Few | None:

@@ -8,7 +8,7 @@ which reads the same, only slower.
 from __future__ import annotations
 
 import re
-from binascii import unhexlify
+from binascii import a2b_qp
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
@@ -20,7 +20,8 @@ from watcher.oss.listing import TYPES, Envelope, envelope_from, parse, read_enve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_BETWEEN = b"\0"  # keys: none of them has one in a listing, unless escaped
+_AS_QUOTED_PRINTABLE = bytes.maketrans(b"%\n", b"=" + _BETWEEN)  # it has the same escapes, and is decoded in C
 _HERE = b"<Contents/>"  # where the objects are
 _PLAIN_ENVELOPE = re.compile(
     rb"""(?:<\?xml version="1\.0" encoding="(?i:utf-8)"\?>)?[ \n]*"""
@@ -83,7 +84,7 @@ def _read_plain(body: bytes, at: int) -> Page | None:
     if found is None or told is None:
         return None
     keys, lines = told
-    objects = Objects(len(keys), _reader(keys, found), _lines(lines, found))
+    objects = Objects(len(keys), _reader(keys, found), _lines(lines, found), _distinct(found))
     return Page(objects=objects, at=at, last_key=keys[-1], token=envelope.next_token, is_last=envelope.is_last)
 
 
@@ -93,29 +94,28 @@ def _keys(found: Cut, n: int) -> tuple[list[str], str | None] | None:
     One is none that is not UTF-8 or not well escaped.
     """
     try:
-        prefix = _unescaped(found.prefix).decode()
-        lines = prefix + _unescaped(found.keys).decode().replace("\n", f"\n{prefix}")
-        keys = lines.split("\n")
-        if len(keys) == n:
-            return keys, lines
-        return [prefix + unquote_to_bytes(raw).decode() for raw in found.keys.split(b"\n")], None
+        prefix = _unescaped(found.prefix)
+        exact = _unescaped(found.keys)
+        if exact.count(_BETWEEN) != n - 1:
+            return [(prefix + unquote_to_bytes(raw)).decode() for raw in found.keys.split(b"\n")], None
+        has_line_end = b"\n" in exact or b"\n" in prefix
+        lines = (prefix + exact.replace(_BETWEEN, (_BETWEEN if has_line_end else b"\n") + prefix)).decode()
+        return lines.split(_BETWEEN.decode() if has_line_end else "\n"), None if has_line_end else lines
     except ValueError:
         return None
 
 
 def _unescaped(text: bytes) -> bytes:
-    """Return what the escapes stand for.
+    """Return what the escapes stand for, and for each line end what stands between keys.
 
     Raises:
         ValueError: a `%` begins none.
     """
-    if b"%" not in text:
-        return text
-    plain = text.replace(b"%2F", b"/")
-    if b"%" not in plain:
-        return plain
-    exact = _ESCAPES.sub(lambda run: unhexlify(run[0].replace(b"%", b"")), plain)
-    if len(plain) - len(exact) != 2 * plain.count(b"%"):
+    if b"=" in text:
+        text = text.replace(b"=", b"%3D")
+    exact = a2b_qp(text.translate(_AS_QUOTED_PRINTABLE))
+    # What is no escape leaves a "=", unless it is cut off at the end; an escape leaves one byte of three.
+    if text.endswith(b"%") or (b"=" in exact and len(text) - len(exact) != 2 * text.count(b"%")):
         raise ValueError("not an escape")
     return exact
 
@@ -132,12 +132,32 @@ def _reader(keys: list[str], found: Cut) -> Callable[[str], list[Any]]:
         "etag": lambda: found.etags.decode().split("\n"),
         "size_bytes": lambda: list(map(int, found.sizes_bytes.split(b"\n"))),
         "modified_at": found.modified_at,
-        "type": lambda: found.types.meaning(lambda kind: TYPES.get(kind, ObjectType.NORMAL)),
-        "storage_class": lambda: found.storage_classes.meaning(lambda name: name or "Standard"),
+        "type": lambda: found.types.meaning(_as_type),
+        "storage_class": lambda: found.storage_classes.meaning(_as_class),
         "restored": lambda: restore(b"false"),
         "restoring": lambda: restore(b"true"),
     }
     return lambda name: readers[name]()
+
+
+def _as_type(kind: str) -> ObjectType:
+    return TYPES.get(kind, ObjectType.NORMAL)
+
+
+def _as_class(name: str) -> str:
+    return name or "Standard"
+
+
+def _distinct(found: Cut) -> Callable[[str], frozenset[Any] | None]:
+    """Return what reads the values of a column, each once, if it has few."""
+    nowhere = None if found.restore else frozenset((False,))
+    columns: dict[str, Callable[[], frozenset[Any] | None]] = {
+        "type": lambda: frozenset(map(_as_type, found.types.values.values())),
+        "storage_class": lambda: frozenset(map(_as_class, found.storage_classes.values.values())),
+        "restored": lambda: nowhere,
+        "restoring": lambda: nowhere,
+    }
+    return lambda name: columns[name]() if name in columns else None
 
 
 def _lines(keys: str | None, found: Cut) -> Callable[[str], str | None]:
