@@ -15,6 +15,7 @@ from tests.running import Running
 from tests.workspace import BUCKET, Workspace
 from watcher.model import ObjectInfo, Objects
 from watcher.rules.advice import PatternUse, pattern_cause, source_cause
+from watcher.rules.columns import PageKeys
 from watcher.rules.filters import Filters
 from watcher.rules.globs import alternatives, check, compile_globs
 from watcher.rules.selection import Rules
@@ -181,7 +182,7 @@ KEYS = st.lists(st.text("abAB./\n", min_size=1, max_size=6), min_size=1, max_siz
 def test_a_pattern_is_unused_exactly_if_it_matches_none(glob: str, keys: list[str], prefix: str) -> None:
     use = PatternUse(Rules(bucket="b", prefix=prefix, include=(glob,)), None)
     whole = [prefix + key for key in keys]
-    use.see(Objects.of([ObjectInfo(key, "E", 1, 0) for key in whole]))
+    use.see(PageKeys(Objects.of([ObjectInfo(key, "E", 1, 0) for key in whole]), prefix))
     notes = use.notes(watch="w", listed=len(keys), matched=1, excluded={})
     matches = compile_globs([glob])
     assert any("matches no key" in note for note in notes) == (not any(map(matches, keys)))
@@ -198,5 +199,5 @@ def test_many_patterns_are_not_all_named() -> None:
     use = PatternUse(Rules(bucket="b", exclude=tuple(f"{n}/**" for n in range(9))), Filters(start_after="x"))
     assert use.notes(watch="w", listed=0, matched=0, excluded={}) == []
     use = PatternUse(Rules(bucket="b", exclude=tuple(f"{n}/**" for n in range(9))), None)
-    use.see(Objects.of([ObjectInfo("a.mp4", "E", 1, 0)]))
+    use.see(PageKeys(Objects.of([ObjectInfo("a.mp4", "E", 1, 0)]), ""))
     assert len(use.notes(watch="w", listed=1, matched=1, excluded={})) == 4

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workspace import BUCKET, Workspace
-from watcher.model import Excluded, ObjectInfo, Objects
+from watcher.model import Excluded, ObjectInfo, Objects, Start
+from watcher.rules.columns import PageKeys
 from watcher.rules.junk import BEGINNINGS, NAMES, Junk
 from watcher.rules.selection import Rules
 
@@ -34,8 +35,8 @@ def why(key: str, *, prefix: str = "", include: tuple[str, ...] = (), exclude: t
     rules = Rules(bucket="b", prefix=prefix, include=include, exclude=exclude)
     listed = ObjectInfo(prefix + key, "E", 100, NOW - 10**9)
     reason = rules.select(listed, now_ms=NOW, start_ms=None)
-    at_once = rules.takes_all(Objects.of([listed]), now_ms=NOW, start_ms=None)
-    assert not (at_once and reason)
+    at_once = rules.leave_out(PageKeys(Objects.of([listed]), prefix), now_ms=NOW, start=Start())
+    assert at_once.reasons.get(0) is reason
     return reason
 
 
@@ -116,9 +117,8 @@ PATHS = st.lists(st.sampled_from([*COMPONENTS, "a", "b.mp4", ".x", "_", "#", "@"
 def test_a_page_is_seen_as_its_keys_are(paths: list[str], prefix: str) -> None:
     junk = Junk(prefix, ())
     keys = sorted(prefix + path for path in paths)
-    for lines in ("\n".join(keys), None):
-        found = junk.any_of(keys, lines)
-        assert found == any(map(junk, keys))
+    objects = Objects.of(ObjectInfo(key, "E", 1, 0) for key in keys)
+    assert list(junk.places(PageKeys(objects, prefix))) == [n for n, key in enumerate(keys) if junk(key)]
 
 
 def test_junk_is_counted_and_takes_no_call(workspace: Workspace, sandbox: Sandbox) -> None:

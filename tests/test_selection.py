@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.model import Excluded, ObjectInfo, ObjectType
+from watcher.rules.columns import extension_of
 from watcher.rules.selection import (
     AMBIGUOUS_EXTENSIONS,
     ARCHIVE_CLASSES,
@@ -15,7 +16,6 @@ from watcher.rules.selection import (
     DEFAULT_EXTENSIONS,
     VIDEO_EXTENSIONS,
     Rules,
-    extension_of,
 )
 
 NOW = 1_800_000_000_000

@@ -206,7 +206,7 @@ class Scan:
             known = replace(piece.known, lo=piece.lo, hi=piece.hi)
             return Found(range=known, objects=piece.objects, at=piece.at, repeats=True)
         sifted = self._sieve.sift(piece.objects, now_ms=piece.at)
-        self._patterns.see(piece.objects, not_utf8=piece.not_utf8)
+        self._patterns.see(sifted.page, not_utf8=piece.not_utf8)
         excluded = {str(reason): n for reason, n in sifted.excluded.items()}
         if piece.not_utf8:
             excluded[Excluded.KEY_NOT_UTF8] = piece.not_utf8

@@ -5,31 +5,41 @@ from __future__ import annotations
 import hashlib
 import importlib.abc
 import importlib.util
-from collections import Counter
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from watcher import __version__
-from watcher.model import NEVER, Excluded, Objects, ScanKind, Start
+from watcher.model import NEVER, Excluded, ScanKind, Start
+from watcher.rules.columns import PageKeys
 from watcher.rules.starts import start_below
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from watcher.model import Anchor, ObjectInfo
+    from watcher.model import Anchor, ObjectInfo, Objects
+    from watcher.rules.columns import LeftOut
     from watcher.rules.filters import Filters
     from watcher.rules.selection import Rules
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Sifted:
     """What a watch takes of some listed objects."""
 
     selected: Objects
-    excluded: Counter[Excluded]
+    excluded: Mapping[Excluded, int]
     is_deferred: bool  # whether one of them may be taken later without a change of what is listed
-    left_out: Sequence[tuple[str, Excluded]]  # (key, reason)
+    reasons: Mapping[int, Excluded]  # why objects are left out, by their place
+    page: PageKeys  # all of them
+
+    @property
+    def left_out(self) -> Iterator[tuple[str, Excluded]]:
+        """Yield the key of each object that is left out, and why."""
+        keys = self.page.keys
+        for place, reason in sorted(self.reasons.items()):
+            yield keys[place], reason
 
 
 _OWNED = (None, Excluded.TOO_YOUNG)  # selected, or only deferred
@@ -38,6 +48,7 @@ _DECIDING = (
     *("watcher.sieve", "watcher.scan", "watcher.model", "watcher.model.listed", "watcher.model.starts"),
     *("watcher.rules.starts", "watcher.rules.junk"),
     *("watcher.rules.selection", "watcher.rules.globs", "watcher.rules.filters"),
+    *("watcher.rules.columns", "watcher.rules.page_globs"),
     *("watcher.oss.listing", "watcher.oss.pages", "watcher.oss.cutting", "watcher.oss.instants"),
     *("watcher.ledger.seen", "watcher.ledger.intake"),
 )
@@ -128,28 +139,34 @@ class Sieve:
         return self._resolve(self._watched, NEVER)
 
     def sift(self, objects: Objects, *, now_ms: int) -> Sifted:
-        """Return which of the objects are taken; `now_ms` is the answer's Date."""
-        if self._takes_all(objects, now_ms):
-            return Sifted(selected=objects, excluded=Counter(), is_deferred=False, left_out=())
-        selected: list[ObjectInfo] = []
-        left_out: list[tuple[str, Excluded]] = []
-        is_deferred = False
-        for listed in objects:
-            reason = self.reason(listed, now_ms=now_ms)
-            if reason is None:
-                selected.append(listed)
-            else:
-                left_out.append((listed.key, reason))
-                is_deferred = is_deferred or reason is Excluded.TOO_YOUNG or listed.restoring
-        excluded = Counter(reason for _, reason in left_out)
-        return Sifted(selected=Objects.of(selected), excluded=excluded, is_deferred=is_deferred, left_out=left_out)
-
-    def _takes_all(self, objects: Objects, now_ms: int) -> bool:
+        """Return which of the objects, whose keys ascend, are taken; `now_ms` is the answer's Date."""
         watched = self._watched
-        filtered = watched.filters is not None and not watched.filters.leave_all
-        if not objects or filtered or any(_may_meet(each.rules.prefix, watched.rules.prefix) for each in self._earlier):
-            return False
-        return watched.rules.takes_all(objects, now_ms=now_ms, start_ms=self._start[watched.name].at)
+        page = PageKeys(objects, watched.rules.prefix)
+        found = watched.rules.leave_out(page, now_ms=now_ms, start=self._start[watched.name])
+        if objects:
+            for each in self._earlier:
+                self._leave_to(each, objects, found, now_ms)
+            if watched.filters is not None and not watched.filters.leave_all:
+                watched.filters.leave_out(page, found, now_ms=now_ms)
+        is_deferred = Excluded.TOO_YOUNG in found.counts
+        if found.reasons and not is_deferred and objects.any_restoring:
+            is_deferred = any(objects.restoring[place] for place in found.reasons)
+        selected = objects.without(found.reasons)
+        return Sifted(selected, found.counts, is_deferred=is_deferred, reasons=found.reasons, page=page)
+
+    def _leave_to(self, earlier: Watched, objects: Objects, found: LeftOut, now_ms: int) -> None:
+        """Leave to an earlier watch what both of them take, or will."""
+        first, end = _covered(objects.keys, earlier.rules.prefix)
+        if first == end:
+            return
+        page = PageKeys(objects[first:end], earlier.rules.prefix)
+        theirs = earlier.rules.leave_out(page, now_ms=now_ms, start=self._start[earlier.name])
+        both = [
+            place
+            for place in range(first, end)
+            if found.reasons.get(place) in _OWNED and theirs.reasons.get(place - first) in _OWNED
+        ]
+        found.replace(Excluded.OTHER_WATCH, both)
 
     def reason(self, listed: ObjectInfo, *, now_ms: int) -> Excluded | None:
         """Return why an object below the prefix is left out, or None if it is taken; `now_ms` is the answer's Date."""
@@ -180,6 +197,7 @@ class Sieve:
                 return Start(at=instant)
 
 
-def _may_meet(one: str, other: str) -> bool:
-    """Whether a key can begin with both prefixes."""
-    return one.startswith(other) or other.startswith(one)
+def _covered(keys: Sequence[str], prefix: str) -> tuple[int, int]:
+    """Return where the keys that begin with a prefix start and end among ascending ones."""
+    first = bisect_left(keys, prefix)
+    return first, bisect_left(keys, 1, first, key=lambda key: int(not key.startswith(prefix)))

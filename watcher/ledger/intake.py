@@ -276,10 +276,10 @@ def _take(
     if not worth:
         return _Taken(new=0, again=False)
     known = known_among(db, scene.bucket_id, [key for key in worth.keys if there is None or key in there])
-    new = Objects.of(listed for listed in worth if listed.key not in known) if known else worth
+    new = worth.where([key not in known for key in worth.keys]) if known else worth
     _insert(db, scene, new, fresh_since=fresh_since)
     tally[scene.watch_id, "pending"] += len(new)
-    met = [(listed, known[listed.key]) for listed in worth if listed.key in known] if known else []
+    met = [(each, known[each.key]) for each in worth.where([key in known for key in worth.keys])] if known else []
     changed += [listed.key for listed, row in met if see_again(db, scene, listed, row, tally=tally)]
     return _Taken(new=len(new), again=any(stays_away(scene, listed, row) for listed, row in met))
 

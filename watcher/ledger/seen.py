@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import compress, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from watcher.model import Failure, Objects
@@ -67,8 +67,7 @@ def to_look_at(db: sqlite3.Connection, scene: Scene, objects: Objects) -> tuple[
         return objects, None
     known = set(rows)
     listed = zip(keys, objects.etags, objects.sizes_bytes, objects.modified_at, repeat(1))
-    worth = Objects.of(compress(objects, [each not in known for each in listed]))
-    return worth, {row[0] for row in rows}
+    return objects.where([each not in known for each in listed]), {row[0] for row in rows}
 
 
 def _are_as_listed(db: sqlite3.Connection, scene: Scene, objects: Objects) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from watcher.model import Excluded
-from watcher.rules.globs import alternatives
 from watcher.rules.globs import check as check_glob
+from watcher.rules.page_globs import PageGlobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from watcher.model import Objects
+    from watcher.rules.columns import PageKeys
     from watcher.rules.filters import Filters
     from watcher.rules.selection import Rules
 
@@ -54,16 +55,14 @@ class PatternUse:
         self._looked_at = 0
         self._is_folder: set[bool] = set()  # whether a slash follows the prefix, in the keys at the ends of pages
 
-    def see(self, objects: Objects, *, not_utf8: int = 0) -> None:
+    def see(self, page: PageKeys, *, not_utf8: int = 0) -> None:
         """Look at a page; where all patterns have matched, that costs nothing."""
-        self._looked_at += len(objects) + not_utf8
-        if not objects:
+        self._looked_at += len(page) + not_utf8
+        if not page.keys:
             return
-        keys, skipped = objects.keys, len(self._rules.prefix)
-        self._is_folder |= {key.startswith("/", skipped) for key in (keys[0], keys[-1])}
+        self._is_folder |= {key.startswith("/", page.skipped) for key in (page.keys[0], page.keys[-1])}
         if self._unused:
-            lines = (objects.lines("key") or "\n".join(keys)).lower()
-            self._unused = [each for each in self._unused if not each.matches_any(keys, skipped, lines)]
+            self._unused = [each for each in self._unused if not each.globs.places(page)]
 
     def notes(self, *, watch: str, listed: int, matched: int, excluded: Mapping[str, int]) -> list[str]:
         """Return what to say of a complete scan: one sentence and its likely cause each."""
@@ -99,25 +98,17 @@ class PatternUse:
             yield f'{more} more patterns match no key of watch "{watch}".'
 
 
+@dataclass(frozen=True, slots=True)
 class _Pattern:
     """One pattern of a watch or a command."""
 
-    def __init__(self, glob: str, setting: str) -> None:
-        self.glob = glob
-        self.setting = setting
-        self._alternatives = alternatives(glob)
-
-    def matches_any(self, keys: Sequence[str], skipped: int, lines: str) -> bool:
-        """Tell whether it matches one of the keys; `lines` are they, in lower case."""
-        return any(
-            any(each.matches(key[skipped:]) for key in keys)
-            for each in self._alternatives
-            if each.longest_text in lines
-        )
+    glob: str
+    setting: str
+    globs: PageGlobs
 
 
 def _patterns(globs: Sequence[str], setting: str) -> list[_Pattern]:
-    return [_Pattern(glob, setting) for glob in globs]
+    return [_Pattern(glob, setting, PageGlobs((glob,))) for glob in globs]
 
 
 def ambiguous_note(watch: str, n: int) -> str:

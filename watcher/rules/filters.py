@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from watcher.model import Excluded
+from watcher.rules.columns import add_sizes, complement
 from watcher.rules.globs import compile_globs
+from watcher.rules.page_globs import PageGlobs
 from watcher.rules.units import duration_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from watcher.model import ObjectInfo
+    from watcher.rules.columns import LeftOut, PageKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class Filters:
     inventory: str = ""  # which one stands in for a listing, and of when; "" = none does
     _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
     _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+    _includes: PageGlobs = field(init=False, repr=False, compare=False)  # the same for whole pages
+    _excludes: PageGlobs = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the globs.
@@ -41,6 +46,8 @@ class Filters:
         """
         object.__setattr__(self, "_included", compile_globs(self.include) if self.include else None)
         object.__setattr__(self, "_excluded", compile_globs(self.exclude) if self.exclude else None)
+        object.__setattr__(self, "_includes", PageGlobs(self.include))
+        object.__setattr__(self, "_excludes", PageGlobs(self.exclude))
 
     @property
     def lists_all(self) -> bool:
@@ -78,6 +85,21 @@ class Filters:
         if self.include and set(self.include) <= set(self.exclude):
             return "--exclude names every --include"
         return None
+
+    def leave_out(self, page: PageKeys, found: LeftOut, *, now_ms: int) -> None:
+        """Leave out more of a page of objects below a watch's prefix: what `reason` says of each, rule by rule."""
+        objects = page.objects
+        if self._included is not None:
+            found.add(Excluded.INCLUDE, complement(self._includes.places(page), len(page)))
+        if self._excluded is not None:
+            found.add(Excluded.EXCLUDE, self._excludes.places(page, found.reasons))
+        add_sizes(found, objects, self.min_size_bytes, self.max_size_bytes)
+        if self.max_age_ms is not None:
+            since = now_ms - self.max_age_ms
+            found.add(Excluded.BEFORE_START, [n for n, at in enumerate(objects.modified_at) if at < since])
+        if self.min_age_ms > 0:
+            since = now_ms - self.min_age_ms
+            found.add(Excluded.TOO_YOUNG, [n for n, at in enumerate(objects.modified_at) if at > since])
 
     def reason(self, listed: ObjectInfo, *, below: str, now_ms: int) -> Excluded | None:
         """Return why an object that a watch selects is left out, or None if it is not.

@@ -26,7 +26,7 @@ MAX_ALTERNATIVES: Final = 1000
 """The braces of one glob may stand for this many globs without braces."""
 
 
-class _Wild(Enum):
+class Wild(Enum):
     """What matches any number of characters."""
 
     STAR = "*"
@@ -34,9 +34,9 @@ class _Wild(Enum):
     DIRECTORIES = "**/"
 
 
-_Token = str | _Wild  # a str is a regular expression for exactly one character
-_Flat = tuple[_Token, ...]
-_FLAGS = re.IGNORECASE | re.DOTALL
+_Token = str | Wild  # a str is a regular expression for exactly one character
+Flat = tuple[_Token, ...]  # a glob without braces
+FLAGS = re.IGNORECASE | re.DOTALL
 
 
 def check(glob: str) -> str | None:
@@ -67,16 +67,16 @@ def compile_globs(globs: Sequence[str]) -> Callable[[str], bool]:
     Raises:
         ValueError: `check` objects to one of them.
     """
-    names, paths = _sorted_out(globs)
-    suffixes = frozenset(filter(None, map(_suffix, names)))  # looked up rather than tried one by one
-    named = _matcher(flat for flat in names if not _suffix(flat))
+    names, paths = sorted_out(globs)
+    suffixes = frozenset(filter(None, map(suffix, names)))  # looked up rather than tried one by one
+    named = _matcher(flat for flat in names if not suffix(flat))
     on_path = _matcher(paths)
 
     def matches(key: str) -> bool:
         name = key.rpartition("/")[2]
-        _, dot, suffix = name.rpartition(".")
+        _, dot, extension = name.rpartition(".")
         return bool(
-            (dot and suffix.lower() in suffixes)
+            (dot and extension.lower() in suffixes)
             or (named is not None and named(name) is not None)
             or (on_path is not None and on_path(key) is not None)
         )
@@ -100,26 +100,26 @@ def alternatives(glob: str) -> tuple[Alternative, ...]:
     Raises:
         ValueError: `check` objects to it.
     """
-    names, paths = _sorted_out([glob])
+    names, paths = sorted_out([glob])
     return tuple(_alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths)))
 
 
-def _alternative(flat: _Flat, *, on_path: bool) -> Alternative:
-    fullmatch = re.compile(_regex(flat), _FLAGS).fullmatch
+def _alternative(flat: Flat, *, on_path: bool) -> Alternative:
+    fullmatch = re.compile(regex(flat), FLAGS).fullmatch
 
     def matches(key: str) -> bool:
         return fullmatch(key if on_path else key.rpartition("/")[2]) is not None
 
-    cuts = [-1, *(n for n, token in enumerate(flat) if token in ("/", _Wild.DIRECTORIES)), len(flat)]
-    components = [_texts(flat[start + 1 : end]) for start, end in pairwise(cuts)]
+    cuts = [-1, *(n for n, token in enumerate(flat) if token in ("/", Wild.DIRECTORIES)), len(flat)]
+    components = [literals(flat[start + 1 : end]) for start, end in pairwise(cuts)]
     return Alternative(
         matches=matches,
         components=tuple((texts[0], len(texts) == 1) for texts in components),
-        longest_text=max(_texts(flat), key=len).lower(),
+        longest_text=max(literals(flat), key=len).lower(),
     )
 
 
-def _texts(flat: _Flat) -> list[str]:
+def literals(flat: Flat) -> list[str]:
     """Return the literal text between wildcards and classes; the first is what stands before them all."""
     texts = [""]
     for token in flat:
@@ -130,58 +130,58 @@ def _texts(flat: _Flat) -> list[str]:
     return texts
 
 
-def _sorted_out(globs: Iterable[str]) -> tuple[list[_Flat], list[_Flat]]:
+def sorted_out(globs: Iterable[str]) -> tuple[list[Flat], list[Flat]]:
     """Return the globs for the last component, and those for the whole key."""
-    names: list[_Flat] = []
-    paths: list[_Flat] = []
+    names: list[Flat] = []
+    paths: list[Flat] = []
     for glob in globs:
         if problem := check(glob):
             raise ValueError(problem)
         for flat in map(_with_directories, _Parser(glob).alternatives()):
             if "/" not in glob:
                 names.append(flat)
-            elif flat[:1] == (_Wild.DIRECTORIES,) and not {"/", _Wild.DOUBLE, _Wild.DIRECTORIES} & set(flat[1:]):
+            elif flat[:1] == (Wild.DIRECTORIES,) and not {"/", Wild.DOUBLE, Wild.DIRECTORIES} & set(flat[1:]):
                 names.append(flat[1:])  # "**/*.mp4" is "*.mp4", which is quicker
             else:
                 paths.append(flat)
     return names, paths
 
 
-def _suffix(flat: _Flat) -> str:
+def suffix(flat: Flat) -> str:
     """Return "mp4" for "*.mp4", and "" for whatever is not as simple."""
-    if flat[:2] != (_Wild.STAR, r"\."):
+    if flat[:2] != (Wild.STAR, r"\."):
         return ""
     rest = "".join(token if isinstance(token, str) else "*" for token in flat[2:])
     return rest.lower() if rest.isascii() and rest.isalnum() else ""
 
 
-def _matcher(flats: Iterable[_Flat]) -> Callable[[str], re.Match[str] | None] | None:
-    expressions = list(dict.fromkeys(map(_regex, flats)))
-    return re.compile("|".join(expressions), _FLAGS).fullmatch if expressions else None
+def _matcher(flats: Iterable[Flat]) -> Callable[[str], re.Match[str] | None] | None:
+    expressions = list(dict.fromkeys(map(regex, flats)))
+    return re.compile("|".join(expressions), FLAGS).fullmatch if expressions else None
 
 
-def _with_directories(flat: _Flat) -> _Flat:
+def _with_directories(flat: Flat) -> Flat:
     """Join "**" with the "/" after it where it fills a component."""
     joined: list[_Token] = []
     for atom in flat:
-        if atom == "/" and joined[-1:] == [_Wild.DOUBLE] and joined[-2:-1] in ([], ["/"], [_Wild.DIRECTORIES]):
-            joined[-1] = _Wild.DIRECTORIES
+        if atom == "/" and joined[-1:] == [Wild.DOUBLE] and joined[-2:-1] in ([], ["/"], [Wild.DIRECTORIES]):
+            joined[-1] = Wild.DIRECTORIES
         else:
             joined.append(atom)
     return tuple(joined)
 
 
-def _regex(flat: _Flat) -> str:
+def regex(flat: Flat) -> str:
     """Return the regular expression for a glob without braces.
 
     What stands before a wildcard is settled at the first place where it fits: whatever a later place would leave to
     the wildcard after it, an earlier one leaves to it as well.  The atomic groups say so, and keep the time for a
     match from growing with a power of the number of wildcards.
     """
-    segments, wilds = _split(flat, (_Wild.DOUBLE, _Wild.DIRECTORIES))
+    segments, wilds = _split(flat, (Wild.DOUBLE, Wild.DIRECTORIES))
     parts = [_component(segments[0], final=not wilds)]
     for n, (wild, segment) in enumerate(zip(wilds, segments[1:], strict=True), start=1):
-        double = wild is _Wild.DOUBLE
+        double = wild is Wild.DOUBLE
         if n == len(wilds):
             parts.append((".*" if double else "(?:.*/)?") + _component(segment, final=True))
         else:
@@ -189,9 +189,9 @@ def _regex(flat: _Flat) -> str:
     return "".join(parts)
 
 
-def _component(flat: _Flat, *, final: bool) -> str:
+def _component(flat: Flat, *, final: bool) -> str:
     """Return the regular expression for what holds no wildcard but "*"; `final` if the key must end with it."""
-    pieces, stars = _split(flat, (_Wild.STAR,))
+    pieces, stars = _split(flat, (Wild.STAR,))
     first, *rest = ("".join(map(str, piece)) for piece in pieces)
     parts = [first, *(f"(?>[^/]*?{piece})" for piece in rest)]
     if final and stars:
@@ -199,7 +199,7 @@ def _component(flat: _Flat, *, final: bool) -> str:
     return "".join(parts)
 
 
-def _split(flat: _Flat, at: tuple[_Wild, ...]) -> tuple[list[_Flat], list[_Token]]:
+def _split(flat: Flat, at: tuple[Wild, ...]) -> tuple[list[Flat], list[_Token]]:
     """Return what stands between the wildcards named in `at`, and those wildcards."""
     cuts = [n for n, token in enumerate(flat) if token in at]
     bounds = zip([0, *(n + 1 for n in cuts)], [*cuts, len(flat)], strict=True)
@@ -213,7 +213,7 @@ class _Parser:
         self._glob = glob
         self._at = 0
 
-    def alternatives(self) -> list[_Flat]:
+    def alternatives(self) -> list[Flat]:
         """Return them.
 
         Raises:
@@ -221,9 +221,9 @@ class _Parser:
         """
         return self._sequence(end="")
 
-    def _sequence(self, *, end: str) -> list[_Flat]:
+    def _sequence(self, *, end: str) -> list[Flat]:
         """Read up to one of the characters of `end`, and leave it unread."""
-        flats: list[_Flat] = [()]
+        flats: list[Flat] = [()]
         while self._at < len(self._glob) and self._glob[self._at] not in end:
             following = self._braces() if self._glob[self._at] == "{" else [(self._token(),)]
             if len(flats) * len(following) > MAX_ALTERNATIVES:
@@ -231,8 +231,8 @@ class _Parser:
             flats = [flat + more for flat in flats for more in following]
         return flats
 
-    def _braces(self) -> list[_Flat]:
-        flats: list[_Flat] = []
+    def _braces(self) -> list[Flat]:
+        flats: list[Flat] = []
         while True:
             self._at += 1  # past "{" or ","
             flats += self._sequence(end=",}")
@@ -248,7 +248,7 @@ class _Parser:
                 start = self._at
                 while self._glob[self._at : self._at + 1] == "*":
                     self._at += 1
-                return _Wild.STAR if self._at - start == 1 else _Wild.DOUBLE
+                return Wild.STAR if self._at - start == 1 else Wild.DOUBLE
             case "?":
                 self._at += 1
                 return "[^/]"

@@ -14,6 +14,8 @@ from watcher.rules.globs import alternatives
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from watcher.rules.columns import PageKeys
+
 BEGINNINGS: Final = ("._", ".nfs", ".Trash-")
 """Of a component: AppleDouble files, NFS files that are deleted and still open, trash folders on Linux."""
 
@@ -64,19 +66,25 @@ class Junk:
         found = marks(path)
         return not any(found <= named and matches(below) for matches, named in self._wanted)
 
-    def any_of(self, keys: Sequence[str], lines: str | None) -> bool:
-        """Tell whether one of these ascending keys is junk; `lines` are the keys, one a line, if they can be so."""
-        return (lines is None or _may_be_in(keys, lines)) and any(map(self, keys))
+    def places(self, page: PageKeys) -> Sequence[int]:
+        """Return the places of the keys of a page that are junk."""
+        keys, lines = page.keys, page.objects.lines("key")
+        if lines is None:
+            return [place for place, key in enumerate(keys) if self(key)]
+        return [place for place in _suspects(keys, lines) if self(keys[place])]
 
 
-def _may_be_in(keys: Sequence[str], lines: str) -> bool:
-    """Tell, quickly, whether one of the keys may be junk: most pages hold none.
+def _suspects(keys: Sequence[str], lines: str) -> Sequence[int]:
+    """Return the places, ascending, of the keys that may be junk: most pages hold none.
 
     A name is looked for only where its first character occurs at all, which costs next to nothing to find out.
     """
-    if "/." in lines or bisect_left(keys, ".") < bisect_left(keys, "/"):  # a component begins with a dot
-        return True
-    return any(character in lines and name in lines for character, name in _BY_RARE_CHARACTER)
+    texts = [name for character, name in _BY_RARE_CHARACTER if character in lines and name in lines]
+    if lines.rfind("/.") >= 0:  # a component begins with a dot; from the end it is found four times as quickly
+        texts.append("/.")
+    found = {place for text in texts for place, key in enumerate(keys) if text in key}
+    found.update(range(bisect_left(keys, "."), bisect_left(keys, "/")))
+    return sorted(found)
 
 
 def _named(components: Sequence[tuple[str, bool]]) -> set[str]:

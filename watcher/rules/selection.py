@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 from watcher.model import Excluded, ObjectInfo, ObjectType
+from watcher.rules.columns import LeftOut, add_sizes, complement, extension_of
 from watcher.rules.globs import compile_globs
 from watcher.rules.junk import Junk
+from watcher.rules.page_globs import PageGlobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watcher.model import Objects
+    from watcher.model import Objects, Start
+    from watcher.rules.columns import PageKeys
 
 VIDEO_EXTENSIONS: Final = frozenset(
     {
@@ -38,9 +40,7 @@ ARCHIVE_CLASSES: Final = frozenset(("Archive", "ColdArchive", "DeepColdArchive")
 
 PLAYLIST_EXTENSION: Final = "m3u8"
 
-_DEFAULT_SUFFIXES: Final = frozenset(f".{extension}" for extension in DEFAULT_EXTENSIONS)
-_ORDINARY: Final = frozenset((ObjectType.NORMAL, ObjectType.MULTIPART))
-_IS_FOLDER: Final = methodcaller("endswith", "/")
+_MEDIA_EXTENSIONS: Final = VIDEO_EXTENSIONS | AUDIO_EXTENSIONS
 
 GROWING_QUIET_MS: Final = 600_000
 """How long an appendable object or a playlist must have been left alone: live ones are rewritten all the time."""
@@ -59,6 +59,8 @@ class Rules:
     min_age_ms: int = 0
     _included: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
     _excluded: Callable[[str], bool] | None = field(init=False, repr=False, compare=False)
+    _includes: PageGlobs = field(init=False, repr=False, compare=False)  # the same for whole pages
+    _excludes: PageGlobs = field(init=False, repr=False, compare=False)
     _junk: Junk = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +71,8 @@ class Rules:
         """
         object.__setattr__(self, "_included", compile_globs(self.include) if self.include else None)
         object.__setattr__(self, "_excluded", compile_globs(self.exclude) if self.exclude else None)
+        object.__setattr__(self, "_includes", PageGlobs(self.include))
+        object.__setattr__(self, "_excludes", PageGlobs(self.exclude))
         object.__setattr__(self, "_junk", Junk(self.prefix, self.include))
 
     def covers(self, key: str) -> bool:
@@ -93,36 +97,65 @@ class Rules:
             return Excluded.TOO_YOUNG
         return None
 
-    def takes_all(self, objects: Objects, *, now_ms: int, start_ms: int | None) -> bool:
-        """Tell whether all objects are selected, field by field; False: that takes a look at each."""
-        if not objects.kinds <= _ORDINARY or objects.classes & ARCHIVE_CLASSES:
-            return False
-        if not objects.none_is_empty or not self._takes_all_sizes(objects):
-            return False
-        youngest_ms = now_ms - objects.newest
-        if youngest_ms < self.min_age_ms or (start_ms is not None and min(objects.modified_at) < start_ms):
-            return False
-        return self._takes_all_names(objects, growing=youngest_ms < GROWING_QUIET_MS)
+    def leave_out(self, page: PageKeys, *, now_ms: int, start: Start) -> LeftOut:
+        """Return which objects of a page are left out, and why: what `select` says of each, rule by rule.
 
-    def _takes_all_sizes(self, objects: Objects) -> bool:
-        if self.min_size_bytes > 1 and min(objects.sizes_bytes) < self.min_size_bytes:
-            return False
-        return self.max_size_bytes is None or max(objects.sizes_bytes) <= self.max_size_bytes
+        Args:
+            page: their keys, all below the prefix.
+            now_ms: OSS's clock, as the listing told it.
+            start: from when on objects count.
+        """
+        found = LeftOut()
+        if page.keys:
+            self._leave_out_names(page, found)
+            self._leave_out_facts(page.objects, found)
+            self._leave_out_ages(page, found, now_ms=now_ms, start=start)
+        return found
 
-    def _takes_all_names(self, objects: Objects, *, growing: bool) -> bool:
-        keys, suffixes = objects.keys, _suffixes(objects)
-        if growing and f".{PLAYLIST_EXTENSION}" in suffixes:
-            return False
-        if self._included is None and not suffixes <= _DEFAULT_SUFFIXES:
-            return False
-        if self._junk.any_of(keys, objects.lines("key")):
-            return False
-        if self._included is None and self._excluded is None:
-            return True
-        below = [key[len(self.prefix) :] for key in keys]
-        if any(map(_IS_FOLDER, keys)) or (self._included is not None and not all(map(self._included, below))):
-            return False
-        return self._excluded is None or not any(map(self._excluded, below))
+    def _leave_out_names(self, page: PageKeys, found: LeftOut) -> None:
+        found.add(Excluded.DIRECTORY, page.folders)
+        found.add(Excluded.JUNK, self._junk.places(page))
+        if self._included is None:
+            found.add(Excluded.EXTENSION, page.with_extension(_is_no_medium))
+        else:
+            found.add(Excluded.INCLUDE, complement(self._includes.places(page), len(page)))
+        if self._excluded is not None:
+            found.add(Excluded.EXCLUDE, self._excludes.places(page, found.reasons))
+        if self._included is None:
+            found.add(Excluded.AMBIGUOUS_EXTENSION, page.with_extension(_is_ambiguous))
+
+    def _leave_out_facts(self, objects: Objects, found: LeftOut) -> None:
+        if ObjectType.SYMLINK in objects.kinds:
+            symlink = ObjectType.SYMLINK
+            found.add(Excluded.SYMLINK, [place for place, each in enumerate(objects.types) if each is symlink])
+        if not objects.none_is_empty:
+            found.add(Excluded.EMPTY, [place for place, size in enumerate(objects.sizes_bytes) if not size])
+        if objects.classes & ARCHIVE_CLASSES:
+            facts = enumerate(zip(objects.storage_classes, objects.restored, strict=True))
+            archived = [n for n, (name, restored) in facts if name in ARCHIVE_CLASSES and not restored]
+            found.add(Excluded.ARCHIVED, archived)
+        add_sizes(found, objects, self.min_size_bytes if self.min_size_bytes > 1 else 0, self.max_size_bytes)
+
+    def _leave_out_ages(self, page: PageKeys, found: LeftOut, *, now_ms: int, start: Start) -> None:
+        objects, keys = page.objects, page.keys
+        modified_at = objects.modified_at
+        if start.at is not None:
+            at, below = start.at, start.below
+            early = [place for place, instant in enumerate(modified_at) if instant < at]
+            if below:
+                of = start.of
+                early = [n for n in early if modified_at[n] < (of(keys[n]) or 0)]
+            found.add(Excluded.BEFORE_START, early)
+        if self.min_age_ms > 0:
+            since = now_ms - self.min_age_ms
+            found.add(Excluded.TOO_YOUNG, [place for place, instant in enumerate(modified_at) if instant > since])
+        growing = page.with_extension(_is_playlist)
+        if ObjectType.APPENDABLE in objects.kinds:
+            appendable = ObjectType.APPENDABLE
+            growing += [place for place, each in enumerate(objects.types) if each is appendable]
+        if growing:
+            since = now_ms - GROWING_QUIET_MS
+            found.add(Excluded.TOO_YOUNG, {place for place in growing if modified_at[place] > since})
 
     def owns(self, listed: ObjectInfo) -> bool:
         """Tell whether the watch selects the object, now or when it is old enough: `select` without start and ages."""
@@ -174,19 +207,16 @@ class Rules:
         return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
 
 
-def _suffixes(objects: Objects) -> set[str]:
-    """Return what the keys end in from their last dot on, in lower case; what is no extension may be among it."""
-    keys, lines = objects.keys, objects.lines("key")
-    last = keys[-1][keys[-1].rfind(".") :]
-    if lines and len(last) > 1 and f"{lines}\n".count(f"{last}\n") == len(keys):  # the quick way: they all end alike
-        return {last.lower()}
-    return {key[key.rfind(".") :].lower() for key in keys}
+def _is_no_medium(extension: str) -> bool:
+    return extension not in _MEDIA_EXTENSIONS
 
 
-def extension_of(key: str) -> str:
-    """Return what follows the last dot of the last path component, in lower case; "" if there is none."""
-    _, dot, extension = key.rpartition(".")
-    return "" if not dot or "/" in extension else extension.lower()
+def _is_ambiguous(extension: str) -> bool:
+    return extension in AMBIGUOUS_EXTENSIONS
+
+
+def _is_playlist(extension: str) -> bool:
+    return extension == PLAYLIST_EXTENSION
 
 
 def _may_grow(listed: ObjectInfo) -> bool:
