@@ -275,7 +275,7 @@ CREATE TABLE decision (                  -- how many times an entry was register
 INSERT INTO decision VALUES (1, 0);
 """  # noqa: S608 (our own words)
 
-_SIXTH = """
+_FIFTH = """
 CREATE TABLE last_scan (                 -- how the last listing of a watch ended, by whichever process
     watch_id INTEGER NOT NULL REFERENCES watch (id),
     kind     TEXT NOT NULL CHECK (kind IN ('scan', 'backfill')),
@@ -302,7 +302,7 @@ CREATE TABLE last_audit (                -- the last complete audit of all watch
 ) STRICT;
 """
 
-_SEVENTH = """
+_SIXTH = """
 CREATE TABLE refused_body (              -- VOD took RegisterMetadatas in the query, and not in a form body
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     at      INTEGER NOT NULL,            -- our clock
@@ -342,11 +342,11 @@ def _fourth(db: Database) -> None:
     run_statements(db, _FOURTH)
 
 
-@MIGRATIONS(name="0006_last_scan")
+@MIGRATIONS(name="0005_last_scan")
+def _fifth(db: Database) -> None:
+    run_statements(db, _FIFTH)
+
+
+@MIGRATIONS(name="0006_parameters")
 def _sixth(db: Database) -> None:
     run_statements(db, _SIXTH)
-
-
-@MIGRATIONS(name="0007_parameters")
-def _seventh(db: Database) -> None:
-    run_statements(db, _SEVENTH)
