@@ -96,9 +96,11 @@ class Parts:
         )
 
         def changed(change: RateChange) -> None:
-            event = logs.THROTTLE_RAISED if change.is_raised else logs.THROTTLE_LOWERED
-            hint = {"hint": change.hint} if change.hint else {}
-            self._emit(event, calls_per_second=change.calls_per_second, **hint)
+            rate, hint = change.calls_per_second, {"hint": change.hint} if change.hint else {}
+            if change.is_raised:
+                self._emit(logs.THROTTLE_RAISED, calls_per_second=rate, **hint)
+            else:
+                self._emit(logs.THROTTLE_LOWERED, calls_per_second=rate, **hint)
 
         with contextlib.closing(self._cloud.vod()) as client:
             timed = Timed(VodRegistrar(client), clock=clock, told=self._called)
