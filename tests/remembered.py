@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from watcher.ledger import ranges
-from watcher.ledger.schema import MIGRATIONS
+from watcher.ledger.migrations import MIGRATIONS
 from watcher.model import Range, ScanBegun, ScanKind
 
 KEYS = string.ascii_lowercase

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.ledger.schema import MIGRATIONS
+from watcher.ledger.migrations import MIGRATIONS
 from watcher.ledger.seen import Scene, _are_as_listed, to_look_at
 from watcher.model import ObjectInfo, Objects
 

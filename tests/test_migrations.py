@@ -14,7 +14,7 @@ import pytest
 from tests.ledgers import sleep
 from tests.workspace import BUCKET, Workspace
 from watcher.ledger import Ledger, ProcessLock, care
-from watcher.ledger.schema import MIGRATIONS
+from watcher.ledger.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox

@@ -2,7 +2,7 @@
 
 recognising  what the file is, before SQLite opens it    opening    open, migrate, see that it is whole
 creating     a new one                                   replacing  a new one for a damaged one
-schema       tables and migrations                       lock       one process registers at a time
+schema       the tables, as SQL (migrations)              lock       one process registers at a time
 intake       what scans write (seen, reassigning)        queue      recover, claim, settle (claiming, settling, streaks)
 starts       what "now" came to mean                      scan_ends  how listings ended; last_audit
 breakers     why calls stopped                           retrying   failed entries back in line

@@ -14,6 +14,7 @@ from watcher.ledger import owner
 from watcher.ledger.creating import draft_name, fsync_folder, remove_database
 from watcher.ledger.disk import failed, full
 from watcher.ledger.lock import ProcessLock
+from watcher.ledger.migrations import MIGRATIONS
 from watcher.ledger.opening import (
     is_out_of_room,
     open_for_writing,
@@ -25,7 +26,6 @@ from watcher.ledger.opening import (
 from watcher.ledger.patience import patiently
 from watcher.ledger.recognising import RESTORE
 from watcher.ledger.renaming import rename_new
-from watcher.ledger.schema import MIGRATIONS
 from watcher.ledger.transactions import Transactions
 from watcher.model import Failure, State
 

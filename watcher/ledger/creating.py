@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from watcher.errors import LedgerUntrusted, MachineFailed, UsageError
 from watcher.ledger import owner
 from watcher.ledger.disk import failed, full
+from watcher.ledger.migrations import MIGRATIONS
 from watcher.ledger.mounts import refuse_network_file_system
 from watcher.ledger.opening import connect, is_out_of_room
 from watcher.ledger.recognising import STUB, is_foreign, recognise, stub_of
 from watcher.ledger.renaming import rename_new
-from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
+from watcher.ledger.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from watcher.errors import LedgerUntrusted, MachineFailed, WatcherError
 from watcher.ledger.disk import SHARED_MEMORY_BYTES, full, is_full
+from watcher.ledger.migrations import MIGRATIONS
 from watcher.ledger.mounts import refuse_network_file_system
 from watcher.ledger.names import refuse_other_names
 from watcher.ledger.owner import refuse_planted, why_denied
 from watcher.ledger.patience import BUSY_S
 from watcher.ledger.recognising import RESTORE, is_in_wal_mode, recognise
-from watcher.ledger.schema import APPLICATION_ID, MIGRATIONS
+from watcher.ledger.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

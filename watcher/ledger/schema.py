@@ -1,4 +1,4 @@
-"""Tables of the ledger, as forward-only migrations.
+"""Tables of the ledger: the SQL of each migration, in their order; see `migrations`.
 
 Instants are INTEGER milliseconds since the epoch, UTC.  Keys are exact text, compared byte by byte (BINARY
 collation of UTF-8 is OSS's listing order).  Rows are never deleted.
@@ -6,64 +6,11 @@ collation of UTF-8 is OSS's listing order).  Rows are never deleted.
 
 from __future__ import annotations
 
-import sqlite3
-from typing import TYPE_CHECKING
+from typing import Final
 
 from watcher.ledger.starts import NEVER_LISTED
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlite_utils import Database
-
-APPLICATION_ID = 0x4F565731  # "OVW1", in the file's header: whose database this is
-
-_SET = "oss-vod-watcher"
-
-
-class Steps:
-    """The migrations, in their order.  sqlite_utils is imported when one is to be applied: it takes a while."""
-
-    def __init__(self) -> None:
-        self._steps: dict[str, Callable[[Database], None]] = {}
-
-    def __call__(self, *, name: str) -> Callable[[Callable[[Database], None]], Callable[[Database], None]]:
-        """Return a decorator that adds a step at the end."""
-
-        def add(step: Callable[[Database], None]) -> Callable[[Database], None]:
-            self._steps[name] = step
-            return step
-
-        return add
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Those of this version."""
-        return tuple(self._steps)
-
-    def applied(self, connection: sqlite3.Connection) -> list[str]:
-        """Return the names of those that a ledger has, of whatever version."""
-        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone() is None:
-            return []
-        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ? ORDER BY id", (_SET,))
-        return [name for (name,) in rows]
-
-    def pending(self, connection: sqlite3.Connection) -> list[str]:
-        """Return the names of those that a ledger lacks."""
-        applied = set(self.applied(connection))
-        return [name for name in self._steps if name not in applied]
-
-    def apply(self, connection: sqlite3.Connection) -> None:
-        """Apply those that a ledger lacks, each in a transaction of its own."""
-        from sqlite_utils import Database, Migrations  # noqa: PLC0415 (not on the path of a scan)
-
-        migrations = Migrations(_SET)
-        for name, step in self._steps.items():
-            migrations(name=name)(step)
-        migrations.apply(Database(connection))
-
-
-MIGRATIONS = Steps()
+APPLICATION_ID: Final = 0x4F565731  # "OVW1", in the file's header: whose database this is
 
 _FIRST = """
 CREATE TABLE bucket (
@@ -300,9 +247,7 @@ CREATE TABLE last_audit (                -- the last complete audit of all watch
     id INTEGER PRIMARY KEY CHECK (id = 1),
     at INTEGER NOT NULL                  -- our clock, its end
 ) STRICT;
-"""
 
-_SIXTH = """
 CREATE TABLE refused_body (              -- VOD took RegisterMetadatas in the query, and not in a form body
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     at      INTEGER NOT NULL,            -- our clock
@@ -311,42 +256,10 @@ CREATE TABLE refused_body (              -- VOD took RegisterMetadatas in the qu
 ) STRICT;
 """
 
-
-def run_statements(db: Database, text: str) -> None:
-    """Run each statement of `text` inside the caller's transaction (`executescript` would commit first)."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            db.execute(statement)
-            statement = ""
-
-
-@MIGRATIONS(name="0001_first")
-def _first(db: Database) -> None:
-    run_statements(db, _FIRST)
-
-
-@MIGRATIONS(name="0002_breakers_and_marks")
-def _second(db: Database) -> None:
-    run_statements(db, _SECOND)
-
-
-@MIGRATIONS(name="0003_ranges")
-def _third(db: Database) -> None:
-    run_statements(db, _THIRD)
-
-
-@MIGRATIONS(name="0004_starts_and_owner")
-def _fourth(db: Database) -> None:
-    run_statements(db, _FOURTH)
-
-
-@MIGRATIONS(name="0005_last_scan")
-def _fifth(db: Database) -> None:
-    run_statements(db, _FIFTH)
-
-
-@MIGRATIONS(name="0006_parameters")
-def _sixth(db: Database) -> None:
-    run_statements(db, _SIXTH)
+STEPS: Final = {
+    "0001_first": _FIRST,
+    "0002_breakers_and_marks": _SECOND,
+    "0003_ranges": _THIRD,
+    "0004_starts_and_owner": _FOURTH,
+    "0005_last_scan_and_body": _FIFTH,
+}
