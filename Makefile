@@ -35,7 +35,7 @@ check: $(VENV)/.test-ready ## Format, lint, types, import layers, generated docs
 
 test-system: $(VENV)/.test-ready ## A fresh Debian, a real systemd, browser and Prometheus (as root; says what it cannot run)
 	@if [ "$$(id -u)" = 0 ]; then \
-		for each in debootstrap:debootstrap systemd-nspawn:systemd-container chromium:chromium promtool:prometheus faketime:faketime; do \
+		for each in debootstrap:debootstrap systemd-nspawn:systemd-container chromium:chromium promtool:prometheus faketime:faketime tmux:tmux; do \
 			command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; done; \
 		[ -z "$$missing" ] || (apt-get -qq update && apt-get -qq -y install --no-install-recommends $$missing) >/dev/null 2>&1 \
 		|| echo "test-system: apt-get could not install$$missing" >&2; fi

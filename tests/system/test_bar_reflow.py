@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.streams import waits
+from tests.system.machine import lacking
 from tests.workspace import BUCKET, Workspace
+from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from watcher.sandbox import Sandbox
 
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A local OSS and VOD with one bucket, in this process."""
+    with Sandbox() as local:
+        local.oss.create_bucket(BUCKET)
+        yield local
 
 
 class Tmux:
@@ -55,6 +61,8 @@ class Tmux:
 
 @pytest.fixture
 def window(workspace: Workspace, sandbox: Sandbox) -> Iterator[Tmux]:
+    if shutil.which("tmux") is None:
+        lacking("tmux is not installed")
     workspace.configure(vod="calls_per_second = 10")
     sandbox.oss.fill(BUCKET, [f"{n:05}.mp4" for n in range(9000)])
     tmux = Tmux(workspace)
