@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return what the command line may hold."""
     found = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
     found.add_argument("--objects", type=int, metavar="N", help="objects of the largest bucket (default 1,000,000)")
-    found.add_argument("--quick", action="store_true", help="about two minutes: 100,000 objects, shorter samples")
+    found.add_argument("--quick", action="store_true", help="some minutes: 100,000 objects, shorter samples")
     found.add_argument("--big", action="store_true", help="10,000,000 objects too; 6 GB of disk")
     found.add_argument("--shape", choices=TIDY, default="dated", help="keys of the tidy bucket (default %(default)s)")
     found.add_argument("--json", type=Path, metavar="PATH", help="write the table for machines too")
@@ -50,6 +50,7 @@ class Bench:
         self._folder = folder
         self._shape = given.shape
         self._n: int = given.objects or (100_000 if given.quick else 1_000_000)
+        self._quick: bool = given.quick
         self._big: bool = given.big
         self._pages_n = min(self._n, 50_000 if given.quick else 200_000)
         self._quota_n = min(self._n, 4_000 if given.quick else 20_000)
@@ -87,6 +88,8 @@ class Bench:
     def _growth(self, shape: str) -> Iterator[Row]:
         of_kind: list[Size] = []
         smaller = sorted({max(_FEWEST, self._n // 100), max(_FEWEST, self._n // 10)} - {self._n})
+        if self._quick and shape != MIXED:
+            smaller = []
         for n in smaller:
             with grown(self._folder, n, shape=shape) as (station, size):
                 of_kind.append(size)
