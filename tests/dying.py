@@ -25,6 +25,7 @@ KINDS: Final = {
     "record": "AND complete_rules = rules, empty_scans FROM watch",
     "doubt empty": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",
+    "keep end": "INSERT INTO last_scan",
     "recover": "doubts = doubts + 1 WHERE state = 'claimed'",
     "claim": "INSERT INTO batch",
     "settle": "UPDATE batch SET settled_at",
@@ -36,7 +37,7 @@ KINDS: Final = {
     "create": "CREATE TABLE entry",
     "migrate": "ALTER TABLE",
     "forget streak": "DELETE FROM breaker WHERE kind = 'streak'",
-    "give out": "INSERT INTO tally",  # alone: entries to other watches
+    "give out": "UPDATE entry SET watch_id = ?, due_at = ?",  # entries to other watches
     "begin scan": "INSERT INTO listing",
     "publish": "DELETE FROM owner_watch",
     "withdraw": "DELETE FROM owner",

@@ -74,7 +74,8 @@ def reassign_some(
         new_due_at = None if name is None else due_at or now_ms
         if (new_id, new_due_at) != (watch_id, due_at):
             changes.append((new_id, new_due_at, bucket_id, key))
-    db.executemany("UPDATE entry SET watch_id = ?, due_at = ? WHERE bucket_id = ? AND key = ?", changes)
-    moved = Counter(new_id for new_id, *_ in changes if new_id != watch_id)
-    add_to_tally(db, {(watch_id, "pending"): -moved.total()} | {(w, "pending"): n for w, n in moved.items()})
+    if changes:
+        db.executemany("UPDATE entry SET watch_id = ?, due_at = ? WHERE bucket_id = ? AND key = ?", changes)
+        moved = Counter(new_id for new_id, *_ in changes if new_id != watch_id)
+        add_to_tally(db, {(watch_id, "pending"): -moved.total()} | {(w, "pending"): n for w, n in moved.items()})
     return Place(rows[-1][3] or 0, *rows[-1][:2]) if rows else None
