@@ -35,7 +35,7 @@ KINDS: Final = {
     "retry": "SET state = 'pending', attempts = 0",
     "acknowledge": "SET changed = 0",
     "create": "CREATE TABLE entry",
-    "migrate": "ALTER TABLE",
+    "migrate": 'INSERT INTO "_sqlite_migrations"',
     "forget streak": "DELETE FROM breaker WHERE kind = 'streak'",
     "give out": "UPDATE entry SET watch_id = ?, due_at = ?",  # entries to other watches
     "begin scan": "INSERT INTO listing",
