@@ -36,14 +36,9 @@ def test_the_bench_measures_every_row_and_says_which_it_cannot(tmp_path: Path) -
         (matched,) = [what for what in rows if f"`{setting}` takes" in what]
         share = int(matched.split("takes ")[1].split(", CPU")[0].replace(",", "")) / 11_000
         assert taken[0] < share < taken[1]
-    kept = (
-        "share of the quota",
-        "most calls that arrived",
-        "ledger, registered",
-        "SIGTERM",
-        "peak memory of a scan of",
-    )
-    for start in kept:
+    for start in ("share of the quota", "most calls that arrived"):
+        assert any(what.startswith(start) for what in rows), start
+    for start in ("ledger, registered", "SIGTERM", "peak memory of a scan of"):
         verdicts = [row["met"] for what, row in rows.items() if what.startswith(start)]
         assert verdicts, start
         assert False not in verdicts, start

@@ -55,7 +55,7 @@ class Bench:
         self._pages_n = min(self._n, 50_000 if given.quick else 200_000)
         self._quota_n = min(self._n, 4_000 if given.quick else 20_000)
         self._ledger_n = min(self._n, 20_000 if given.quick else 100_000)
-        self._queued_n = 100_000 if given.quick else 1_000_000
+        self._queued_n = min(self._n, 100_000) if given.quick else 1_000_000
         self._queue_s = 15.0 if given.quick else 30.0
         self.sizes: list[Size] = []
 
