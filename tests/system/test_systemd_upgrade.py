@@ -34,14 +34,14 @@ def test_uninstalling_stops_all_and_keeps_what_cannot_be_had_again(
 ) -> None:
     assert sandbox.config
     booted.run("systemctl enable oss-vod-watcher.service oss-vod-watcher@second.service oss-vod-watcher-scan.timer")
-    ledger = booted.run(f"ls -l {STATE}/ledger.db").stdout
+    ledger = booted.run(f"stat -c '%i %A %U:%G' {STATE}/ledger.db").stdout
 
     said = booted.run(f"make -C {CHECKOUT} uninstall").stdout
 
     for kept in (ETC, STATE, "/etc/credstore"):
         assert kept in said
     assert booted.run("systemctl list-units --no-legend 'oss-vod-watcher*'").stdout == ""
-    assert booted.run(f"ls -l {STATE}/ledger.db").stdout == ledger
+    assert booted.run(f"stat -c '%i %A %U:%G' {STATE}/ledger.db").stdout == ledger
     assert (
         booted.run(f"cat {ETC}/watcher.toml").stdout == (prepared.root / "etc/oss-vod-watcher/watcher.toml").read_text()
     )
