@@ -95,10 +95,9 @@ def test_lines_of_many_threads_stay_whole_above_it(screen: Screen) -> None:
     ended = threading.Event()
 
     def draw() -> None:
-        n = 0
-        while not ended.is_set():
-            screen.outlet.stand_below(f"bar {n}\nsecond".encode())
-            n += 1
+        while not ended.wait(0.3):  # or else the screen is never still, and never looked at
+            for n in range(100):
+                screen.outlet.stand_below(f"bar {n}\nsecond".encode())
 
     def write(who: int) -> None:
         for n in range(300):
