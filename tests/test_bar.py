@@ -18,6 +18,8 @@ from tests.workspace import BUCKET, Workspace
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 N = 3000
 SLOWLY = "calls_per_second = 10"
 ONE_BY_ONE = "list_concurrency = 1\nlist_calls_per_second = 1"

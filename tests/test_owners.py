@@ -19,6 +19,8 @@ from watcher.sandbox.faults import Fault, Faults
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 SELDOM = 'schedule = "1h"'
 
 

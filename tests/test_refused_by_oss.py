@@ -17,6 +17,8 @@ from watcher.sandbox.faults import Fault, Faults
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 ON_ANY_PORT = '[http]\nlisten = "127.0.0.1:0"'
 NOWHERE = "http://127.0.0.1:9"
 

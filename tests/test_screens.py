@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 COLUMNS = (40, 80, 120)
 KEYS = [
     *(f"{n:03}.mp4" for n in range(40)),

@@ -21,6 +21,8 @@ from watcher.sandbox.faults import Fault, Faults
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 DAY = timedelta(days=1)
 SHORTLY = timedelta(seconds=10)  # more than a moment may be too early
 NOW = 'start = "now"'

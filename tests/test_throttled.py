@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.workspace import Workspace
     from watcher.sandbox import Sandbox
 
+pytestmark = pytest.mark.long  # real processes: alike on every interpreter
+
 MOST = 25
 EVERYTHING = Faults(Fault(operation="RegisterMedia", kind="throttle"))
 
