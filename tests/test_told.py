@@ -209,6 +209,29 @@ cli.main()
     assert done.stderr.startswith("interrupted")
 
 
+def test_an_interrupt_where_nothing_can_be_raised_is_not_lost() -> None:
+    program = """
+import os, signal, weakref
+from watcher import cli
+
+class Kept:
+    pass
+
+@cli.cli.command()
+def loads():
+    kept = Kept()
+    ref = weakref.ref(kept, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del kept
+    signal.pause()
+
+cli.main()
+"""
+    command = [sys.executable, "-c", program, "loads"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip().startswith("interrupted")
+
+
 def test_what_a_sentence_quotes_cannot_steer_a_terminal(tmp_path: Path) -> None:
     named = tmp_path / "\x1b[31mred.toml"
     command = [sys.executable, "-m", "watcher", "-c", str(named), "status"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _UNFORESEEN = _MACHINE_FAILED = 1
 _SIGPIPE = 128 + signal.SIGPIPE
+_SOON_S = 0.01  # by when the callback is over
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -70,6 +72,7 @@ def run(arguments: list[str]) -> int:
     interrupts = _Interrupts()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupts)
+        sys.unraisablehook = _again
     try:
         return _with_result(_invoke(arguments))
     except WatcherError as error:
@@ -118,6 +121,14 @@ class _Interrupts:
     def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
         self.came = True
         raise KeyboardInterrupt
+
+
+def _again(lost: sys.UnraisableHookArgs) -> None:
+    """Repeat an interrupt that came where no exception can be raised, such as a callback of an import."""
+    if lost.exc_type is KeyboardInterrupt:
+        threading.Timer(_SOON_S, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _invoke(arguments: list[str]) -> int:
