@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.raw import Raw, http
-from tests.test_credentials_roles import SECRET, oidc_env, told
+from tests.test_credentials_roles import SECRET, oidc_env, stand_in, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,20 +65,8 @@ ANSWERS = {
 @pytest.fixture
 def raw(monkeypatch: pytest.MonkeyPatch) -> Iterator[Raw]:
     """Return a server that the library takes for the cloud's."""
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    library = importlib.import_module("alibabacloud_credentials.provider")
     with Raw() as local:
-        host = local.url.removeprefix("http://")
-
-        class LocalEcs(library.EcsRamRoleCredentialsProvider):  # type: ignore[name-defined, misc]
-            def __init__(self, **settings: Any) -> None:
-                super().__init__(**settings)
-                self._EcsRamRoleCredentialsProvider__metadata_service_host = host
-
-        oidc = functools.partial(library.OIDCRoleArnCredentialsProvider, sts_endpoint=f"http://{host}")
-        monkeypatch.setattr(library, "EcsRamRoleCredentialsProvider", LocalEcs)
-        monkeypatch.setattr(library, "OIDCRoleArnCredentialsProvider", oidc)
+        stand_in(monkeypatch, local.url.removeprefix("http://"))
         yield local
 
 

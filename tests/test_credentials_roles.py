@@ -95,24 +95,29 @@ def running() -> Iterator[Service]:
         thread.join()
 
 
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Return a local service that the library takes for the cloud's."""
+def stand_in(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Let the library take a local server for the cloud's services."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     library = importlib.import_module("alibabacloud_credentials.provider")
+
+    class LocalEcs(library.EcsRamRoleCredentialsProvider):  # type: ignore[name-defined, misc]
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            # The library offers no way to set the address, which is link-local and fixed.
+            assert hasattr(self, "_EcsRamRoleCredentialsProvider__metadata_service_host")
+            self._EcsRamRoleCredentialsProvider__metadata_service_host = host
+
+    oidc = functools.partial(library.OIDCRoleArnCredentialsProvider, sts_endpoint=f"http://{host}")
+    monkeypatch.setattr(library, "EcsRamRoleCredentialsProvider", LocalEcs)
+    monkeypatch.setattr(library, "OIDCRoleArnCredentialsProvider", oidc)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Return a local service that the library takes for the cloud's."""
     with running() as local:
-
-        class LocalEcs(library.EcsRamRoleCredentialsProvider):  # type: ignore[name-defined, misc]
-            def __init__(self, **settings: Any) -> None:
-                super().__init__(**settings)
-                # The library offers no way to set the address, which is link-local and fixed.
-                assert hasattr(self, "_EcsRamRoleCredentialsProvider__metadata_service_host")
-                self._EcsRamRoleCredentialsProvider__metadata_service_host = local.host
-
-        oidc = functools.partial(library.OIDCRoleArnCredentialsProvider, sts_endpoint=f"http://{local.host}")
-        monkeypatch.setattr(library, "EcsRamRoleCredentialsProvider", LocalEcs)
-        monkeypatch.setattr(library, "OIDCRoleArnCredentialsProvider", oidc)
+        stand_in(monkeypatch, local.host)
         yield local
 
 
