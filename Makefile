@@ -8,13 +8,14 @@ BENCH_ARGS ?= --plot tests/bench/growth.png
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=25
 # Services want the system's own Python, so only one that was asked for is passed on.
 SERVICE = PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" WHEELHOUSE="$(WHEELHOUSE)" EXTRAS="$(EXTRAS)" \
 	PYTHON="$(if $(filter-out file,$(origin PYTHON)),$(PYTHON))" sh systemd/setup.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system check bench soak format clean setup install uninstall wheelhouse
+.PHONY: help demo test test-all test-long coverage test-system check bench soak format clean setup install uninstall wheelhouse
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,15 +23,27 @@ help: ## Show what there is to make
 demo: $(VENV)/.demo-ready ## A local OSS and VOD, sample media, one scan, the result
 	@$(BIN)/oss-vod-watcher demo $(DEMO_ARGS)
 
-test: $(VENV)/.test-ready ## The test suite (PYTEST_ARGS="-k word")
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+test: $(VENV)/.test-ready ## Every promise in small, in about six minutes (PYTEST_ARGS="-k word")
+	$(PYTEST) -m "not long" $(PYTEST_ARGS)
 
-check: $(VENV)/.test-ready ## Format, lint, types, import layers, generated docs, then the tests
+test-all: $(VENV)/.test-ready ## Every test but those of test-system
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-long: $(VENV)/.test-ready ## What test leaves out of test-all
+	$(PYTEST) -m long $(PYTEST_ARGS)
+
+coverage: $(VENV)/.test-ready ## Lines and branches that test-all runs, in all processes
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+check: $(VENV)/.test-ready ## Format, lint, types, import layers, generated docs, then test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	COLUMNS=80 NO_COLOR=1 $(BIN)/cog --check README.md README.zh-CN.md
+	COLUMNS=80 NO_COLOR=1 $(BIN)/cog --check -P -I . docs/*.md
 	$(MAKE) test
 
 test-system: $(VENV)/.test-ready ## A fresh Debian, a real systemd, browser and Prometheus (as root; says what it cannot run)
@@ -64,7 +77,7 @@ wheelhouse: ## All packages into dist/wheelhouse, for an installation without a 
 	@$(SERVICE) wheelhouse
 
 clean: ## Remove the virtual environment and the caches
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 setup: $(VENV)/.test-ready
 

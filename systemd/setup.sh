@@ -123,11 +123,11 @@ install_all() {
     fi
     if systemd_runs; then systemctl daemon-reload; fi
     if [ -e "$stage$etc/watcher.toml" ]; then
-        echo "Installed. Configuration and ledger are as they were. What runs is still the version before:"
+        echo "Installed. Configuration and ledger stay as they were. The old version runs until a restart:"
         echo "  systemctl try-restart $name.service '$name@*.service'"
     else
-        echo "Installed. Next: copy $etc/watcher.example.toml to $etc/watcher.toml, edit it, and go on as README.md says"
-        echo "under \"Running as a service\"."
+        echo "Installed. Next: copy $etc/watcher.example.toml to $etc/watcher.toml, and edit it."
+        echo "README.md shows the other commands, under \"Run it as a service\"."
     fi
 }
 
@@ -145,7 +145,7 @@ uninstall_all() {
     rmdir "$stage$etc" 2>/dev/null || true # only if it is empty
     if systemd_runs; then systemctl daemon-reload; fi
     echo "Uninstalled. Kept: the configuration in $etc, the ledgers in $state, the keys in /etc/credstore, and the user $name."
-    echo "Without its ledger the watcher would ask VOD for every file again."
+    echo "Without its ledger the program would send every file to VOD again."
 }
 
 make_wheelhouse() {

@@ -1,13 +1,23 @@
 """`python -m watcher`, and `oss-vod-watcher`."""
 
+import gc
 import os
 import signal
+from typing import Final
+
+# What a start loads stays: cycles are sought a tenth of its time there, and none is found.
+_FEW_COLLECTIONS: Final = (20_000, 20, 20)
 
 
 def main() -> None:
-    """Run one command and exit with its status; an interrupt while the program still loads ends it without a word."""
+    """Run one command and exit with its status.
+
+    An interrupt while the program still loads ends it silently.
+    """
     _fill_streams()
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them reads every package that there is
+    gc.set_threshold(*_FEW_COLLECTIONS)
+    # The search for plugins reads every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from watcher import cli  # noqa: PLC0415 (it takes a moment)
 
@@ -16,9 +26,9 @@ def main() -> None:
 
 
 def _fill_streams() -> None:
-    """Open /dev/null for each standard stream that is closed: else the ledger would get its number.
+    """Open /dev/null for each closed standard stream. Otherwise the ledger would get its number.
 
-    stdin cannot be read and the others can be written to, whatever is written.
+    Reading stdin then fails, and writing to the others succeeds.
     """
     for number in range(3):
         try:

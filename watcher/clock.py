@@ -16,21 +16,21 @@ _LONGEST_POLL_S: Final = 86_400.0  # poll(2) counts milliseconds in an int
 
 
 class SystemClock:
-    """`ports.Clock`: wall time, elapsed time, and waits that SIGTERM and SIGINT cut short, in every thread.
+    """`ports.Clock`: wall time, elapsed time, and waits that SIGTERM and SIGINT end.
 
-    A signal's number is written to a socket by the interpreter itself, and stays there: whoever waits, now or later,
-    finds the socket readable.  The Python handlers take no lock: one taken there (as `Event.set` does) can deadlock
-    with the code it interrupts.
+    The interpreter writes a signal's number to a socket, where it stays. So every wait, present
+    or later and in any thread, finds the socket readable. The Python handlers take no lock: a
+    lock (as in `Event.set`) can deadlock with the code that the signal interrupts.
     """
 
     def __init__(self) -> None:
-        self._bell, self._rope = socket.socketpair()
-        self._bell.settimeout(0)
-        self._rope.settimeout(0)
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r.settimeout(0)
+        self._wake_w.settimeout(0)
         self._signal = 0
         self._hangups = 0
         self._interrupts = 0
-        self._insistent = True
+        self._second_interrupt_raises = True
         self._closed = False
         self._before: dict[signal.Signals, Any] = {}
         self._fd_before = -1
@@ -45,12 +45,12 @@ class SystemClock:
 
     @staticmethod
     def read_ms() -> int:
-        """Return milliseconds since the epoch, for those who need no waits."""
+        """Return milliseconds since the epoch, without an instance."""
         return time.time_ns() // 1_000_000
 
     @staticmethod
     def read_s() -> float:
-        """Return elapsed seconds, as `monotonic`, for those who need no waits."""
+        """Return elapsed seconds like `monotonic`, without an instance."""
         return time.monotonic()
 
     def now_ms(self) -> int:
@@ -62,12 +62,12 @@ class SystemClock:
         return time.monotonic()
 
     def wait(self, seconds: float) -> bool:
-        """See `ports.Clock.wait`.  A closed clock counts as asked to stop."""
+        """See `ports.Clock.wait`. A closed clock counts as a stop request."""
         end = time.monotonic() + max(0.0, seconds)
         while not self._signal and not self._closed:
             left = max(0.0, end - time.monotonic())
-            if self._rings(min(left, _LONGEST_POLL_S)):
-                self._listen()
+            if self._is_readable(min(left, _LONGEST_POLL_S)):
+                self._read_signals()
             elif left <= _LONGEST_POLL_S:
                 return False
         return True
@@ -79,32 +79,32 @@ class SystemClock:
 
     @property
     def stopped_by(self) -> int:
-        """The number of the first signal that asked to stop, for the exit status 128 + n; 0 if none did."""
-        if not self._signal and not self._closed and self._rings(0):
-            self._listen()
+        """The number n of the first stop signal, for the exit status 128 + n; 0 if none came."""
+        if not self._signal and not self._closed and self._is_readable(0):
+            self._read_signals()
         return self._signal
 
-    def stop_on_signals(self, *, insistent: bool = True) -> None:
-        """Make SIGTERM and SIGINT stop requests; if `insistent`, a second SIGINT is a KeyboardInterrupt.
+    def stop_on_signals(self, *, second_interrupt_raises: bool = True) -> None:
+        """Treat SIGTERM and SIGINT as stop requests. Main thread only.
 
-        Main thread only.
+        If `second_interrupt_raises`, a second SIGINT raises KeyboardInterrupt.
         """
-        self._insistent = insistent
-        self._fd_before = signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
+        self._second_interrupt_raises = second_interrupt_raises
+        self._fd_before = signal.set_wakeup_fd(self._wake_w.fileno(), warn_on_full_buffer=False)
         for number in _STOPPING:
-            self._before[number] = signal.signal(number, self._note)
+            self._before[number] = signal.signal(number, self._on_stop_signal)
 
-    def note_hangups(self) -> None:
-        """Make SIGHUP a wish that `hung_up` tells of, after `stop_on_signals`.  Main thread only."""
-        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._note_hangup)
+    def reload_on_hangup(self) -> None:
+        """On SIGHUP, set the reload flag. Main thread only, after `stop_on_signals`."""
+        self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
 
-    def hung_up(self) -> bool:
-        """Tell whether SIGHUP came since this was last asked.  Main thread only, as its handler runs there."""
+    def reload_requested(self) -> bool:
+        """Return and clear the reload flag. Main thread only: the SIGHUP handler runs there."""
         came, self._hangups = self._hangups > 0, 0
         return came
 
     def close(self) -> None:
-        """Give the signals back to whoever had them before.  What stopped us stays known."""
+        """Restore the former signal handlers. `stopped_by` stays as it is."""
         if self._closed:
             return
         self._signal = self.stopped_by
@@ -113,32 +113,32 @@ class SystemClock:
             signal.set_wakeup_fd(self._fd_before)
             for number, handling in self._before.items():
                 signal.signal(number, handling if handling is not None else signal.SIG_DFL)
-        self._bell.close()
-        self._rope.close()
+        self._wake_r.close()
+        self._wake_w.close()
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _on_stop_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self._interrupts += 1
-            if self._interrupts > 1 and self._insistent:
+            if self._interrupts > 1 and self._second_interrupt_raises:
                 raise KeyboardInterrupt
         self._signal = self._signal or number
 
-    def _note_hangup(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
         self._hangups += 1
 
-    def _rings(self, seconds: float) -> bool:
-        # poll, not select: a process with many open files has descriptors above 1023.  One each: poll objects are
-        # not to be shared between threads.
+    def _is_readable(self, seconds: float) -> bool:
+        # poll, not select: a process with many open files has descriptors above 1023.
+        # A new object each time: threads must not share one.
         poll = select.poll()
-        poll.register(self._bell, select.POLLIN)
+        poll.register(self._wake_r, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
-    def _listen(self) -> None:
-        """Read what signals wrote.  A stop request is put back for the other threads; other signals stop nobody."""
+    def _read_signals(self) -> None:
+        """Read the signals' numbers. Put a stop request back for the other threads."""
         try:
-            numbers = self._bell.recv(4096)
+            numbers = self._wake_r.recv(4096)
         except BlockingIOError:
             return  # another thread was quicker
         if asked := [number for number in numbers if number in _STOPPING]:
             self._signal = self._signal or asked[0]
-            self._rope.send(bytes(asked[:1]))
+            self._wake_w.send(bytes(asked[:1]))

@@ -1,22 +1,22 @@
 """Every error a person may meet: a sentence, a hint, an exit status, and whom it stops.
 
 WatcherError              exit 1   unforeseen
-|-- MachineFailed         exit 1   disk full, unwritable folder, locked file
+|-- LocalFailure          exit 1   disk full, unwritable folder, locked file
 |-- ConfigError           exit 2   the file is wrong; nothing was touched
 |-- CredentialsMissing    exit 2   nothing in the chain answered
 |-- UsageError            exit 2   the command line is wrong
-|-- AddressUnusable       exit 2   nobody can be served where [http] listen says
+|-- AddressUnusable       exit 2   cannot listen on the address of [http] listen
 |-- AlreadyRunning        exit 3   another process holds the lock
 |-- LedgerUntrusted       exit 4   missing, foreign, damaged or newer
 `-- CloudError            exit 5   a cloud service refused or stayed unreachable
-    |-- NotSent                    transient: nothing reached the service
-    |   `-- HeldBack               ... because we held it back: a breaker opened, or we are stopping
+    |-- Unreachable                transient: nothing reached the service
+    |   `-- CallSuppressed         transient: not sent, by an open breaker or a stop request
     |-- Throttled                  transient: asked to slow down
-    |-- Unavailable                transient: the service failed, or fell silent; asking again does no harm
+    |-- Unavailable                transient: a read failed or was not answered; repeat it
     |-- Unanswered                 unknown outcome: sent, and no trustworthy answer
-    |   `-- BodyRefused            ... but a 4xx, to a call with a form body: that may be what was refused
+    |   `-- BodyRefused            unknown outcome: a foreign 4xx to a call with a form body
     |-- CallRefused                permanent: this call's content is at fault
-    |-- StartAfterIgnored          permanent: a listing in order, but not from where it was asked for
+    |-- StartAfterIgnored          permanent: a listing in order, but from another start
     |-- BucketRefused              global for one bucket
     `-- AccountRefused             global: credentials, permission, arrears, clock, region
 """
@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class WatcherError(Exception):
-    """Base of all our errors: `str()` is the sentence, `hint` the cure, neither holds a secret."""
+    """Base of all our errors. `str()` is the sentence, `hint` the cure. Neither holds a secret."""
 
     exit_status: ClassVar[int] = 1
 
@@ -47,11 +47,11 @@ def with_hint(sentence: str, hint: str) -> str:
     return f"{sentence}{end} {hint}".rstrip()
 
 
-class MachineFailed(WatcherError):
-    """The machine failed us: a full disk, a folder that cannot be written, a file locked too long."""
+class LocalFailure(WatcherError):
+    """The machine failed: a full disk, an unwritable folder, a file locked for too long."""
 
     def __init__(self, sentence: str, *, hint: str = "", again_in_s: float | None = None) -> None:
-        self.again_in_s = again_in_s  # when to try again, if that can help
+        self.again_in_s = again_in_s  # when to retry; None = a retry cannot help
         super().__init__(sentence, hint=hint)
 
 
@@ -61,7 +61,11 @@ class ConfigError(WatcherError):
     exit_status = 2
 
     def __init__(
-        self, path: str, problems: tuple[str, ...], *, hint: str = "Correct the file. The README explains every key."
+        self,
+        path: str,
+        problems: tuple[str, ...],
+        *,
+        hint: str = "Correct the file.",
     ) -> None:
         self.path = path
         self.problems = problems
@@ -72,7 +76,7 @@ class ConfigError(WatcherError):
 
 
 class CredentialsMissing(WatcherError):
-    """No link of the credentials chain answered, or the one that should was broken."""
+    """No link of the credentials chain has credentials, or a link is broken."""
 
     exit_status = 2
 
@@ -84,7 +88,7 @@ class UsageError(WatcherError):
 
 
 class AddressUnusable(WatcherError):
-    """Where we are to listen somebody else does, or nobody can."""
+    """The address to listen on is in use, or does not belong to this machine."""
 
     exit_status = 2
 
@@ -105,7 +109,7 @@ class CloudError(WatcherError):
     """A cloud service refused or stayed unreachable."""
 
     exit_status = 5
-    transient: ClassVar[bool] = False  # whether it may pass by itself, and nothing took effect
+    transient: ClassVar[bool] = False  # True: nothing took effect, and a retry may succeed
 
     def __init__(
         self,
@@ -118,48 +122,57 @@ class CloudError(WatcherError):
         answered_at: int | None = None,
     ) -> None:
         self.code = code
-        self.answered_at = answered_at  # the `Date` of a refusal by OSS, milliseconds since the epoch
+        self.answered_at = answered_at  # `Date` of a refusal by OSS, milliseconds since the epoch
         self.request_id = request_id
-        self.retry_after_s = retry_after_s  # what the service asked for; 0 = nothing
+        self.retry_after_s = retry_after_s  # as the service asked; 0 = it did not ask
         super().__init__(sentence, hint=hint)
 
 
-class NotSent(CloudError):
-    """Transient: nothing of the call took effect (no connection, or refused before any effect)."""
+class Unreachable(CloudError):
+    """Transient: no connection, or a refusal before any effect."""
 
     transient = True
 
 
-class HeldBack(NotSent):
-    """Transient: we held the call back ourselves, so it says nothing of the service."""
+class CallSuppressed(Unreachable):
+    """Transient: we did not send the call, so this says nothing about the service."""
 
 
 class Throttled(CloudError):
-    """Transient: the service asked us to slow down; nothing of the call took effect."""
+    """Transient: the service asked us to slow down. The call had no effect."""
 
     transient = True
 
 
 class Unavailable(CloudError):
-    """Transient: a call that changes nothing (a listing, a HEAD) failed in the service, or was not answered."""
+    """Transient: a read (a listing, a HEAD) failed in the service or was not answered."""
 
     transient = True
 
 
 class Unanswered(CloudError):
-    """Unknown outcome: the call was sent, and no trustworthy answer came.  It may have taken effect."""
+    """Unknown outcome: the call was sent, and no trustworthy answer came.
+
+    It may have taken effect.
+    """
 
 
 class BodyRefused(Unanswered):
-    """Unknown outcome: a call with a form body was answered by a 4xx status, in nobody's words that we know."""
+    """Unknown outcome: a foreign 4xx answer to a call with a form body.
+
+    The form body itself may be the reason.
+    """
 
 
 class CallRefused(CloudError):
-    """Permanent: the call was refused for its content.  One of its items is at fault."""
+    """Permanent: the call was refused for its content. One of its items is at fault."""
 
 
 class StartAfterIgnored(CloudError):
-    """Permanent: a page in order that begins at or before its `start-after`.  Its token may lead on all the same."""
+    """Permanent: a page in order that begins at or before its `start-after`.
+
+    Its continuation token may still work.
+    """
 
 
 class BucketRefused(CloudError):

@@ -1,4 +1,4 @@
-"""What the core asks of the outside, and what the outside promises."""
+"""The ports of the core: what it asks of the cloud, the clock and people, with the promises."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from watcher.model import BatchResult, CallOptions, Media, ObjectInfo, Page
-    from watcher.reports import RegisterReport, ScanReport
+    from watcher.model.reports import RegisterReport, ScanReport
 
 
-class Answer(Protocol):
-    """One ListObjectsV2 answer, read no further than it is asked."""
+class ListAnswer(Protocol):
+    """One ListObjectsV2 answer.  Its body is parsed only when a method needs it."""
 
     at: int  # milliseconds since the epoch: the answer's `Date`
     n_bytes: int  # of the body
-    requests: int  # that it took
-    asked_rest_s: float  # how long the service asks to be left alone before the next request, 30 s at most
+    requests: int  # made for it
+    asked_rest_s: float  # the service asks for no request during this time; at most 30 s
 
     def page(self) -> Page:
         """Return what is listed, in UTF-8 byte order; keys are exact.
@@ -30,7 +30,9 @@ class Answer(Protocol):
         ...
 
     def digest(self, n: int) -> tuple[int, bytes]:
-        """Return how many bytes list the first `n` objects, and their SHA-256; those not UTF-8 count, too.
+        """Return how many bytes list the first `n` objects, and their SHA-256.
+
+        Objects whose keys are not UTF-8 count, too.
 
         Raises:
             ValueError: fewer are listed.
@@ -38,23 +40,31 @@ class Answer(Protocol):
         ...
 
     def repeats(self, n_bytes: int, digest: bytes, *, n: int, to_the_end: bool) -> bool:
-        """Whether the listed bytes begin with exactly those of a `digest` of `n` objects.
+        """Whether the listed bytes begin with those of a `digest` of `n` objects.
 
-        With `to_the_end`, also: nothing is listed behind them, here or on a next page.  Nothing is parsed.
+        With `to_the_end`, nothing else may be listed, here or on a next page. The body is not
+        parsed.
         """
         ...
 
 
 class Source(Protocol):
-    """Somewhere objects appear: one bucket below one prefix."""
+    """One bucket below one prefix."""
 
     bucket: str
     prefix: str
 
-    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = 1000) -> Answer:
-        """Ask once for the keys behind `start_after`, or with the `next_token` of a page for those behind that page.
+    def list_objects(
+        self, *, start_after: str = "", token: str = "", max_keys: int = 1000
+    ) -> ListAnswer:
+        """Make one request for the keys after `start_after`, or for those behind a page.
 
-        For any number of threads; whoever calls keeps the pace.
+        Any number of threads may call it. The caller keeps the pace.
+
+        Args:
+            start_after: a key, which need not exist; "" = from the front.
+            token: the `next_token` of a page, in place of `start_after`.
+            max_keys: the most objects that are returned.
 
         Raises:
             CloudError: there is no answer, or it is a refusal.
@@ -71,11 +81,11 @@ class Source(Protocol):
 
 
 class Snapshot(Protocol):
-    """What was below one prefix of one bucket at an instant, in place of a listing."""
+    """The objects below one prefix of one bucket at an instant, in place of a listing."""
 
     @property
     def as_of(self) -> int:
-        """Milliseconds since the epoch: what was written later may be missing, and what was there may be gone."""
+        """The instant, in milliseconds since the epoch.  Later changes are not shown."""
         ...
 
     @property
@@ -85,22 +95,22 @@ class Snapshot(Protocol):
 
     @property
     def n_bytes(self) -> int:
-        """Of the answers so far."""
+        """Bytes of the answers so far."""
         ...
 
     def pages(self) -> Iterator[Page]:
-        """Yield the objects: keys ascend within a page, pages come in no order, and an empty last one ends them.
+        """Yield the objects: keys ascend within a page, and pages come in any order.
 
-        Pages that end without a last one were cut short: the process is stopping.
+        An empty last page ends them. A stop request ends them without it.
 
         Raises:
-            CloudError: not all could be had; what was yielded is true of that instant.
+            CloudError: some pages could not be read. The others are true of that instant.
         """
         ...
 
 
 class Registrar(Protocol):
-    """Somewhere objects become known."""
+    """Where objects are registered."""
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         """Register up to ten media of one bucket; return one outcome for each.
@@ -108,8 +118,8 @@ class Registrar(Protocol):
         Safe to repeat: an object that is already registered is `Accepted` again.
 
         Raises:
-            CloudError: nothing took effect (see its subclasses for whom that stops).  A failure after
-                the call may have taken effect is not raised but returned as `Unknown`, item by item.
+            CloudError: nothing took effect. Its subclasses say whether calls must stop. A failure
+                after a possible effect is not raised: each item is `Unknown`.
         """
         ...
 
@@ -126,50 +136,50 @@ class Clock(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return True at once when, or as soon as, the process was asked to stop."""
+        """Wait; return True as soon as the process is asked to stop, else False."""
         ...
 
 
 class Progress(Protocol):
-    """Somebody who watches the work go on."""
+    """Shows how far the work is."""
 
-    def begin(self, *, in_line: int, to_list: int | None) -> None:
-        """Learn how many entries wait, and how many objects are likely to be listed, if that is known."""
+    def begin(self, *, queued: int, to_list: int | None) -> None:
+        """Start with the number of queued entries, and of objects to list (None = unknown)."""
         ...
 
     def listed(self, scan: ScanReport) -> None:
-        """Learn how far a scan is, after each page."""
+        """Show how far a scan is.  Called after each write."""
         ...
 
     def listing_ended(self) -> None:
-        """Learn that no more will be listed."""
+        """Note that all listing has ended."""
         ...
 
     def registered(self, report: RegisterReport) -> None:
-        """Learn how far registering is, after each call."""
+        """Show how far registration is.  Called after each call."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One snapshot: key, secret and token that belong together.  Never printed."""
+    """A key, a secret and a token that belong together.  They are never printed."""
 
     access_key_id: str
     access_key_secret: str
     security_token: str = ""
 
     def __repr__(self) -> str:
-        """Show that there are credentials, not which."""
+        """Hide the values."""
         return "Credentials(...)"
 
 
 class CredentialsProvider(Protocol):
-    """One chain for both SDKs."""
+    """Where both SDKs get their credentials."""
 
     def get(self) -> Credentials:
-        """Return what is valid now; asked before every call, so rotation is seen.
+        """Return the credentials that are valid now.  Called before every call, so rotation works.
 
         Raises:
-            CredentialsMissing: no link of the chain answered.
+            CredentialsMissing: no source of the chain has any.
         """
         ...

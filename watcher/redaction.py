@@ -1,4 +1,4 @@
-"""Nothing secret is ever shown: not by name (`Signature=...`), not by value (the keys in use)."""
+"""Masks secrets by their name (`Signature=...`) and by their value (the keys in use)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 _SHORTEST: Final = 8  # a shorter "secret" would mask ordinary words
-_MOST_TOLD: Final = 500  # characters of a service's own words
+_LONGEST_TEXT: Final = 500  # characters of a service's message
 _MOST_NAMES: Final = 256
 _KEPT: Final = 32  # secrets, the latest: an hourly token for more than a day
 
@@ -22,15 +22,17 @@ _NAMES: Final = (
     r"|(?:oss|alibaba_cloud|aliyun)_(?:access_key_(?:id|secret)|security_token|session_token)"
     r"|upload[-_]?(?:auth|address)|string[-_]?to[-_]?sign|oauth_(?:access|refresh)_token|access_token|refresh_token"
 )
-# A name begins after what is no letter or digit, after a percent-encoded character (once or twice), or after \n and the
-# like in a repr.
-_BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt])|(?<=\\u0026))"
+# A name begins after a character that is no letter or digit, after a percent-encoded character
+# (encoded once or twice), or after \n and similar escapes in a repr.
+_BEGIN: Final = (
+    r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=%25[0-9A-Fa-f]{2})|(?<=\\[nrt])|(?<=\\u0026))"
+)
 _QUOTE: Final = r"(?:\\*[\"']|%(?:25)*2[27]|&quot;)"
 _SPACE: Final = r"(?:\s|%(?:25)*20|\+)"
 _EQUALS: Final = r"(?:=|:|%(?:25)*3[AaDd])"
 _BARE: Final = r"(?:[^\s\"'&<>,;)\]}\\%]|%(?!(?:25)*(?:26|22|27|20|2[Cc]|7[Dd])))+"
 
-_NAMED: Final = re.compile(  # what was cut off before the closing quote is masked too
+_NAMED: Final = re.compile(  # masks a value without its closing quote, too
     rf"(?P<before>{_BEGIN}(?:{_NAMES}){_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*)"
     rf"(?:b?(?P<open>{_QUOTE})(?:(?!(?P=open)).)*(?:(?P=open)|\Z)|{_BARE})",
     re.IGNORECASE | re.DOTALL,
@@ -39,35 +41,40 @@ _PAIR: Final = re.compile(  # ('AccessKeyId', 'x'), as in a repr of query parame
     rf"(?P<before>[\"'](?:{_NAMES}|(?:proxy-)?authorization)[\"'],\s*)b?(?P<open>[\"']).*?(?:(?P=open)|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_ELEMENT: Final = re.compile(rf"(?P<before><(?P<tag>{_NAMES})>).*?(?=</(?P=tag)>|\Z)", re.IGNORECASE | re.DOTALL)
+_ELEMENT: Final = re.compile(
+    rf"(?P<before><(?P<tag>{_NAMES})>).*?(?=</(?P=tag)>|\Z)", re.IGNORECASE | re.DOTALL
+)
 _AUTHORIZATION: Final = re.compile(
     rf"(?P<before>{_BEGIN}(?:proxy-)?authorization{_QUOTE}?{_SPACE}*{_EQUALS}{_SPACE}*b?{_QUOTE}?)[^\"'\r\n\\]+",
     re.IGNORECASE,
 )
 _SCHEME: Final = re.compile(r"\b(?P<before>(?:OSS|acs) )[\w.-]{8,}:[A-Za-z0-9+/=]{16,}")
 _USERINFO: Final = re.compile(r"(?P<before>://)[^/\s@\"'<>]+(?=@)")
-_SIGNED: Final = re.compile(r"(?P<before>string[ _-]?to[ _-]?sign is:?).*", re.IGNORECASE | re.DOTALL)
+_SIGNED: Final = re.compile(
+    r"(?P<before>string[ _-]?to[ _-]?sign is:?).*", re.IGNORECASE | re.DOTALL
+)
 _SIGNATURE: Final = re.compile(rf"signature{_EQUALS}(?:{re.escape(MASK)})?", re.IGNORECASE)
-_WORDS: Final = ("sign", "token", "key", "cred", "auth", "upload", "oss ", "acs ", "@")  # no pattern is without one
+# Each pattern needs one of these words.
+_WORDS: Final = ("sign", "token", "key", "cred", "auth", "upload", "oss ", "acs ", "@")
 _PATTERNS: Final = (_SIGNED, _AUTHORIZATION, _PAIR, _ELEMENT, _NAMED, _SCHEME, _USERINFO)
 _WHOLE_NAME: Final = re.compile(rf"(?:{_NAMES}|(?:proxy-)?authorization)", re.IGNORECASE)
 
 
 class Redactor:
-    """Masks what looks secret, and the literal secrets it was told of, however they are encoded."""
+    """Masks text that looks secret, and the remembered secrets in every usual encoding."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._secrets: dict[str, None] = {}
         self._literal: re.Pattern[str] | None = None
-        self._names: dict[str, str] = {}  # of log fields, redacted: they are few, and come again
+        self._names: dict[str, str] = {}  # cache: redacted names of log fields
 
     def __repr__(self) -> str:
-        """Show how many secrets are known, not which."""
+        """Show the number of known secrets only."""
         return f"Redactor({len(self._secrets)} secrets)"
 
     def remember(self, *secrets: str) -> None:
-        """Mask these from now on; the latest few dozen are kept, so that rotated tokens do not pile up."""
+        """Mask these secrets from now on. Keep the latest few dozen: tokens rotate."""
         with self._lock:
             for secret in secrets:
                 if len(secret) >= _SHORTEST:
@@ -120,10 +127,10 @@ def redact(text: str) -> str:
     return _REDACTOR.redact(text)
 
 
-def told_by_service(text: str) -> str:
-    """Return what a service said as it may be kept and shown: short, nothing secret, and text that UTF-8 can hold."""
+def service_text(text: str) -> str:
+    """Return a service's message for logs and ledger: short, without secrets, valid UTF-8."""
     masked = redact(text.encode("utf-8", "backslashreplace").decode())
-    return _SIGNATURE.sub(MASK, masked)[:_MOST_TOLD]
+    return _SIGNATURE.sub(MASK, masked)[:_LONGEST_TEXT]
 
 
 def remember(*secrets: str) -> None:
@@ -132,15 +139,23 @@ def remember(*secrets: str) -> None:
 
 
 def redact_value(value: object, *, name: str = "") -> object:
-    """Return a log field with its strings masked, however deep; a field named like a secret is masked whole."""
+    """Return a log field with all its strings masked, at any depth.
+
+    A field that is named like a secret is masked as a whole.
+    """
     if name and value and _WHOLE_NAME.fullmatch(name):
         return MASK
     match value:
         case None | bool() | int() | float():
             return value
         case dict():
-            return {_REDACTOR.redact_name(str(key)): redact_value(inner, name=str(key)) for key, inner in value.items()}
+            return {
+                _REDACTOR.redact_name(str(key)): redact_value(inner, name=str(key))
+                for key, inner in value.items()
+            }
         case list() | tuple() | set() | frozenset():
             return [redact_value(inner) for inner in value]
         case _:
-            return redact(value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value))
+            return redact(
+                value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+            )

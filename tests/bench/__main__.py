@@ -1,8 +1,10 @@
-"""`make bench`: what we cost beside what others cost, in one run on this machine; the ratios are what to compare.
+"""`make bench`: our costs beside those of other programs, in one run on one machine.
 
-A stub server of our own stands for OSS, S3 and VOD; it verifies no signature, while everyone signs.  CPU time is that
-of whole processes unless said otherwise.  There are two buckets: a mixed one, as they are (`tests.bench.stub.mix`),
-and a tidy one, all alike, of which nothing is left out.
+Compare the ratios.
+
+A stub server of our own stands for OSS, S3 and VOD; it verifies no signature, while everyone
+signs.  CPU time is that of whole processes unless said otherwise.  There are two buckets: a mixed
+one, as they are (`tests.bench.stub.mix`), and a tidy one, all alike, of which nothing is left out.
 """
 
 from __future__ import annotations
@@ -33,10 +35,19 @@ _FEWEST = 1000
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may hold."""
     found = argparse.ArgumentParser(prog="make bench BENCH_ARGS=...", description=__doc__)
-    found.add_argument("--objects", type=int, metavar="N", help="objects of the largest bucket (default 1,000,000)")
-    found.add_argument("--quick", action="store_true", help="some minutes: 100,000 objects, shorter samples")
+    found.add_argument(
+        "--objects", type=int, metavar="N", help="objects of the largest bucket (default 1,000,000)"
+    )
+    found.add_argument(
+        "--quick", action="store_true", help="some minutes: 100,000 objects, shorter samples"
+    )
     found.add_argument("--big", action="store_true", help="10,000,000 objects too; 6 GB of disk")
-    found.add_argument("--shape", choices=TIDY, default="dated", help="keys of the tidy bucket (default %(default)s)")
+    found.add_argument(
+        "--shape",
+        choices=TIDY,
+        default="dated",
+        help="keys of the tidy bucket (default %(default)s)",
+    )
     found.add_argument("--json", type=Path, metavar="PATH", help="write the table for machines too")
     found.add_argument("--plot", type=Path, metavar="PATH", help="draw how cost grows, a PNG")
     found.add_argument("--strict", action="store_true", help="exit 1 if a figure misses its bound")
@@ -62,19 +73,26 @@ class Bench:
     def rows(self) -> Iterator[Row]:
         """Measure, and yield what was found."""
         for shape in (MIXED, self._shape):
-            yield from attempted(partial(self._pages, shape), what=f"list and parse a page, {kind_of(shape)}")
+            yield from attempted(
+                partial(self._pages, shape), what=f"list and parse a page, {kind_of(shape)}"
+            )
         for shape in (MIXED, self._shape):
             yield from attempted(partial(self._growth, shape), what=f"scans, {kind_of(shape)}")
         yield from attempted(
-            lambda: rows_registering.quota(self._folder, self._quota_n, shape=self._shape), what="filling the quota"
+            lambda: rows_registering.quota(self._folder, self._quota_n, shape=self._shape),
+            what="filling the quota",
         )
         queued = [1_000, self._queued_n]
         yield from attempted(
-            lambda: rows_registering.queues(self._folder, queued, seconds=self._queue_s), what="long queues"
+            lambda: rows_registering.queues(self._folder, queued, seconds=self._queue_s),
+            what="long queues",
         )
-        yield from attempted(lambda: rows_registering.retried(self._folder, self._queued_n), what="retrying all")
         yield from attempted(
-            lambda: rows_registering.ledger(self._folder, self._ledger_n, shape=self._shape), what="the ledger's size"
+            lambda: rows_registering.retried(self._folder, self._queued_n), what="retrying all"
+        )
+        yield from attempted(
+            lambda: rows_registering.ledger(self._folder, self._ledger_n, shape=self._shape),
+            what="the ledger's size",
         )
 
     def _pages(self, shape: str) -> Iterator[Row]:
@@ -105,7 +123,9 @@ class Bench:
             with grown(self._folder, _BIG, shape=shape) as (station, big):
                 of_kind.append(big)
                 yield from rows_scanning.requests(big)
-                yield from attempted(lambda: rows_scanning.stopped(station), what="SIGTERM during a scan")
+                yield from attempted(
+                    lambda: rows_scanning.stopped(station), what="SIGTERM during a scan"
+                )
                 yield rows_scanning.memory_growth(size, big, at_most=16)
         elif smaller:
             yield rows_scanning.memory_growth(of_kind[0], size, at_most=None)
@@ -116,14 +136,20 @@ def main() -> int:
     """Measure, print, write; return the exit status."""
     given = parser().parse_args()
     with ExitStack() as stack:
-        bench = Bench(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))), given)
+        bench = Bench(
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))), given
+        )
         rows = list(bench.rows())
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()), end="\n\n")
     print(table(rows))
     if given.json:
-        told = {"machine": facts, "rows": as_json(rows), "sizes": [size.as_json() for size in bench.sizes]}
-        given.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        results = {
+            "machine": facts,
+            "rows": as_json(rows),
+            "sizes": [size.as_json() for size in bench.sizes],
+        }
+        given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if given.plot:
         try:
             plot.draw(bench.sizes, given.plot)

@@ -11,9 +11,10 @@ from tests.bench.measuring import NotMeasured, cheapest
 from tests.bench.station import Station, Stub
 from tests.bench.stub.shapes import MIXED
 from watcher import config as configuration
-from watcher.ledger import Ledger, ProcessLock
-from watcher.wiring.owning import adopt
-from watcher.wiring.terms import Terms
+from watcher.clock import SystemClock
+from watcher.ledger.sqlite import Ledger, ProcessLock
+from watcher.wiring.ownership import ownership_of
+from watcher.wiring.resolved import ResolvedConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,9 @@ class Size:
 
     def as_json(self) -> dict[str, object]:
         """Return the figures for machines."""
-        return asdict(replace(self, first=replace(self.first, out=""), again=replace(self.again, out="")))
+        return asdict(
+            replace(self, first=replace(self.first, out=""), again=replace(self.again, out=""))
+        )
 
 
 def say(text: str) -> None:
@@ -54,20 +57,26 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def nobody_registers(station: Station) -> Iterator[None]:
-    """Own the ledger as a daemon that registers nothing, so that a scan beside it lists and records only."""
+    """Own the ledger as a daemon that registers nothing.
+
+    A scan beside it then only lists and records.
+    """
     config = configuration.load(station.config)
-    terms = Terms(config, [watch.name for watch in config.watches], endless=True)
-    with ProcessLock(station.ledger) as lock:
+    terms = ResolvedConfig(config, [watch.name for watch in config.watches], endless=True)
+    with SystemClock() as clock, ProcessLock(station.ledger) as lock:
         if not lock.try_acquire():
             raise NotMeasured("the ledger's lock is not free")
         with Ledger(station.ledger, lock, wait=lambda _: False) as ledger:
-            adopt(ledger, lock, terms)
+            ownership_of(ledger, lock, terms, clock).adopt()
         yield
 
 
 @contextlib.contextmanager
 def grown(folder: Path, n: int, *, shape: str) -> Iterator[tuple[Station, Size]]:
-    """Measure one size; yield the place where it was done, with every object registered, and the figures."""
+    """Measure one size; yield its workspace and the figures.
+
+    Every object is registered by then.
+    """
     kind = kind_of(shape)
     say(f"{n:,} {kind} objects: rendering the bucket")
     with Stub(folder, n, shape=shape) as stub:
@@ -86,11 +95,22 @@ def grown(folder: Path, n: int, *, shape: str) -> Iterator[tuple[Station, Size]]
         (before,), (now,) = first.json["scans"], again.json["scans"]
         found = (before["new"], now["listed"], now["matched"], again.json["pending"])
         if found != (before["matched"], n, before["matched"], 0):
-            raise NotMeasured(f"new in the first scan, listed and matched again, pending: {found} of {n}")
-        yield station, Size(
-            n=n, kind=kind, first=first, first_calls=first_calls, again=again, again_calls=again_calls,
-            ledger_bytes=station.ledger_bytes(), audit=station.run("audit") if n <= AUDITED else None,
-        )  # fmt: skip
+            raise NotMeasured(
+                f"new in the first scan, listed and matched again, pending: {found} of {n}"
+            )
+        yield (
+            station,
+            Size(
+                n=n,
+                kind=kind,
+                first=first,
+                first_calls=first_calls,
+                again=again,
+                again_calls=again_calls,
+                ledger_bytes=station.ledger_bytes(),
+                audit=station.run("audit") if n <= AUDITED else None,
+            ),
+        )
 
 
 def kind_of(shape: str) -> str:

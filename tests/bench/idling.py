@@ -24,7 +24,7 @@ _LONGEST_S = 120.0  # from one scan to the next
 
 
 def idle(station: Station) -> Iterator[Row]:
-    """Yield what a daemon with a scan each minute costs, from the end of one scan to the end of the next."""
+    """Yield the cost of a daemon with a scan each minute, between the ends of two scans."""
     say(f"{station.stub.n:,} objects: a daemon with nothing to do, for two minutes")
     daemon = subprocess.Popen(station.command("run"), env=station.env, stdout=-3, stderr=-3)
     try:
@@ -38,9 +38,14 @@ def idle(station: Station) -> Iterator[Row]:
         daemon.terminate()
         daemon.wait()
     yield Row(
-        what=f"idle daemon with {station.stub.n:,} unchanged objects, a scan each minute: share of a core",
-        ours=f"{cpu_s:.2f} s CPU and {calls:,.0f} requests in {took_s:.0f} s", figure=cpu_s / took_s * 100, unit="%",
-    )  # fmt: skip
+        what=(
+            f"idle daemon with {station.stub.n:,} unchanged objects, a scan each minute: share of "
+            "a core"
+        ),
+        ours=f"{cpu_s:.2f} s CPU and {calls:,.0f} requests in {took_s:.0f} s",
+        figure=cpu_s / took_s * 100,
+        unit="%",
+    )
 
 
 def _next_scan(station: Station) -> None:

@@ -1,8 +1,9 @@
 """Our listing without a ledger: what fetching, parsing and reading a page cost.
 
-`python -m tests.bench.listers keys|fields|fetch ENDPOINT BUCKET [CONNECTIONS]` prints objects, seconds of wall clock
-and of CPU.  `keys` and `fields` read every page on one thread; `fetch` throws the bodies away: the limit that no
-listing with this transport can pass, since it knows beforehand where every page starts.
+`python -m tests.bench.listers keys|fields|fetch ENDPOINT BUCKET [CONNECTIONS]` prints objects,
+seconds of wall clock and of CPU.  `keys` and `fields` read every page on one thread; `fetch` throws
+the bodies away: the limit that no listing with this transport can pass, since it knows beforehand
+where every page starts.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ class _Chain:
         return Credentials("key", "secret")
 
 
-def told(work: Callable[[], int]) -> None:
+def report_cost(work: Callable[[], int]) -> None:
     """Do the work, which returns how many objects it saw, and print what it cost as JSON."""
     wall, cpu = time.perf_counter(), time.process_time()
     n = work()
-    print(json.dumps({"objects": n, "wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}))
+    print(
+        json.dumps(
+            {"objects": n, "wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+        )
+    )
 
 
 def _source(endpoint: str, bucket: str, connections: int = 1) -> BucketSource:
@@ -72,17 +77,32 @@ def list_fields(endpoint: str, bucket: str) -> int:
     n = 0
     for page in _pages(endpoint, bucket):
         found = page.objects
-        columns = (found.keys, found.etags, found.sizes_bytes, found.modified_at, found.types, found.storage_classes)
+        columns = (
+            found.keys,
+            found.etags,
+            found.sizes_bytes,
+            found.modified_at,
+            found.types,
+            found.storage_classes,
+        )
         n += min(len(column) for column in columns)
     return n
 
 
 def fetch_only(endpoint: str, bucket: str, connections: int) -> int:
-    """Fetch every page over so many connections, signed, and read no more of it than its length; return its keys."""
+    """Fetch every page over so many connections, signed; return the keys.
+
+    Of each page only the length is read.
+    """
     with urllib.request.urlopen(f"{endpoint}/__stub/cuts?every={PAGE_SIZE}") as answer:  # noqa: S310 (our own stub)
         cuts: list[str] = json.load(answer)
-    with closing(_source(endpoint, bucket, connections)) as source, ThreadPoolExecutor(connections) as pool:
-        lengths = list(pool.map(lambda start_after: source.list_objects(start_after=start_after).n_bytes, cuts))
+    with (
+        closing(_source(endpoint, bucket, connections)) as source,
+        ThreadPoolExecutor(connections) as pool,
+    ):
+        lengths = list(
+            pool.map(lambda start_after: source.list_objects(start_after=start_after).n_bytes, cuts)
+        )
     return PAGE_SIZE * sum(length > 0 for length in lengths)
 
 
@@ -93,7 +113,7 @@ def main(how: str, endpoint: str, bucket: str, connections: str = "1") -> None:
         "fields": lambda: list_fields(endpoint, bucket),
         "fetch": lambda: fetch_only(endpoint, bucket, int(connections)),
     }
-    told(ways[how])
+    report_cost(ways[how])
 
 
 if __name__ == "__main__":

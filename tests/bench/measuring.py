@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CHECKOUT = Path(__file__).parents[2]
 
 # A process of its own, since a child's peak memory counts what its parent had at the fork.
 _LAUNCHER = """
@@ -29,7 +28,8 @@ with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
         stop.start()
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - began
-print(json.dumps([wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]))
+cpu_s, mib = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+print(json.dumps([wall, cpu_s, mib, os.waitstatus_to_exitcode(status)]))
 """
 
 
@@ -62,7 +62,12 @@ class Cost:
 
 
 def measure(
-    command: Sequence[str], *, env: Mapping[str, str], keep: bool = True, status: int = 0, stop_after_s: float = 0.0
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    keep: bool = True,
+    status: int = 0,
+    stop_after_s: float = 0.0,
 ) -> Cost:
     """Run a command to its end; return its cost, and with `keep` its stdout.
 
@@ -73,7 +78,16 @@ def measure(
     """
     with tempfile.TemporaryDirectory() as folder:
         out, err = (str(Path(folder) / "out") if keep else "/dev/null"), Path(folder) / "err"
-        launched = [sys.executable, "-S", "-c", _LAUNCHER, out, str(err), str(stop_after_s), *command]
+        launched = [
+            sys.executable,
+            "-S",
+            "-c",
+            _LAUNCHER,
+            out,
+            str(err),
+            str(stop_after_s),
+            *command,
+        ]
         done = subprocess.run(launched, env=dict(env), capture_output=True, text=True, check=False)
         if done.returncode:
             raise NotMeasured(f"{command[0]} could not be started")

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from tests.bench.growing import Size
 
-_INK, _FIRST, _AGAIN, _GRID = "#6e7681", "#d9730d", "#1f77b4", "#8b949e"  # each readable on white and on near-black
+_INK, _FIRST, _AGAIN, _GRID = (
+    "#6e7681",
+    "#d9730d",
+    "#1f77b4",
+    "#8b949e",
+)  # each readable on white and on near-black
 
 _RESCAN = "rescan, nothing new"
 _LINES = {"mixed": "-", "tidy": ":"}
@@ -39,7 +44,14 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    colours = ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color", "text.color", "legend.labelcolor")
+    colours = (
+        "axes.edgecolor",
+        "axes.labelcolor",
+        "xtick.color",
+        "ytick.color",
+        "text.color",
+        "legend.labelcolor",
+    )
     with mpl.rc_context({**dict.fromkeys(colours, _INK), "font.size": 9, "axes.titlesize": 10}):
         figure, grid = plt.subplots(2, 3, figsize=(9.6, 5.6), layout="constrained")
         *panels, legend = grid.flat
@@ -47,11 +59,21 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
             shown: list[float] = []
             for kind, line in _LINES.items():
                 of_kind = [size for size in sizes if size.kind == kind]
-                for marker, colour, what, figure in (("o", _FIRST, "first scan", first), ("s", _AGAIN, _RESCAN, again)):
-                    if figure and of_kind:
-                        figures = [figure(size) for size in of_kind]
+                for marker, colour, what, measure in (
+                    ("o", _FIRST, "first scan", first),
+                    ("s", _AGAIN, _RESCAN, again),
+                ):
+                    if measure and of_kind:
+                        figures = [measure(size) for size in of_kind]
                         n = [size.n for size in of_kind]
-                        panel.loglog(n, figures, f"{marker}{line}", color=colour, label=f"{what}, {kind}", markersize=4)
+                        panel.loglog(
+                            n,
+                            figures,
+                            f"{marker}{line}",
+                            color=colour,
+                            label=f"{what}, {kind}",
+                            markersize=4,
+                        )
                         shown += figures
             panel.set(title=title, xlabel="objects", ylabel=unit, ylim=_decades(*shown))
             panel.grid(visible=True, which="major", color=_GRID, alpha=0.35, linewidth=0.6)
@@ -63,5 +85,10 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
 
 
 def _decades(*values: float) -> tuple[float, float]:
-    """Return the powers of ten that hold all values between them, so that a few per cent do not look like a cliff."""
-    return 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
+    """Return the powers of ten that hold all values between them.
+
+    A few per cent then do not look like a cliff.
+    """
+    return 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(
+        math.log10(max(values)) + 1e-9
+    )

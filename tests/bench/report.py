@@ -21,7 +21,7 @@ _HEADINGS = ("what", "ours", "beside it", "figure", "wanted", "met")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line: a figure and its bound; without a bound it only tells."""
+    """One line: a figure and its bound; without a bound it is only shown."""
 
     what: str
     ours: str = ""
@@ -43,7 +43,11 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Return the texts of the line."""
         bound = self.at_least if self.at_least is not None else self.at_most
-        wanted = "" if bound is None else f"{'>=' if self.at_least is not None else '<='} {bound:,g} {self.unit}"
+        wanted = (
+            ""
+            if bound is None
+            else f"{'>=' if self.at_least is not None else '<='} {bound:,g} {self.unit}"
+        )
         figure = "" if self.figure is None else f"{_rounded(self.figure)} {self.unit}"
         said = {True: "yes", False: "**missed**", None: ""}[self.met]
         return self.what, self.ours, self.peer, figure, wanted, said
@@ -66,9 +70,14 @@ def table(rows: Sequence[Row]) -> str:
     lines = [_HEADINGS, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
     texts = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
+        "| "
+        + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        + " |"
+        for line in lines
     ]
-    return "\n".join((texts[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *texts[1:]))
+    return "\n".join(
+        (texts[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *texts[1:])
+    )
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
@@ -82,13 +91,15 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        **{name: _version(name) for name in ("oss2", "urllib3", "aliyun-python-sdk-vod", "obstore")},
+        **{
+            name: _version(name) for name in ("oss2", "urllib3", "aliyun-python-sdk-vod", "obstore")
+        },
         **{name: _program(name) for name in ("s5cmd", "rclone")},
     }
 
 
 def _program(name: str) -> str:
-    """Return the version that a program tells in its first line."""
+    """Return the version that a program prints in its first line."""
     found = program(name)
     if not found:
         return "not installed"

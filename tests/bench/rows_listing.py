@@ -25,7 +25,10 @@ _AT_LEAST = {  # times oss2's
 
 
 def rows(station: Station, kind: str) -> Iterator[Row]:
-    """Yield ours and oss2's, in CPU time a page of 1000 objects, the least of three runs; all of the bucket."""
+    """Yield ours and oss2's CPU time for a page of 1000 objects.
+
+    It is the least of three runs over the whole bucket.
+    """
     say(f"{station.stub.n:,} {kind} objects: pages, ours and oss2's")
     keys, fields = (_run(station, "listers", what) for what in ("keys", "fields"))
     oss2 = _run(station, "peers.oss2_pages")
@@ -49,7 +52,13 @@ def others(station: Station) -> Iterator[Row]:
 
     def with_rclone() -> Iterator[Row]:
         store = f":s3,provider=Other,env_auth,list_version=2,endpoint='{url}':{BUCKET}"
-        yield _row("keys", keys, "rclone", other("rclone", "lsf", "-R", "--fast-list", "--config", "", store), 12)
+        yield _row(
+            "keys",
+            keys,
+            "rclone",
+            other("rclone", "lsf", "-R", "--fast-list", "--config", "", store),
+            12,
+        )
 
     def with_s5cmd() -> Iterator[Row]:
         peer = other("s5cmd", "--endpoint-url", url, "ls", f"s3://{BUCKET}/*")
@@ -67,7 +76,9 @@ def others(station: Station) -> Iterator[Row]:
 def _run(station: Station, module: str, *arguments: str) -> float:
     """Return milliseconds of CPU a page, imports not counted."""
     command = [sys.executable, "-m", f"tests.bench.{module}", *arguments, station.stub.url, BUCKET]
-    return _a_page(min(measure(command, env=station.env).json["cpu_s"] for _ in range(_TURNS)), station.stub.n)
+    return _a_page(
+        min(measure(command, env=station.env).json["cpu_s"] for _ in range(_TURNS)), station.stub.n
+    )
 
 
 def _a_page(cpu_s: float, n: int) -> float:

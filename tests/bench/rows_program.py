@@ -19,7 +19,10 @@ _TURNS = 5
 
 
 def audits(station: Station, smaller: Size, larger: Size) -> Iterator[Row]:
-    """Yield what an audit of the larger size, whose place is given, costs, and empty its ledger for the last one."""
+    """Yield the cost of an audit of the larger size, whose workspace is given.
+
+    Empty its ledger before the last one.
+    """
     assert smaller.audit
     assert larger.audit
     say(f"{larger.n:,} objects: an audit that finds no row")
@@ -35,23 +38,38 @@ def audits(station: Station, smaller: Size, larger: Size) -> Iterator[Row]:
 
 
 def start(station: Station) -> Iterator[Row]:
-    """Yield how long `--help` takes beside a bare interpreter, and what starting one-shots costs."""
+    """Yield the time of `--help` and of a bare interpreter, and the cost of one-shots."""
     say("--help")
     ours = min(station.run("--help").wall_s for _ in range(_TURNS))
-    bare = min(measure([sys.executable, "-c", "pass"], env=station.env).wall_s for _ in range(_TURNS))
+    bare = min(
+        measure([sys.executable, "-c", "pass"], env=station.env).wall_s for _ in range(_TURNS)
+    )
     yield Row(
-        what="`--help` vs a bare interpreter, wall", ours=f"{ours * 1000:.0f} ms", peer=f"{bare * 1000:.0f} ms",
+        what="`--help` vs a bare interpreter, wall",
+        ours=f"{ours * 1000:.0f} ms",
+        peer=f"{bare * 1000:.0f} ms",
         figure=ours / bare,
-    )  # fmt: skip
+    )
     nothing = Station(station.ledger.parent / "nothing", station.stub, prefix="nothing-is-here/")
     nothing.scan()
-    for what, libraries, at_most in (("scan", "oss2, pydantic, click", 0.35), ("status", "pydantic, click", 0.15)):
+    for what, libraries, at_most in (
+        ("scan", "oss2, pydantic, click", 0.35),
+        ("status", "pydantic, click", 0.15),
+    ):
         say(f"{what}, of an empty bucket")
         arguments = (what, "--output-format", "json")
         cost = cheapest([nothing.run(*arguments) for _ in range(_TURNS)]).cpu_s
-        alone = [sys.executable, "-c", f"import {libraries}\nclass Model(pydantic.BaseModel): x: int"]
+        alone = [
+            sys.executable,
+            "-c",
+            f"import {libraries}\nclass Model(pydantic.BaseModel): x: int",
+        ]
         floor = cheapest([measure(alone, env=station.env) for _ in range(_TURNS)]).cpu_s
         yield Row(
-            what=f"`{what}` of an empty bucket, CPU, vs importing {libraries}", ours=f"{cost:.2f} s",
-            peer=f"{floor:.2f} s", figure=cost, unit="s", at_most=at_most,
-        )  # fmt: skip
+            what=f"`{what}` of an empty bucket, CPU, vs importing {libraries}",
+            ours=f"{cost:.2f} s",
+            peer=f"{floor:.2f} s",
+            figure=cost,
+            unit="s",
+            at_most=at_most,
+        )

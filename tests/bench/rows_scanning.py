@@ -1,7 +1,7 @@
 """Rows: scans end to end, beside the script at 1000 keys a page.
 
-The script is measured on its first objects and stretched to the size of the bucket.  Neither pays for its start here:
-its imports are not counted, and ours are what a scan of nothing costs.
+The script is measured on its first objects and stretched to the size of the bucket.  Neither pays
+for its start here: its imports are not counted, and ours are what a scan of nothing costs.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class _Script:
         database = self._station.ledger.with_name(f"{self._module}.db")
         arguments = [self._station.stub.url, BUCKET, str(database), str(sample), "list"]
         command = [sys.executable, "-m", f"tests.bench.peers.{self._module}", *arguments]
-        told: dict[str, float] = measure(command, env=self._station.env).json
-        return told[which] / told["objects"] * self._n
+        result: dict[str, float] = measure(command, env=self._station.env).json
+        return result[which] / result["objects"] * self._n
 
 
 def rows(station: Station, size: Size) -> Iterator[Row]:
@@ -58,23 +58,32 @@ def rows(station: Station, size: Size) -> Iterator[Row]:
     first_s = size.first.cpu_s - start_s
     say(f"{size.n:,} {size.kind} objects: the script")
     script = _Script(station, "tuned", _SAMPLE)
-    peer = _told(size)
+    peer = _peer_of(size)
     yield Row(
-        what=f"first scan of {_objects(size)}, listed to durable ledger, CPU", ours=f"{first_s:.2f} s",
-        peer=f"{peer}: {script.first:.1f} s", figure=script.first / first_s, at_least=6,
-    )  # fmt: skip
+        what=f"first scan of {_objects(size)}, listed to durable ledger, CPU",
+        ours=f"{first_s:.2f} s",
+        peer=f"{peer}: {script.first:.1f} s",
+        figure=script.first / first_s,
+        at_least=6,
+    )
     yield Row(
-        what=f"the start of a scan, which the rows of {_objects(size)} do not count, CPU", ours=f"{start_s:.2f} s",
-        figure=start_s, unit="s",
-    )  # fmt: skip
-    yield from attempted(lambda: _looked_at(station, size, script.again, start_s), what=f"rescan, {size.kind}, plain")
+        what=f"the start of a scan, which the rows of {_objects(size)} do not count, CPU",
+        ours=f"{start_s:.2f} s",
+        figure=start_s,
+        unit="s",
+    )
+    yield from attempted(
+        lambda: _looked_at(station, size, script.again, start_s), what=f"rescan, {size.kind}, plain"
+    )
     yield _remembered(size, script.again, start_s)
     yield from requests(size)
 
 
 def remembered(station: Station, size: Size) -> Iterator[Row]:
     """Yield what the rescan of a smaller size costs that finds every remembered range as it was."""
-    more = [station.scan() for _ in range(_TURNS)]  # it costs less than what disturbs it: the cheapest counts
+    more = [
+        station.scan() for _ in range(_TURNS)
+    ]  # it costs less than what disturbs it: the cheapest counts
     size = replace(size, again=cheapest([size.again, *more]))
     script = _Script(station, "tuned", _SAMPLE)
     yield _remembered(size, script.again, _start_s(station))
@@ -83,9 +92,12 @@ def remembered(station: Station, size: Size) -> Iterator[Row]:
 def _remembered(size: Size, script_s: float, start_s: float) -> Row:
     again_s = max(_LEAST_S, size.again.cpu_s - start_s)
     return Row(
-        what=f"rescan of {_objects(size)}, unchanged ranges, CPU", ours=f"{again_s:.2f} s",
-        peer=f"{_told(size)}: {script_s:.1f} s", figure=script_s / again_s, at_least=35 if size.n >= _MILLION else 25,
-    )  # fmt: skip
+        what=f"rescan of {_objects(size)}, unchanged ranges, CPU",
+        ours=f"{again_s:.2f} s",
+        peer=f"{_peer_of(size)}: {script_s:.1f} s",
+        figure=script_s / again_s,
+        at_least=35 if size.n >= _MILLION else 25,
+    )
 
 
 def more(station: Station, size: Size) -> Iterator[Row]:
@@ -95,14 +107,22 @@ def more(station: Station, size: Size) -> Iterator[Row]:
     obvious = _Script(station, "obvious", _OBVIOUS_SAMPLE)
     first_s = size.first.cpu_s - start_s
     yield Row(
-        what="the first scan beside the obvious script, CPU", ours=f"{first_s:.2f} s",
+        what="the first scan beside the obvious script, CPU",
+        ours=f"{first_s:.2f} s",
         peer=f"obvious script ({_OBVIOUS_SAMPLE:,} of the keys, stretched): {obvious.first:.0f} s",
         figure=obvious.first / first_s,
-    )  # fmt: skip
+    )
     for setting, globs in (("include", mix.INCLUDE), ("exclude", mix.EXCLUDE)):
-        yield from attempted(partial(_by_globs, station, size, setting, globs, script.again), what=f"rescan, {setting}")
-    yield from attempted(lambda: _limit(station, size.again.cpu_s - start_s), what="share of the fetch-only limit")
-    yield from attempted(lambda: _far_away(station, script, _told(size)), what="rescan at 80 ms a page")
+        yield from attempted(
+            partial(_by_globs, station, size, setting, globs, script.again),
+            what=f"rescan, {setting}",
+        )
+    yield from attempted(
+        lambda: _limit(station, size.again.cpu_s - start_s), what="share of the fetch-only limit"
+    )
+    yield from attempted(
+        lambda: _far_away(station, script, _peer_of(size)), what="rescan at 80 ms a page"
+    )
     if size.n >= _MILLION:
         yield from attempted(lambda: idle(station), what="idle daemon")
     yield from attempted(lambda: stopped(station), what="SIGTERM during a scan")
@@ -112,18 +132,24 @@ def _objects(size: Size) -> str:
     return f"{size.n:,} {size.kind}"
 
 
-def _told(size: Size) -> str:
+def _peer_of(size: Size) -> str:
     return f"script at 1000 keys, WAL ({min(size.n, _SAMPLE):,} of the keys, stretched)"
 
 
 def requests(size: Size) -> Iterator[Row]:
     """Yield what a size costs in list requests and memory."""
     most = 1.05 if size.n > _MILLION else 1.4
-    for what, calls, bound in (("first scan", size.first_calls, most), ("rescan", size.again_calls, 1.05)):
+    for what, calls, bound in (
+        ("first scan", size.first_calls, most),
+        ("rescan", size.again_calls, 1.05),
+    ):
         yield Row(
-            what=f"list requests per 1000 objects, {what} of {_objects(size)}", ours=f"{calls:,.0f} requests",
-            figure=calls / size.n * 1000, unit="", at_most=bound if size.n >= _MILLION else None,
-        )  # fmt: skip
+            what=f"list requests per 1000 objects, {what} of {_objects(size)}",
+            ours=f"{calls:,.0f} requests",
+            figure=calls / size.n * 1000,
+            unit="",
+            at_most=bound if size.n >= _MILLION else None,
+        )
     yield Row(
         what=f"peak memory of a scan of {_objects(size)}",
         ours=f"first {size.first.rss_mb:.0f} MB, again {size.again.rss_mb:.0f} MB",
@@ -145,27 +171,34 @@ def memory_growth(smaller: Size, larger: Size, *, at_most: float | None) -> Row:
 
 
 def _start_s(station: Station) -> float:
-    """Return the CPU time of a scan that lists nothing: the interpreter, the imports, the ledger."""
+    """Return the CPU time of a scan that lists nothing: interpreter, imports and ledger."""
     empty = Station(station.ledger.parent / "empty", station.stub, prefix=_NOTHING, keep=True)
     with nobody_registers(empty):
         return min(empty.scan().cpu_s for _ in range(5))
 
 
 def _looked_at(station: Station, size: Size, script_s: float, start_s: float) -> Iterator[Row]:
-    """Look at every object: plainly, as where most ranges change, and to remember the ranges anew."""
+    """Look at every object, first plainly, then to remember the ranges again.
+
+    Scans are plain where most ranges change.
+    """
     say(f"{size.n:,} {size.kind} objects: scans that trust no remembered range")
     with station.remembering_nothing():
         plain_s = min(station.scan().cpu_s for _ in range(_TURNS)) - start_s
     full_s = min(station.scan("--full").cpu_s for _ in range(_TURNS)) - start_s
-    for what, ours_s in (("plain", plain_s), ("`--full`, which remembers them anew", full_s)):
+    for what, ours_s in (("plain", plain_s), ("`--full`, which remembers them again", full_s)):
         yield Row(
-            what=f"rescan of {_objects(size)}, {what}, CPU", ours=f"{ours_s:.2f} s",
-            peer=f"{_told(size)}: {script_s:.1f} s", figure=script_s / ours_s,
+            what=f"rescan of {_objects(size)}, {what}, CPU",
+            ours=f"{ours_s:.2f} s",
+            peer=f"{_peer_of(size)}: {script_s:.1f} s",
+            figure=script_s / ours_s,
             at_least={"mixed": 10, "tidy": 12}[size.kind],
-        )  # fmt: skip
+        )
 
 
-def _by_globs(station: Station, size: Size, setting: str, globs: Sequence[str], script_s: float) -> Iterator[Row]:
+def _by_globs(
+    station: Station, size: Size, setting: str, globs: Sequence[str], script_s: float
+) -> Iterator[Row]:
     """Look at every object of a watch that takes part of the bucket by globs."""
     say(f"{size.n:,} {size.kind} objects: a watch with `{setting}`")
     listed = ", ".join(f'"{glob}"' for glob in globs)
@@ -180,26 +213,40 @@ def _by_globs(station: Station, size: Size, setting: str, globs: Sequence[str], 
         start_s = min(empty.scan().cpu_s for _ in range(_TURNS))
     part.call_all_registered()
     scans = [part.scan("--full") for _ in range(_TURNS)]
-    (told,) = scans[0].json["scans"]
+    (scan,) = scans[0].json["scans"]
     ours_s = min(scan.cpu_s for scan in scans) - start_s
     yield Row(
-        what=f"rescan of {_objects(size)}, `{setting}` takes {told['matched']:,}, CPU", ours=f"{ours_s:.2f} s",
-        peer=f"{_told(size)}: {script_s:.1f} s", figure=script_s / ours_s, at_least=9,
-    )  # fmt: skip
+        what=f"rescan of {_objects(size)}, `{setting}` takes {scan['matched']:,}, CPU",
+        ours=f"{ours_s:.2f} s",
+        peer=f"{_peer_of(size)}: {script_s:.1f} s",
+        figure=script_s / ours_s,
+        at_least=9,
+    )
 
 
 def _limit(station: Station, again_s: float) -> Iterator[Row]:
     say(f"{station.stub.n:,} objects: fetching the pages and throwing them away")
-    fetch = [sys.executable, "-m", "tests.bench.listers", "fetch", station.stub.url, BUCKET, str(CONNECTIONS)]
+    fetch = [
+        sys.executable,
+        "-m",
+        "tests.bench.listers",
+        "fetch",
+        station.stub.url,
+        BUCKET,
+        str(CONNECTIONS),
+    ]
     limit_s = min(measure(fetch, env=station.env).json["cpu_s"] for _ in range(3))
     yield Row(
-        what="rescan, unchanged ranges, as a share of the fetch-only limit, CPU", ours=f"{again_s:.2f} s",
-        peer=f"the same pages thrown away: {limit_s:.2f} s", figure=limit_s / again_s, unit="",
+        what="rescan, unchanged ranges, as a share of the fetch-only limit, CPU",
+        ours=f"{again_s:.2f} s",
+        peer=f"the same pages thrown away: {limit_s:.2f} s",
+        figure=limit_s / again_s,
+        unit="",
         at_least=0.5,
-    )  # fmt: skip
+    )
 
 
-def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
+def _far_away(station: Station, script: _Script, peer: str) -> Iterator[Row]:
     say("rescan at 80 ms a page")
     station.configure(watch=f"list_concurrency = 64\n{NO_LIMIT}")
     station.stub.slow_down(list_s=_LATENCY_S)
@@ -210,9 +257,12 @@ def _far_away(station: Station, script: _Script, told: str) -> Iterator[Row]:
         station.stub.slow_down()
         station.configure()
     yield Row(
-        what=f"rescan of {station.stub.n:,} at 80 ms a page, 64 in flight, wall", ours=f"{ours:.2f} s",
-        peer=f"{told.replace(f'{_SAMPLE:,}', f'{_SLOW_SAMPLE:,}')}: {theirs:.0f} s", figure=theirs / ours, at_least=20,
-    )  # fmt: skip
+        what=f"rescan of {station.stub.n:,} at 80 ms a page, 64 in flight, wall",
+        ours=f"{ours:.2f} s",
+        peer=f"{peer.replace(f'{_SAMPLE:,}', f'{_SLOW_SAMPLE:,}')}: {theirs:.0f} s",
+        figure=theirs / ours,
+        at_least=20,
+    )
 
 
 def stopped(station: Station) -> Iterator[Row]:
@@ -236,6 +286,9 @@ def stopped(station: Station) -> Iterator[Row]:
     if status != _TERMINATED:
         raise NotMeasured(f"the scan ended before it could be stopped (exit {status})")
     yield Row(
-        what=f"SIGTERM during a first scan of {stub.n:,}: stopped after", ours=f"{latency_s} s a request",
-        figure=seconds, unit="s", at_most=5 + latency_s,
-    )  # fmt: skip
+        what=f"SIGTERM during a first scan of {stub.n:,}: stopped after",
+        ours=f"{latency_s} s a request",
+        figure=seconds,
+        unit="s",
+        at_most=5 + latency_s,
+    )

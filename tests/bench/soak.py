@@ -1,7 +1,8 @@
-"""`make soak`: a daemon under load and faults for a while; its memory, files and threads must not grow.
+"""`make soak`: a daemon under load and faults; memory, files and threads must not grow.
 
-Five watches scan every second while objects come, are overwritten and vanish, the cloud fails now and then, people
-look at the page and Prometheus asks, and the configuration is read again every minute.
+Five watches scan every second while objects come, are overwritten and vanish, the cloud fails now
+and then, people look at the page and Prometheus asks, and the configuration is read again every
+minute.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import Running
-from tests.workspace import Workspace
+from tests.support.running_daemon import Running
+from tests.support.workspace import Workspace
 from watcher.sandbox import Sandbox
 from watcher.sandbox.faults import Fault, Faults
 
@@ -32,7 +33,8 @@ TROUBLES = (
     Fault(operation="RegisterMedia", kind="access_denied"),
     Fault(operation="RegisterMedia", kind="partial_refusal", items=1, every=5),
 )
-WARM = 0.25  # of the time: until then it grows, by each kind of trouble that it meets for the first time
+# A share of the time: until then each kind of trouble comes for the first time, and memory grows.
+WARM = 0.25
 MOST_GROWTH_MB = 6.0
 MOST_GROWTH_N = 2
 
@@ -77,18 +79,24 @@ def soak(minutes: float, folder: Path) -> list[Sample]:
             sandbox.oss.create_bucket(bucket)
             sandbox.oss.fill(bucket, [f"{n:05}.mp4" for n in range(2000)])
         workspace = Workspace(folder, sandbox)
-        watches = [workspace.watch(name=b, source=f"oss://{b}/", more='schedule = "1s"') for b in BUCKETS]
+        watches = [
+            workspace.watch(name=b, source=f"oss://{b}/", more='schedule = "1s"') for b in BUCKETS
+        ]
         retry = '[retry]\nfirst_delay = "1s"\nmax_delay = "5s"'
-        workspace.configure(*watches, vod="calls_per_second = 45", more=f'{retry}\n[http]\nlisten = "127.0.0.1:0"')
+        workspace.configure(
+            *watches, vod="calls_per_second = 45", more=f'{retry}\n[http]\nlisten = "127.0.0.1:0"'
+        )
         workspace.init()
         with Running(workspace) as running:
-            running.until_told("daemon.ready")
+            running.until_logged("daemon.ready")
             began = time.monotonic()  # noqa: TID251 (real time is what this is about)
             n = 0
             while (at_s := time.monotonic() - began) < minutes * 60:  # noqa: TID251
                 n += 1
                 minute = int(at_s // 60)
-                sandbox.hook = Faults(*([TROUBLES[minute % len(TROUBLES)]] if at_s % 60 < 20 else []))
+                sandbox.hook = Faults(
+                    *([TROUBLES[minute % len(TROUBLES)]] if at_s % 60 < 20 else [])
+                )
                 load(sandbox, chance, n)
                 with suppress(OSError):
                     running.get(PAGES[n % len(PAGES)])
@@ -110,7 +118,10 @@ def soak(minutes: float, folder: Path) -> list[Sample]:
 
 
 def _line(sample: Sample) -> str:
-    return f"{sample.at_s:6.0f} s  {sample.rss_mb:6.1f} MB  {sample.files:3} files  {sample.threads:3} threads"
+    return (
+        f"{sample.at_s:6.0f} s  {sample.rss_mb:6.1f} MB  {sample.files:3} files  "
+        f"{sample.threads:3} threads"
+    )
 
 
 def main() -> int:
@@ -123,12 +134,21 @@ def main() -> int:
     warm = [sample for sample in samples if sample.at_s >= WARM * minutes * 60]
     part = max(1, len(warm) // 5)
     grew = False
-    print(f"{minutes:g} minutes; medians of the first and the last fifth of what comes after a quarter of them")
-    for name, most in (("rss_mb", MOST_GROWTH_MB), ("files", MOST_GROWTH_N), ("threads", MOST_GROWTH_N)):
+    print(
+        f"{minutes:g} minutes; medians of the first and the last fifth of what comes after a "
+        "quarter of them"
+    )
+    for name, most in (
+        ("rss_mb", MOST_GROWTH_MB),
+        ("files", MOST_GROWTH_N),
+        ("threads", MOST_GROWTH_N),
+    ):
         values = [getattr(sample, name) for sample in warm]
         first, last = statistics.median(values[:part]), statistics.median(values[-part:])
         grew |= last - first > most
-        print(f"{name:8} {first:8.1f} -> {last:8.1f}   most {max(values):8.1f}   may grow by {most:g}")
+        print(
+            f"{name:8} {first:8.1f} -> {last:8.1f}   most {max(values):8.1f}   may grow by {most:g}"
+        )
     return int(grew)
 
 

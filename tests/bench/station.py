@@ -10,8 +10,9 @@ import sys
 import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.bench.measuring import CHECKOUT, PATH, Cost, measure
+from tests.bench.measuring import PATH, Cost, measure
 from tests.bench.stub.shapes import MIXED
+from tests.support.checkout import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 BUCKET = "media-bucket"
 _QUEUE = """
 WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :last)
-INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at, first_seen_at, due_at)
-SELECT w.bucket_id, :prefix || printf('2026/11/%040d.mp4', i), w.id, 'pending', 1, hex(randomblob(16)), 5, 1, 1, 1
+INSERT INTO entry (bucket_id, key, watch_id, state, lane, etag, size_bytes, modified_at,
+                   first_seen_at, due_at)
+SELECT w.bucket_id, :prefix || printf('2026/11/%040d.mp4', i), w.id, 'pending', 1,
+       hex(randomblob(16)), 5, 1, 1, 1
   FROM n JOIN watch AS w
 """
 NO_LIMIT = "list_calls_per_second = 10000"
@@ -69,7 +72,10 @@ class Stub:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop it."""
         self._process.terminate()
@@ -93,7 +99,8 @@ class Station:
     def configure(self, *, watch: str = NO_LIMIT, vod: str = "calls_per_second = 1000") -> None:
         """Write the configuration of one watch over the whole bucket."""
         self.config.write_text(
-            f'[ledger]\npath = "{self.ledger}"\n[http]\nlisten = ""\n[vod]\nendpoint = "{self.stub.url}"\n{vod}\n'
+            f'[ledger]\npath = "{self.ledger}"\n[http]\nlisten = ""\n[vod]\nendpoint = '
+            f'"{self.stub.url}"\n{vod}\n'
             f'[[watch]]\nname = "videos"\nsource = "oss://{BUCKET}/{self._prefix}"\n'
             f'endpoint = "{self.stub.url}"\nstart = "all"\n'
             f"{watch}\n",
@@ -104,9 +111,17 @@ class Station:
         """Return the command line that runs our program."""
         return [sys.executable, "-m", "watcher", "-q", "-c", str(self.config), *arguments]
 
-    def run(self, *arguments: str, keep: bool = False, status: int = 0, stop_after_s: float = 0.0) -> Cost:
+    def run(
+        self, *arguments: str, keep: bool = False, status: int = 0, stop_after_s: float = 0.0
+    ) -> Cost:
         """Run our program to its end; see `measure`."""
-        return measure(self.command(*arguments), env=self.env, keep=keep, status=status, stop_after_s=stop_after_s)
+        return measure(
+            self.command(*arguments),
+            env=self.env,
+            keep=keep,
+            status=status,
+            stop_after_s=stop_after_s,
+        )
 
     def scan(self, *arguments: str) -> Cost:
         """Take one turn; its report is kept."""
@@ -126,36 +141,53 @@ class Station:
         return size
 
     def call_all_registered(self) -> None:
-        """Make every row one of a registered object, as if VOD had accepted it: a million would take half an hour."""
+        """Mark every row as registered, as if VOD had accepted the object.
+
+        Real calls for a million rows would take half an hour.
+        """
         with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
             db.execute(
-                "UPDATE entry SET state = 'registered', media_id = lower(hex(randomblob(16))), new_register = 1, "
+                "UPDATE entry SET state = 'registered', media_id = lower(hex(randomblob(16))), "
+                "new_register = 1, "
                 "due_at = NULL WHERE state = 'pending'"
             )
             db.execute("DELETE FROM tally")
             db.execute(
-                "INSERT INTO tally (watch_id, state, n) SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2"
+                "INSERT INTO tally (watch_id, state, n) SELECT watch_id, state, count(*) FROM "
+                "entry GROUP BY 1, 2"
             )
 
     def queue(self, n: int) -> None:
-        """Queue n entries, all due at one instant, as `retry --all-failed` or a first scan leaves them."""
+        """Queue n entries, all due at one instant.
+
+        `retry --all-failed` and a first scan leave such a queue.
+        """
         with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
             db.execute(_QUEUE, {"last": n - 1, "prefix": self._prefix})
-            db.execute("INSERT OR REPLACE INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2")
+            db.execute(
+                "INSERT OR REPLACE INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY "
+                "1, 2"
+            )
 
     def call_all_failed(self) -> None:
         """Make every row one of an object that VOD refused."""
         with contextlib.closing(sqlite3.connect(self.ledger)) as db, db:
             db.execute(
-                "UPDATE entry SET state = 'failed', reason = 'refused', message = 'VOD refused it', attempts = 3, "
+                "UPDATE entry SET state = 'failed', reason = 'refused', message = 'VOD refused "
+                "it', attempts = 3, "
                 "due_at = NULL"
             )
             db.execute("DELETE FROM tally")
-            db.execute("INSERT INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2")
+            db.execute(
+                "INSERT INTO tally SELECT watch_id, state, count(*) FROM entry GROUP BY 1, 2"
+            )
 
     @contextlib.contextmanager
     def remembering_nothing(self) -> Iterator[None]:
-        """Let scans be plain while the block runs, as they become where most remembered ranges change."""
+        """Make scans list every range while the block runs.
+
+        Scans do so where most remembered ranges change.
+        """
         self._remember(is_plain=True)
         try:
             yield

@@ -1,4 +1,4 @@
-"""One Debian for all tests of the services: the program installed by `make install`, without a network, and booted."""
+"""One booted Debian for all tests of the services, where `make install` ran without a network."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,12 @@ INSTALL = f"make -C {CHECKOUT} install WHEELHOUSE=dist/wheelhouse EXTRAS=sandbox
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Make a Debian with systemd, a checkout, its wheelhouse, and a package as a distribution would make it."""
+    """Make a Debian with systemd, a checkout and its wheelhouse.
+
+    Add a package as a distribution would make it.
+    """
     machine = fresh(tmp_path_factory.mktemp("systemd"))
-    machine.install("systemd", "systemd-sysv", "dbus", "python3-venv")
+    machine.install("systemd", "systemd-sysv", "dbus", "python3-venv", "sudo")
     machine.take_checkout(CHECKOUT, owner="root")
     machine.run(
         f"cd {CHECKOUT} && make wheelhouse EXTRAS=sandbox && "
@@ -38,7 +41,7 @@ def booted(prepared: Machine) -> Iterator[Booted]:
 
 @pytest.fixture(scope="session")
 def sandbox(prepared: Machine, booted: Booted) -> Sandbox:
-    """Start a cloud on the machine's loopback; write the configuration that points to it, and make a ledger."""
+    """Start a cloud on the machine's loopback, configure the program for it, make a ledger."""
     sandbox = start_sandbox(booted)
     prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
     give_credentials(prepared, sandbox.access_key_secret, sandbox)

@@ -14,12 +14,22 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.checkout import CHECKOUT
+
 CACHE = Path("/var/cache/oss-vod-watcher-tests")
-CHECKOUT = Path(__file__).parents[2]
 # All that the README asks of a developer's machine.
 PACKAGES = "python3,make,git,ca-certificates"
-HOST_VARIABLES = re.compile(r"(PIP_\w+|\w+_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)", re.IGNORECASE)
-NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--timezone=off", "--link-journal=no")
+HOST_VARIABLES = re.compile(
+    r"(PIP_\w+|\w+_PROXY|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE)", re.IGNORECASE
+)
+NSPAWN = (
+    "systemd-nspawn",
+    "--quiet",
+    "--register=no",
+    "--keep-unit",
+    "--timezone=off",
+    "--link-journal=no",
+)
 LIST_FILES = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C")  # all that nspawn makes but the user's
 BOOT = ("--private-network", "--console=pipe", "--boot", "systemd.unit=multi-user.target")
@@ -31,7 +41,9 @@ class Machine:
 
     root: Path
 
-    def run(self, script: str, *, user: str = "root", check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, script: str, *, user: str = "root", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell script in the machine, on the host's network and with its package indexes."""
         settings = _package_settings()
         done = subprocess.run(
@@ -114,7 +126,10 @@ class Booted:
         enter = ["nsenter", "--target", self._leader(), *NAMESPACES, "--", "/bin/sh", "-c", script]
         done = subprocess.run(
             enter,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            env={
+                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG": "C.UTF-8",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -124,17 +139,24 @@ class Booted:
         return _checked(done, script) if check else done
 
     def _leader(self) -> str:
-        """Return the process that is number 1 inside, or nonsense that `nsenter` refuses while there is none yet."""
+        """Return the process that is number 1 inside.
+
+        Until there is one, return nonsense that `nsenter` refuses.
+        """
         children = Path(f"/proc/{self.nspawn_pid}/task/{self.nspawn_pid}/children")
         for child in children.read_text(encoding="ascii").split():
             with suppress(OSError):  # a step of the start that is over
-                if re.search(r"^NSpid:.*\t1$", Path(f"/proc/{child}/status").read_text(encoding="ascii"), re.MULTILINE):
+                if re.search(
+                    r"^NSpid:.*\t1$",
+                    Path(f"/proc/{child}/status").read_text(encoding="ascii"),
+                    re.MULTILINE,
+                ):
                     return child
         return "0"
 
 
 def fresh(folder: Path) -> Machine:
-    """Return a Debian that nobody has used, with nothing but `PACKAGES`; skip the test where none can be made."""
+    """Return an unused Debian with only `PACKAGES`; skip the test where none can be made."""
     if os.geteuid() != 0:
         lacking("needs root, to make a Debian and to start it")
     for tool in ("debootstrap", "systemd-nspawn"):
@@ -160,7 +182,14 @@ def _pristine() -> Path:
     if not root.exists():
         unfinished = CACHE / f"unfinished-{os.getpid()}"
         CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(unfinished), *_mirror()]
+        command = [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            "bookworm",
+            str(unfinished),
+            *_mirror(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -178,18 +207,36 @@ def _mirror() -> list[str]:
     """Return where this machine gets Debian 12 from, or nothing: debootstrap has a default."""
     if not _host_is_bookworm():
         return []
-    targets = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Codename: bookworm"]
+    targets = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Created-By: Packages",
+        "Codename: bookworm",
+    ]
     return subprocess.check_output(targets, text=True).split()[:1]
 
 
 def _take_apt_settings(machine: Machine) -> None:
     etc = machine.root / "etc/apt"
     dump = ["apt-config", "dump", "Acquire"]
-    settings = [line for line in subprocess.check_output(dump, text=True).splitlines() if "IndexTargets" not in line]
+    settings = [
+        line
+        for line in subprocess.check_output(dump, text=True).splitlines()
+        if "IndexTargets" not in line
+    ]
     (etc / "apt.conf.d/90host").write_text("\n".join([*settings, ""]), encoding="utf-8")
     if not _host_is_bookworm():
         return
-    for name in ("sources.list", "sources.list.d", "auth.conf", "auth.conf.d", "preferences.d", "keyrings"):
+    for name in (
+        "sources.list",
+        "sources.list.d",
+        "auth.conf",
+        "auth.conf.d",
+        "preferences.d",
+        "keyrings",
+    ):
         source = Path("/etc/apt", name)
         (etc / name).unlink() if (etc / name).is_file() else None
         if source.is_dir():
@@ -203,13 +250,16 @@ def _package_settings() -> dict[str, str]:
     listed = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
     found = dict(re.findall(r"^(?:global|install)\.([\w-]+)='(.*)'$", listed, re.MULTILINE))
     settings = {
-        f"PIP_{key.upper().replace('-', '_')}": value.replace("\\n", " ").strip() for key, value in found.items()
+        f"PIP_{key.upper().replace('-', '_')}": value.replace("\\n", " ").strip()
+        for key, value in found.items()
     }
-    return settings | {name: value for name, value in os.environ.items() if HOST_VARIABLES.fullmatch(name)}
+    return settings | {
+        name: value for name, value in os.environ.items() if HOST_VARIABLES.fullmatch(name)
+    }
 
 
 def _paths_named_by(settings: dict[str, str]) -> list[str]:
-    """Return the files and folders those settings point to, and the host's trust in certificates."""
+    """Return the files and folders of those settings, and the host's trusted certificates."""
     paths = {"/etc/ssl/certs"}
     for word in " ".join(settings.values()).split():
         path = Path(word.removeprefix("file://"))
@@ -225,7 +275,11 @@ def without_addresses(text: str) -> str:
     return re.sub(r"(https?|file)://[^\s,)>\"']+", "<address>", text)
 
 
-def _checked(done: subprocess.CompletedProcess[str], script: str) -> subprocess.CompletedProcess[str]:
+def _checked(
+    done: subprocess.CompletedProcess[str], script: str
+) -> subprocess.CompletedProcess[str]:
     if done.returncode != 0:
-        raise AssertionError(f"exit status {done.returncode} of: {script}\n{without_addresses(done.stdout)}")
+        raise AssertionError(
+            f"exit status {done.returncode} of: {script}\n{without_addresses(done.stdout)}"
+        )
     return done

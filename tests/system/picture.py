@@ -1,4 +1,6 @@
-"""Makes the README's picture of the page: python -m tests.system.picture tests/system/status-page.png.
+"""Make the README's picture of the page.
+
+Usage: `python -m tests.system.picture docs/status-page.png`.
 
 It needs chromium, and Pillow (which the bench extra brings).
 """
@@ -15,20 +17,20 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.ledgers import FORM, finish, obj, record, settle
+from tests.support.ledgers import FORM, finish, obj, record, settle
+from tests.support.page_fixture import opened
 from tests.system.test_page import CHROMIUM
-from tests.watching import opened
 from watcher import config as configuration
 from watcher.clock import SystemClock
-from watcher.ledger import create
+from watcher.daemon.status_view import LedgerView
+from watcher.ledger.sqlite import create
 from watcher.model import Accepted, BucketSpec, Failure, Refused, WatchSpec
+from watcher.model.reports import ScanReport
 from watcher.observe.health import Health
 from watcher.observe.web import WebServer
-from watcher.reports import ScanReport
-from watcher.wiring.viewing import LedgerView
 
 if TYPE_CHECKING:
-    from watcher.ledger import Ledger
+    from watcher.ledger.sqlite import Ledger
     from watcher.model import Claim
 
 BUCKET = "media-bucket"
@@ -36,7 +38,11 @@ WATCHES = {"videos": "videos/", "podcasts": "podcasts/"}
 REFUSED = (
     (
         'videos/门店-12/周报 "第3期".mov',
-        Refused(reason=Failure.REFUSED, message="VOD named it in FailedFileURLs, and gives no reason.", final=True),
+        Refused(
+            reason=Failure.REFUSED,
+            message="VOD named it in FailedFileURLs, and gives no reason.",
+            final=True,
+        ),
     ),
     (
         "videos/gate-4/2026-11-25/0317.mp4",
@@ -47,9 +53,12 @@ REFUSED = (
 
 def fill(ledger: Ledger, *, now: int) -> None:
     """Let a day of work have gone by."""
-    ledger.intake.adopt(
+    ledger.assignments.adopt(
         [BucketSpec(name=BUCKET, region="cn-shanghai", file_url=FORM, encoding="percent")],
-        [WatchSpec(name=name, bucket=BUCKET, prefix=prefix, rules="r") for name, prefix in WATCHES.items()],
+        [
+            WatchSpec(name=name, bucket=BUCKET, prefix=prefix, rules="r")
+            for name, prefix in WATCHES.items()
+        ],
         config_path="watcher.toml",
     )
     for key, refused in REFUSED:
@@ -64,14 +73,21 @@ def fill(ledger: Ledger, *, now: int) -> None:
             claimed = claim(ledger, name, now=now)
             if claimed is None:
                 break
-            settle(ledger, claimed, Accepted(media_id=f"m{claimed.batch_id}", new_register=True), now=now)
+            settle(
+                ledger,
+                claimed,
+                Accepted(media_id=f"m{claimed.batch_id}", new_register=True),
+                now=now,
+            )
         finish(ledger, watch=name, listed=keys, now=now - 13_000)
     record(ledger, obj("videos/000007.mp4", etag="E2", at=now), watch="videos", now=now)
 
 
 def claim(ledger: Ledger, watch: str, *, now: int) -> Claim | None:
     """Take ten entries of a watch."""
-    return ledger.queue.claim(BUCKET, [watch], choose=lambda due: due[:10], now_ms=now, horizon_ms=now + 1)
+    return ledger.queue.claim(
+        BUCKET, [watch], choose=lambda due: due[:10], now_ms=now, horizon_ms=now + 1
+    )
 
 
 def remember(view: LedgerView, *, now: int) -> None:
@@ -84,7 +100,9 @@ def remember(view: LedgerView, *, now: int) -> None:
         backlog += came - done
         registered += done
         failed += n in (120, 251)
-        view.history.sample(now - (360 - n) * 10_000, backlog=backlog, registered=registered, failed=failed)
+        view.history.sample(
+            now - (360 - n) * 10_000, backlog=backlog, registered=registered, failed=failed
+        )
     for watch, keys in (("videos", 18_422), ("podcasts", 1_206)):
         for n in range(3):
             view.history.scanned(
@@ -95,7 +113,9 @@ def remember(view: LedgerView, *, now: int) -> None:
                     matched=keys,
                     new=9 - 4 * n if watch == "videos" else 0,
                     changed=n // 2 if watch == "videos" else 0,
-                    excluded={"extension": 212, "too_young": 2 + n} if watch == "videos" else {"extension": 14},
+                    excluded={"extension": 212, "too_young": 2 + n}
+                    if watch == "videos"
+                    else {"extension": 14},
                     list_calls=keys // 1000 + 1,
                     duration_s=0.9 if watch == "videos" else 0.2,
                 ),
@@ -108,17 +128,21 @@ def take(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, SystemClock() as clock:
         file = Path(folder) / "watcher.toml"
         tables = (
-            f'[[watch]]\nname = "{n}"\nsource = "oss://{BUCKET}/{p}"\nstart = "all"\n' for n, p in WATCHES.items()
+            f'[[watch]]\nname = "{n}"\nsource = "oss://{BUCKET}/{p}"\nstart = "all"\n'
+            for n, p in WATCHES.items()
         )
         file.write_text(
-            'timezone = "Asia/Shanghai"\n[ledger]\npath = "ledger.db"\n' + "".join(tables), encoding="utf-8"
+            'timezone = "Asia/Shanghai"\n[ledger]\npath = "ledger.db"\n' + "".join(tables),
+            encoding="utf-8",
         )
         config, now = configuration.load(file), clock.now_ms()
         create(config.ledger_path)
         with opened(config.ledger_path) as ledger, sync_playwright() as playwright:
             fill(ledger, now=now)
             healthy = Health(live=True, ready=True)
-            view = LedgerView(lambda: config, ledger_path=config.ledger_path, health=lambda: healthy, clock=clock)
+            view = LedgerView(
+                lambda: config, ledger_path=config.ledger_path, health=lambda: healthy, clock=clock
+            )
             remember(view, now=now)
             server = WebServer("127.0.0.1:0", allowed_hosts=[], view=view)
             server.start()

@@ -30,25 +30,31 @@ class Unit:
         """Start it: for a daemon, systemd waits until it says that it is ready."""
         assert self.control("start") == 0, self.journal()
 
-    def tells(self, name: str) -> str:
+    def shown(self, name: str) -> str:
         """Return one of its properties."""
-        return self.machine.run(f"systemctl show --property={name} --value {self.name}").stdout.strip()
+        return self.machine.run(
+            f"systemctl show --property={name} --value {self.name}"
+        ).stdout.strip()
 
     @property
     def pid(self) -> int:
-        return int(self.tells("MainPID"))
+        return int(self.shown("MainPID"))
 
     @property
     def is_active(self) -> bool:
-        return self.tells("ActiveState") == "active"
+        return self.shown("ActiveState") == "active"
 
     def journal(self) -> str:
         """Return all that the journal has of it."""
-        return self.machine.run(f"journalctl --sync; journalctl --no-pager --output=cat --unit={self.name}").stdout
+        return self.machine.run(
+            f"journalctl --sync; journalctl --no-pager --output=cat --unit={self.name}"
+        ).stdout
 
     def events(self, event: str) -> list[dict[str, str]]:
         """Return the journal's entries of one event, asked for by the journal's own fields."""
-        ask = f"journalctl --no-pager --output=json --unit={self.name} OSS_VOD_WATCHER_EVENT={event}"
+        ask = (
+            f"journalctl --no-pager --output=json --unit={self.name} OSS_VOD_WATCHER_EVENT={event}"
+        )
         lines = self.machine.run(f"journalctl --sync; {ask}", check=False).stdout.splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -63,7 +69,10 @@ def until(what: str, found: Callable[[], object], *, seconds: float = 30) -> flo
 
 
 def is_up(booted: Booted) -> bool:
-    return booted.run("systemctl is-system-running", check=False).stdout.strip() in {"running", "degraded"}
+    return booted.run("systemctl is-system-running", check=False).stdout.strip() in {
+        "running",
+        "degraded",
+    }
 
 
 def as_service(command: str) -> str:
@@ -78,7 +87,10 @@ def init_ledger(booted: Booted, config: str = "watcher") -> None:
 def entries(booted: Booted, config: str = "watcher") -> dict[str, dict[str, object]]:
     """Return what the ledger holds, by key."""
     exported = booted.run(as_service(f"-q -c {ETC}/{config}.toml export")).stdout.splitlines()
-    return {entry["key"]: entry for entry in map(json.loads, (line for line in exported if line.startswith("{")))}
+    return {
+        entry["key"]: entry
+        for entry in map(json.loads, (line for line in exported if line.startswith("{")))
+    }
 
 
 def registered(booted: Booted, config: str = "watcher") -> set[str]:
@@ -97,6 +109,8 @@ def take_credentials(booted: Booted) -> None:
 
 def configuration(sandbox: Sandbox, *, prefix: str, extra: str = "") -> str:
     """Return a configuration with one watch, looked at every second."""
-    source = sandbox.config.replace('source = "oss://incoming/"', f'source = "oss://incoming/{prefix}"')
+    source = sandbox.config.replace(
+        'source = "oss://incoming/"', f'source = "oss://incoming/{prefix}"'
+    )
     assert prefix in source, source
     return f'{source.rstrip()}\nschedule = "1s"\n{extra}'

@@ -6,24 +6,25 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.asking import get
+from tests.support.checkout import CHECKOUT
+from tests.support.http_get import get
+from tests.support.page_fixture import served
 from tests.system.machine import lacking
-from tests.watching import served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CHECKOUT = Path(__file__).parents[2]
+    from pathlib import Path
 
 
 def promtool(*arguments: str, text: str = "") -> str:
     if shutil.which("promtool") is None:
         lacking("needs promtool (apt-get install prometheus)")
     command: Sequence[str] = ("promtool", *arguments)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, cwd=CHECKOUT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -39,7 +40,10 @@ def test_each_alert_fires_when_it_should_and_only_then() -> None:
 def test_the_panels_expressions_are_well_formed(tmp_path: Path) -> None:
     dashboard = json.loads((CHECKOUT / "config/grafana-dashboard.json").read_text(encoding="utf-8"))
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    plain = [re.sub(r"\$(job|instance|watch)", ".*", each.replace("$__rate_interval", "5m")) for each in expressions]
+    plain = [
+        re.sub(r"\$(job|instance|watch)", ".*", each.replace("$__rate_interval", "5m"))
+        for each in expressions
+    ]
     rules = [{"record": f"panel:{n}", "expr": each} for n, each in enumerate(plain)]
     path = tmp_path / "panels.yml"
     path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8")

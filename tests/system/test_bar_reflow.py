@@ -1,4 +1,4 @@
-"""The progress bar on a terminal that breaks its lines anew when its window grows narrow: tmux is one."""
+"""The progress bar in tmux, which breaks lines again when its window becomes narrow."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.streams import waits
+from tests.support.odd_streams import waits
+from tests.support.workspace import BUCKET, Workspace
 from tests.system.machine import lacking
-from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def test_a_window_that_is_made_narrow_or_wide_holds_one_bar(window: Tmux) -> Non
         def has_followed(columns: int = columns) -> bool:
             rows = window.rows()
             bar = [n for n, row in enumerate(rows) if "ETA " in row]
-            has_bar = len(bar) == 1 and (columns < 40 or min(columns, 101) - 1 <= len(rows[bar[0]]) <= columns)
+            has_bar = len(bar) == 1 and (
+                columns < 40 or min(columns, 101) - 1 <= len(rows[bar[0]]) <= columns
+            )
             return has_bar and not any("━" in row for row in rows[: bar[0]] + rows[bar[0] + 1 :])
 
         try:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemons import NO_PAGE
-from tests.running import Running
+from tests.support.daemons import NO_PAGE
+from tests.support.running_daemon import Running
+from tests.support.workspace import BUCKET, Workspace
 from tests.system.machine import lacking
-from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ HOUR_S = 3600.0
 
 
 class Machine:
-    """The clock of one process, by libfaketime, and the cloud's, which is right whatever the machine's is set to."""
+    """The clock of one process, by libfaketime, and the cloud's, which is always right."""
 
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self._offset = folder / "offset"
@@ -39,7 +39,7 @@ class Machine:
         }
 
     def set(self, offset_s: float) -> None:
-        """Set both clocks at once, as if all the world had been wrong: else the cloud refuses every request."""
+        """Set both clocks at once; with two times the cloud would refuse every request."""
         self._offset.write_text(f"{offset_s:+.0f}s", encoding="ascii")
         self._sandbox.clock_offset_s = offset_s
 
@@ -61,7 +61,7 @@ def test_uploads_are_registered_within_an_interval_before_and_after_a_jump(
     workspace.configure(workspace.watch(more=f'schedule = "{EVERY_S}s"'), more=NO_PAGE)
     workspace.init()
     with Running(workspace, env=machine.env) as running:
-        running.until_told("scan.finished", times=2)
+        running.until_logged("scan.finished", times=2)
         for n, offset_s in enumerate((jump_s, 0.0, jump_s)):
             machine.set(offset_s)
             sandbox.oss.put(BUCKET, f"{n}.mp4", b"x")

@@ -1,4 +1,4 @@
-"""A disk that is really full: a small tmpfs, a ledger on it, and somebody who makes room in time or does not."""
+"""A disk that is really full: a ledger on a small tmpfs; somebody makes room, or nobody does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemons import EVERY_SECOND
-from tests.running import Running
+from tests.support.daemons import EVERY_SECOND
+from tests.support.running_daemon import Running
+from tests.support.workspace import BUCKET, Workspace
 from tests.system.machine import lacking
-from tests.workspace import BUCKET, Workspace
 from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def fill(disk: Path, *, leave: int) -> Path:
 
 
 @pytest.mark.parametrize("room_is_made", [True, False])
-def test_a_full_disk_is_waited_out_or_told_and_nothing_is_lost(small_disk: Path, *, room_is_made: bool) -> None:
+def test_a_full_disk_is_waited_out_or_told_and_nothing_is_lost(
+    small_disk: Path, *, room_is_made: bool
+) -> None:
     with Sandbox() as sandbox:
         sandbox.oss.create_bucket(BUCKET)
         sandbox.oss.fill(BUCKET, [f"{n:05}{'x' * 150}.mp4" for n in range(1500)])
@@ -54,11 +56,26 @@ def test_a_full_disk_is_waited_out_or_told_and_nothing_is_lost(small_disk: Path,
         workspace.configure(vod="calls_per_second = 45")
         workspace.init()
         ballast = fill(small_disk, leave=200 * 1024)
-        command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan", "--output-format", "json"]
+        command = [
+            sys.executable,
+            "-m",
+            "watcher",
+            "-c",
+            str(workspace.config),
+            "scan",
+            "--output-format",
+            "json",
+        ]
         if room_is_made:
             threading.Timer(5.0, ballast.unlink).start()
         child = subprocess.run(
-            command, env=workspace.env, capture_output=True, text=True, check=False, timeout=100, cwd=small_disk
+            command,
+            env=workspace.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+            cwd=small_disk,
         )
         if room_is_made:
             assert child.returncode == 0, child.stderr
@@ -81,32 +98,37 @@ WATCHES = ("first", "second", "idle")
 def test_a_daemon_is_not_ready_while_any_write_fails_and_says_once_that_it_is_again(
     small_disk: Path, *, also: str
 ) -> None:
-    """Two watches find much, a third finds nothing: its small writes pass and hide nothing of what the others met."""
+    """Two watches find much, a third finds nothing.
+
+    Its small writes succeed, and hide no error of the others.
+    """
     with Sandbox() as sandbox:
         sandbox.oss.create_bucket(BUCKET)
         workspace = Workspace(small_disk, sandbox)
-        watches = [workspace.watch(name, f"oss://{BUCKET}/{name}/", EVERY_SECOND) for name in WATCHES]
+        watches = [
+            workspace.watch(name, f"oss://{BUCKET}/{name}/", EVERY_SECOND) for name in WATCHES
+        ]
         workspace.configure(*watches, more=ON_ANY_PORT, vod="calls_per_second = 45")
         workspace.init()
         with Running(workspace) as running:
             for name in WATCHES:
-                running.until_told("scan.finished", watch=name)
+                running.until_logged("scan.finished", watch=name)
             running.until(lambda: running.get("/readyz")[0] == 200, "it is ready")
             ballast = fill(small_disk, leave=48 * 1024)
             for name in ("first", "second"):
                 sandbox.oss.fill(BUCKET, [f"{name}/{n:05}{'x' * 150}.mp4" for n in range(1500)])
             running.until(lambda: running.get("/readyz")[0] == 503, "it is not")
-            running.until_told("daemon.degraded")
+            running.until_logged("daemon.degraded")
             if also:
                 running.send(signal.SIGHUP)
             answers = answers_for(running, 12.0)
             assert {status for status, _ in answers} == {503}
             assert any("is full" in body for _, body in answers)
-            assert len(running.told("daemon.ready")) == 1
+            assert len(running.logged("daemon.ready")) == 1
             ballast.unlink()
-            running.until_told("daemon.ready", times=2)
+            running.until_logged("daemon.ready", times=2)
             running.until(lambda: len(sandbox.vod.media) == 3000, "all are registered")
-            assert len(running.told("daemon.ready")) == 2
+            assert len(running.logged("daemon.ready")) == 2
             assert running.get("/readyz")[0] == 200
             assert running.stop() == 0
         assert {entry["state"] for entry in workspace.entries()} == {"registered"}

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person sees is what the ledger holds, and nothing leaves the host."""
+"""The page in a real browser shows what the ledger holds, and nothing leaves the host."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from tests.support.page_fixture import CHINESE, LONG, ODD, SCRIPT, Served, remember, served
 from tests.system.machine import lacking
-from tests.watching import CHINESE, LONG, ODD, SCRIPT, Served, remember, served
-from watcher.ledger import LedgerReader
+from watcher.ledger.sqlite import LedgerReader
 from watcher.model import ScanEnd
 
 if TYPE_CHECKING:
@@ -94,12 +94,20 @@ def test_counts_agree_with_the_ledger(visit: Visit, it: Served) -> None:
         assert int(shown) == sum(getattr(row, state) for row in rows), state
 
 
-def test_a_refused_scan_is_shown_with_its_cure_on_any_screen(browser: Browser, tmp_path: Path) -> None:
-    """Below its watch, as the ledger has it, also before this process has scanned; in whole words."""
+def test_a_refused_scan_is_shown_with_its_cure_on_any_screen(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """The page shows it below its watch, also before this process has scanned; in whole words."""
     with served(tmp_path) as it:
         now_ms = it.view.now_ms()
-        end = ScanEnd(kind="scan", at=now_ms, complete=False, error=f"OSS refused {SCRIPT}", hint="Grant it all.")
-        it.ledger.intake.end_scan("w", end, source="oss://b/")
+        end = ScanEnd(
+            kind="scan",
+            at=now_ms,
+            complete=False,
+            error=f"OSS refused {SCRIPT}",
+            hint="Grant it all.",
+        )
+        it.ledger.discovery.end_scan("w", end, source="oss://b/")
         remember(it.view, now_ms=now_ms)
         for width in (390, 1280):
             visit = Visit(browser, it, viewport={"width": width, "height": 900})
@@ -117,16 +125,22 @@ def test_the_page_refreshes_itself(browser: Browser, it: Served) -> None:
     page = visit.go()
     page.evaluate("document.body.dataset.same = 'yes'")
     before = page.locator(".asof").inner_text()
-    page.wait_for_function("before => document.querySelector('.asof').innerText !== before", arg=before, timeout=15_000)
+    page.wait_for_function(
+        "before => document.querySelector('.asof').innerText !== before", arg=before, timeout=15_000
+    )
     assert page.evaluate("document.body.dataset.same") == "yes"
     visit.leave()
 
 
-def test_without_scripts_the_page_is_whole_and_asks_to_be_refreshed(browser: Browser, it: Served) -> None:
+def test_without_scripts_the_page_is_whole_and_asks_to_be_refreshed(
+    browser: Browser, it: Served
+) -> None:
     visit = Visit(browser, it, java_script_enabled=False)
     page = visit.go()
     assert page.locator(".tile").count() == 8
-    assert page.locator('noscript meta[http-equiv="refresh"], meta[http-equiv="refresh"]').count() == 1
+    assert (
+        page.locator('noscript meta[http-equiv="refresh"], meta[http-equiv="refresh"]').count() == 1
+    )
     visit.leave()
 
 
@@ -138,7 +152,7 @@ def test_search_finds_a_key_with_chinese_and_quotes_and_leads_to_its_story(visit
     assert links.all_inner_texts() == [f"b/{CHINESE}"]
     links.first.click()
     assert page.locator("h1").inner_text() == f"oss://b/{CHINESE}"
-    assert page.get_by_text("What happens next").count() == 1
+    assert page.get_by_text("Next step").count() == 1
 
 
 def test_a_key_that_is_a_script_does_nothing(visit: Visit) -> None:
@@ -150,14 +164,17 @@ def test_a_key_that_is_a_script_does_nothing(visit: Visit) -> None:
     assert page.locator("h1").inner_text() == f"oss://b/{SCRIPT}"
 
 
-@pytest.mark.parametrize("target", ["/", "/?span=day", "/search?q=mp4", "/search?q=nothing", *map(entry, ODD)])
+@pytest.mark.parametrize(
+    "target", ["/", "/?span=day", "/search?q=mp4", "/search?q=nothing", *map(entry, ODD)]
+)
 def test_at_400_pixels_nothing_scrolls_sideways(browser: Browser, it: Served, target: str) -> None:
     visit = Visit(browser, it, viewport={"width": 400, "height": 800})
     page = visit.go(target)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     hidden = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
-            .filter((each) => !each.closest("svg, .unseen") && each.getBoundingClientRect().right > 400.5)
+            .filter((each) => !each.closest("svg, .unseen")
+                && each.getBoundingClientRect().right > 400.5)
             .map((each) => each.outerHTML.slice(0, 80))"""
     )
     assert hidden == []
@@ -180,7 +197,9 @@ def test_it_is_light_or_dark_as_the_reader_likes(browser: Browser, it: Served) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("target", ["/", "/search?q=mp4", entry(CHINESE)])
-def test_text_stands_out_from_its_ground(browser: Browser, it: Served, target: str, scheme: str) -> None:
+def test_text_stands_out_from_its_ground(
+    browser: Browser, it: Served, target: str, scheme: str
+) -> None:
     """WCAG 2.2, AA: 4.5 to 1."""
     visit = Visit(browser, it, color_scheme=scheme)
     faint = visit.go(target).evaluate(_CONTRAST)
@@ -203,10 +222,13 @@ _CONTRAST = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const parent = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || parent.closest("svg, .unseen, .skip, noscript, script")) continue;
-    const [a, b] = [luminance(parse(getComputedStyle(parent).color)), luminance(ground(parent))].sort((x, y) => y - x);
+    if (!walker.currentNode.data.trim() || parent.closest(
+        "svg, .unseen, .skip, noscript, script")) continue;
+    const [a, b] = [luminance(parse(getComputedStyle(parent).color)), luminance(ground(parent))]
+        .sort((x, y) => y - x);
     const ratio = (a + 0.05) / (b + 0.05);
-    const where = `${parent.className || parent.tagName}: ${walker.currentNode.data.trim().slice(0, 30)}`;
+    const where = `${parent.className || parent.tagName}: `
+        + `${walker.currentNode.data.trim().slice(0, 30)}`;
     if (ratio < 4.5) faint.add(`${ratio.toFixed(2)} ${where}`);
   }
   return [...faint];

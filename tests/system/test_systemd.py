@@ -1,4 +1,4 @@
-"""The daemon as a service of a real systemd: ready, reload, hang, kill, stop, and a backfill beside it."""
+"""The daemon under a real systemd: ready, reload, hang, kill, stop, and a backfill beside it."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ from tests.system.service import (
     until,
 )
 
-# Two minutes are right for a service; a test does not wait so long.  A stopped process does not even die of SIGABRT.
+# Two minutes are right for a service; a test does not wait so long.  A stopped process does not
+# even die of SIGABRT.
 QUICK = "[Service]\nWatchdogSec=4\nTimeoutAbortSec=1\nRestartSec=100ms\n"
 
 
@@ -56,7 +57,10 @@ def made(unit: Unit) -> dict[str, set[str]]:
 
 def fetched(booted: Booted, address: str) -> str:
     """Return what a URL of the machine answers."""
-    script = f"import urllib.request; print(urllib.request.urlopen('http://{address}', timeout=5).read().decode())"
+    script = (
+        f"import urllib.request; print(urllib.request.urlopen('http://{address}', "
+        "timeout=5).read().decode())"
+    )
     return booted.run(f'python3 -c "{script}"').stdout
 
 
@@ -65,9 +69,13 @@ def uptime(booted: Booted) -> float:
     return float(booted.run("python3 -c 'import time; print(time.monotonic())'").stdout)
 
 
-def assert_registered(booted: Booted, keys: set[str], *, config: str = "watcher", seconds: float = 30) -> float:
+def assert_registered(
+    booted: Booted, keys: set[str], *, config: str = "watcher", seconds: float = 30
+) -> float:
     """Wait until all keys are registered; each has a media ID of its own."""
-    took = until(f"{len(keys)} registered", lambda: keys <= registered(booted, config), seconds=seconds)
+    took = until(
+        f"{len(keys)} registered", lambda: keys <= registered(booted, config), seconds=seconds
+    )
     ids = [entry["media_id"] for key, entry in entries(booted, config).items() if key in keys]
     assert len(set(ids)) == len(keys)
     return took
@@ -75,9 +83,9 @@ def assert_registered(booted: Booted, keys: set[str], *, config: str = "watcher"
 
 def test_it_is_started_when_it_says_so_and_tells_how_it_is(daemon: Unit) -> None:
     assert daemon.is_active
-    assert daemon.tells("NotifyAccess") == "main"
+    assert daemon.shown("NotifyAccess") == "main"
     until("it says so in the journal", lambda: daemon.events("daemon.ready"))
-    until("a status", lambda: "registered" in daemon.tells("StatusText"))
+    until("a status", lambda: "registered" in daemon.shown("StatusText"))
 
 
 def test_what_is_uploaded_is_registered_with_the_keys_that_systemd_handed_over(
@@ -118,13 +126,19 @@ def test_a_reload_takes_a_new_watch_and_keeps_the_process(
     more = one + "\n[[watch]]" + configuration(sandbox, prefix="added/").split("[[watch]]")[1]
     prepared.write(
         f"{ETC}/watcher.toml",
-        more.replace('name = "incoming"', 'name = "added"').replace('name = "added"', 'name = "incoming"', 1),
+        more.replace('name = "incoming"', 'name = "added"').replace(
+            'name = "added"', 'name = "incoming"', 1
+        ),
     )
     assert daemon.control("reload") == 0
     sandbox.put(booted, "added/a.mp4")
     assert_registered(booted, {"added/a.mp4"})
     assert daemon.events("daemon.reloaded")
-    assert (daemon.pid, daemon.tells("ActiveState"), daemon.tells("NRestarts")) == (pid, "active", "0")
+    assert (daemon.pid, daemon.shown("ActiveState"), daemon.shown("NRestarts")) == (
+        pid,
+        "active",
+        "0",
+    )
 
 
 def test_a_broken_file_changes_nothing_and_is_told(
@@ -134,35 +148,50 @@ def test_a_broken_file_changes_nothing_and_is_told(
     prepared.write(f"{ETC}/watcher.toml", "[[watch]\n")
     try:
         daemon.control("reload")
-        until("it is told", lambda: daemon.events("daemon.reload_refused"))
+        until("it is logged", lambda: daemon.events("daemon.reload_refused"))
         sandbox.put(booted, "videos/after-the-broken-file.mp4")
-        until("the old one is at work", lambda: any("after-the-broken-file" in url for url in made(daemon)))
+        until(
+            "the old one is at work",
+            lambda: any("after-the-broken-file" in url for url in made(daemon)),
+        )
         assert daemon.pid == pid
     finally:
         prepared.write(f"{ETC}/watcher.toml", configuration(sandbox, prefix="videos/"))
     assert daemon.control("reload") == 0
 
 
-def test_the_page_answers_and_the_walls_hide_no_figure_of_the_process(booted: Booted, daemon: Unit) -> None:
+def test_the_page_answers_and_the_walls_hide_no_figure_of_the_process(
+    booted: Booted, daemon: Unit
+) -> None:
     assert daemon.is_active
-    assert [fetched(booted, f"127.0.0.1:9464{path}").strip() for path in ("/livez", "/readyz")] == ["ok", "ok"]
+    assert [fetched(booted, f"127.0.0.1:9464{path}").strip() for path in ("/livez", "/readyz")] == [
+        "ok",
+        "ok",
+    ]
     metrics = fetched(booted, "127.0.0.1:9464/metrics")
-    for name in ("oss_vod_watcher_registered_total", "process_cpu_seconds_total", "process_resident_memory_bytes"):
+    for name in (
+        "oss_vod_watcher_registered_total",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+    ):
         assert f"\n{name}" in metrics
 
 
 def test_a_process_that_works_is_left_alone_by_the_watchdog(booted: Booted, daemon: Unit) -> None:
     pid = daemon.pid
-    began = float(daemon.tells("ExecMainStartTimestampMonotonic")) / 1e6
+    began = float(daemon.shown("ExecMainStartTimestampMonotonic")) / 1e6
     until("it is older than WatchdogSec and some", lambda: uptime(booted) - began > 6)
-    assert (daemon.pid, daemon.tells("NRestarts")) == (pid, "0")
+    assert (daemon.pid, daemon.shown("NRestarts")) == (pid, "0")
 
 
 def test_a_process_that_hangs_is_replaced(booted: Booted, sandbox: Sandbox, daemon: Unit) -> None:
-    pid, restarts = daemon.pid, int(daemon.tells("NRestarts"))
+    pid, restarts = daemon.pid, int(daemon.shown("NRestarts"))
     booted.run(f"kill -STOP {pid}")
     sandbox.put(booted, "videos/while-it-hangs.mp4")
-    until("systemd restarts it", lambda: int(daemon.tells("NRestarts")) > restarts and daemon.is_active)
+    until(
+        "systemd restarts it",
+        lambda: int(daemon.shown("NRestarts")) > restarts and daemon.is_active,
+    )
     assert daemon.pid != pid
     assert "Watchdog timeout" in booted.run(f"journalctl --no-pager -u {DAEMON}").stdout
     assert_registered(booted, {"videos/while-it-hangs.mp4"})
@@ -172,11 +201,14 @@ def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(
     booted: Booted, sandbox: Sandbox, daemon: Unit
 ) -> None:
     keys = {f"videos/killed/{n}.mp4" for n in range(300)}
-    restarts = int(daemon.tells("NRestarts"))
+    restarts = int(daemon.shown("NRestarts"))
     sandbox.put(booted, *keys)
     for n in range(3):
         daemon.control("kill --kill-who=main --signal=KILL")
-        until("systemd restarts it", lambda: int(daemon.tells("NRestarts")) > restarts + n and daemon.is_active)  # noqa: B023
+        until(
+            "systemd restarts it",
+            lambda: int(daemon.shown("NRestarts")) > restarts + n and daemon.is_active,  # noqa: B023
+        )
     assert_registered(booted, keys, seconds=60)
     assert {len(ids) for ids in made(daemon).values()} == {1}
 
@@ -185,7 +217,7 @@ def test_it_stops_in_time_and_cleanly(booted: Booted, sandbox: Sandbox, daemon: 
     sandbox.put(booted, *(f"videos/stopped/{n}.mp4" for n in range(100)))
     took = until("it stops", lambda: daemon.control("stop") == 0)
     assert took < 10, took
-    assert (daemon.tells("Result"), daemon.tells("ExecMainStatus")) == ("success", "0")
+    assert (daemon.shown("Result"), daemon.shown("ExecMainStatus")) == ("success", "0")
     assert daemon.events("daemon.stopped")
 
 
@@ -203,8 +235,8 @@ def test_what_wants_a_person_is_not_tried_again(
     booted.run(break_it)
     try:
         assert daemon.control("start") != 0
-        told = [daemon.tells(name) for name in ("ActiveState", "ExecMainStatus", "NRestarts")]
-        assert told == ["failed", status, "0"]
+        found = [daemon.shown(name) for name in ("ActiveState", "ExecMainStatus", "NRestarts")]
+        assert found == ["failed", status, "0"]
     finally:
         booted.run(mend_it)
 
@@ -212,7 +244,9 @@ def test_what_wants_a_person_is_not_tried_again(
 def test_a_backfill_beside_the_daemon_takes_what_is_there_and_doubles_nothing(
     prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
 ) -> None:
-    late = configuration(sandbox, prefix="videos/").replace('start = "all"', 'start = "2099-01-01T00:00:00Z"')
+    late = configuration(sandbox, prefix="videos/").replace(
+        'start = "all"', 'start = "2099-01-01T00:00:00Z"'
+    )
     prepared.write(f"{ETC}/watcher.toml", late)
     daemon.control("restart")
     old = {f"videos/old/{n}.mp4" for n in range(150)}
@@ -222,7 +256,7 @@ def test_a_backfill_beside_the_daemon_takes_what_is_there_and_doubles_nothing(
     assert not old & registered(booted)
     backfill = Unit(booted, "oss-vod-watcher-backfill@watcher.service")
     backfill.start()
-    assert (backfill.tells("Result"), backfill.tells("ExecMainStatus")) == ("success", "0")
+    assert (backfill.shown("Result"), backfill.shown("ExecMainStatus")) == ("success", "0")
     assert_registered(booted, old)
     assert {len(ids) for ids in made(daemon).values()} == {1}
     assert daemon.is_active
@@ -240,7 +274,7 @@ def test_a_stopped_backfill_is_no_failure(booted: Booted, daemon: Unit, after: s
     if after == "its first event":
         until("it is at work", lambda: len(backfill.events("scan.started")) > scans)
     backfill.control("stop")
-    assert (backfill.tells("Result"), backfill.tells("ActiveState")) == ("success", "inactive")
+    assert (backfill.shown("Result"), backfill.shown("ActiveState")) == ("success", "inactive")
 
 
 def test_an_instance_has_a_ledger_a_port_and_an_account_of_its_own(
@@ -248,11 +282,17 @@ def test_an_instance_has_a_ledger_a_port_and_an_account_of_its_own(
 ) -> None:
     http = '[http]\nlisten = "127.0.0.1:9465"\n\n'
     prepared.write(f"{ETC}/second.toml", http + configuration(sandbox, prefix="second/"))
-    account = "".join(f"LoadCredential={key}:second-{key}\n" for key in ("access-key-id", "access-key-secret"))
+    account = "".join(
+        f"LoadCredential={key}:second-{key}\n" for key in ("access-key-id", "access-key-secret")
+    )
     for unit in ("oss-vod-watcher@second", "oss-vod-watcher-backfill@second"):
-        prepared.write(f"/etc/systemd/system/{unit}.service.d/account.conf", f"[Service]\n{account}")
+        prepared.write(
+            f"/etc/systemd/system/{unit}.service.d/account.conf", f"[Service]\n{account}"
+        )
     give_credentials(prepared, sandbox.access_key_secret, sandbox, prefix="second-")
-    give_credentials(prepared, "not-the-secret-of-this-one", sandbox)  # the common one, which it must not take
+    give_credentials(
+        prepared, "not-the-secret-of-this-one", sandbox
+    )  # the common one, which it must not take
     booted.run("systemctl daemon-reload")
     try:
         init_ledger(booted, "second")
@@ -262,7 +302,7 @@ def test_an_instance_has_a_ledger_a_port_and_an_account_of_its_own(
         assert_registered(booted, {"second/a.mp4"}, config="second")
         backfill = Unit(booted, "oss-vod-watcher-backfill@second.service")
         backfill.start()
-        assert backfill.tells("Result") == "success"
+        assert backfill.shown("Result") == "success"
         assert "oss_vod_watcher_registered_total" in fetched(booted, "127.0.0.1:9465/metrics")
         assert booted.run(f"stat -c '%U %a' {STATE}/second").stdout == "oss-vod-watcher 700\n"
         assert second.control("stop") == 0

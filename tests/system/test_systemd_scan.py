@@ -1,24 +1,37 @@
-"""One-shots as services of a real systemd: the scan, its timer, and the backfill beside the daemon."""
+"""One-shots under a real systemd: the scan, its timer, a backfill beside the daemon."""
 
 from tests.system.machine import Booted, Machine
 from tests.system.sandbox import Sandbox
-from tests.system.service import SCAN, STATE, Unit, give_credentials, registered, take_credentials, until
+from tests.system.service import (
+    SCAN,
+    STATE,
+    Unit,
+    give_credentials,
+    registered,
+    take_credentials,
+    until,
+)
 
 
 def run_scan(booted: Booted) -> tuple[int, int]:
     """Return systemctl's exit status and the program's."""
     scan = Unit(booted, f"{SCAN}.service")
-    return scan.control("start"), int(scan.tells("ExecMainStatus"))
+    return scan.control("start"), int(scan.shown("ExecMainStatus"))
 
 
-def test_a_started_scan_registers_every_object_and_says_so_in_the_journal(booted: Booted, sandbox: Sandbox) -> None:
+def test_a_started_scan_registers_every_object_and_says_so_in_the_journal(
+    booted: Booted, sandbox: Sandbox
+) -> None:
     sandbox.put(booted, "videos/a.mp4", "videos/中文.mp4")
     scan = Unit(booted, f"{SCAN}.service")
     assert run_scan(booted) == (0, 0), scan.journal()
     assert {"videos/a.mp4", "videos/中文.mp4"} <= registered(booted)
     for event in ("scan.started", "scan.finished", "batch.settled"):
         assert scan.events(event), scan.journal()
-    assert sandbox.access_key_secret not in booted.run(f"journalctl --no-pager --output=export -u {SCAN}").stdout
+    assert (
+        sandbox.access_key_secret
+        not in booted.run(f"journalctl --no-pager --output=export -u {SCAN}").stdout
+    )
 
 
 def test_all_that_it_writes_is_its_users_alone(booted: Booted, sandbox: Sandbox) -> None:
@@ -27,7 +40,9 @@ def test_all_that_it_writes_is_its_users_alone(booted: Booted, sandbox: Sandbox)
     assert listing == ["oss-vod-watcher 600 f", "oss-vod-watcher 700 d"]
 
 
-def test_the_timer_finds_what_comes_later(prepared: Machine, booted: Booted, sandbox: Sandbox) -> None:
+def test_the_timer_finds_what_comes_later(
+    prepared: Machine, booted: Booted, sandbox: Sandbox
+) -> None:
     # A minute is what people want, a second is what a test waits.
     soon = "[Timer]\nOnBootSec=1s\nOnUnitInactiveSec=1s\n"
     prepared.write(f"/etc/systemd/system/{SCAN}.timer.d/soon.conf", soon)
@@ -36,7 +51,7 @@ def test_the_timer_finds_what_comes_later(prepared: Machine, booted: Booted, san
     until("the timer registers it", lambda: "videos/later.mp4" in registered(booted))
     booted.run(f"systemctl stop {SCAN}.timer")
     scan = Unit(booted, f"{SCAN}.service")
-    until("the last scan has ended", lambda: scan.tells("ActiveState") == "inactive")
+    until("the last scan has ended", lambda: scan.shown("ActiveState") == "inactive")
 
 
 def test_a_wrong_secret_makes_the_unit_fail_with_5_and_stays_a_secret(
@@ -57,14 +72,16 @@ def test_without_any_credential_file_systemd_starts_the_program_and_the_program_
 ) -> None:
     take_credentials(booted)
     scan = Unit(booted, f"{SCAN}.service")
-    assert run_scan(booted) == (1, 2), scan.journal()  # 243 would be systemd's own, for a credential that it wants
+    assert run_scan(booted) == (1, 2), (
+        scan.journal()
+    )  # 243 would be systemd's own, for a credential that it wants
     assert "ECS RAM role" in scan.journal()
     give_credentials(prepared, sandbox.access_key_secret, sandbox)
     assert run_scan(booted) == (0, 0)
 
 
 def test_a_command_by_hand_can_be_given_the_same_keys(booted: Booted, sandbox: Sandbox) -> None:
-    """As the README has it."""
+    """As docs/operating.md has it."""
     sandbox.put(booted, "videos/by-hand.mp4")
     done = booted.run(
         "systemd-run --pipe --wait --quiet --uid=oss-vod-watcher -p LoadCredential=access-key-id "
@@ -82,7 +99,8 @@ def test_a_drop_in_with_an_encrypted_key_takes_the_place_of_the_common_one(
         f"printf %s {sandbox.access_key_secret} | "
         "systemd-creds encrypt --name=access-key-secret - /root/secret.cred && "
         f"mkdir -p {drop_in} && "
-        f"printf '[Service]\\nLoadCredentialEncrypted=access-key-secret:/root/secret.cred\\n' > {drop_in}/key.conf && "
+        "printf '[Service]\\nLoadCredentialEncrypted=access-key-secret:/root/secret.cred\\n' > "
+        f"{drop_in}/key.conf && "
         "systemctl daemon-reload"
     )
     try:

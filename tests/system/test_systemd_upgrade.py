@@ -1,4 +1,7 @@
-"""`make install` over a running service, and `make uninstall`: what people wrote and what was learnt stays."""
+"""`make install` over a running service, and `make uninstall`: files of people stay.
+
+So does the ledger.
+"""
 
 from tests.system.conftest import CHECKOUT, INSTALL
 from tests.system.machine import Booted, Machine
@@ -24,7 +27,7 @@ def test_an_upgrade_keeps_configuration_drop_ins_and_ledger(
     assert daemon.is_active
     booted.run("systemctl try-restart oss-vod-watcher.service 'oss-vod-watcher@*.service'")
     assert daemon.is_active
-    assert daemon.tells("Nice") == "5"
+    assert daemon.shown("Nice") == "5"
     assert booted.run(f"cat {ETC}/watcher.toml").stdout == mine
     assert entries(booted) == before
 
@@ -33,7 +36,10 @@ def test_uninstalling_stops_all_and_keeps_what_cannot_be_had_again(
     prepared: Machine, booted: Booted, sandbox: Sandbox
 ) -> None:
     assert sandbox.config
-    booted.run("systemctl enable oss-vod-watcher.service oss-vod-watcher@second.service oss-vod-watcher-scan.timer")
+    booted.run(
+        "systemctl enable oss-vod-watcher.service oss-vod-watcher@second.service "
+        "oss-vod-watcher-scan.timer"
+    )
     ledger = booted.run(f"stat -c '%i %A %U:%G' {STATE}/ledger.db").stdout
 
     said = booted.run(f"make -C {CHECKOUT} uninstall").stdout
@@ -43,7 +49,8 @@ def test_uninstalling_stops_all_and_keeps_what_cannot_be_had_again(
     assert booted.run("systemctl list-units --no-legend 'oss-vod-watcher*'").stdout == ""
     assert booted.run(f"stat -c '%i %A %U:%G' {STATE}/ledger.db").stdout == ledger
     assert (
-        booted.run(f"cat {ETC}/watcher.toml").stdout == (prepared.root / "etc/oss-vod-watcher/watcher.toml").read_text()
+        booted.run(f"cat {ETC}/watcher.toml").stdout
+        == (prepared.root / "etc/oss-vod-watcher/watcher.toml").read_text()
     )
     left = booted.run("find /usr/local /etc -name '*oss-vod-watcher*' ! -name '*.d'").stdout.split()
     assert left == [ETC]

@@ -1,4 +1,4 @@
-"""The systemd units read well to systemd itself, and leave the program little it could do besides its work."""
+"""systemd accepts the units, and they leave the program few rights beyond its work."""
 
 import re
 import shutil
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checkout import CHECKOUT
 from tests.system.machine import lacking
 
-UNITS = Path(__file__).parents[2] / "systemd"
+UNITS = CHECKOUT / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
 MOST_EXPOSURE = 15  # tenths: systemd calls up to 40 "OK"
 PROGRAM = "/usr/local/bin/oss-vod-watcher"  # what `make install` replaces for another PREFIX
@@ -19,23 +20,34 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Ask systemd; end the test where there is none."""
     if shutil.which("systemd-analyze") is None:
         lacking("needs systemd-analyze (apt-get install systemd)")
-    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)  # noqa: S607
+    return subprocess.run(
+        ["systemd-analyze", *arguments],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture
 def units(tmp_path: Path) -> list[Path]:
-    """Return copies that start a program every machine has: systemd also looks whether it is there."""
+    """Return copies that start a program every machine has, since systemd checks that it exists."""
     copies = []
     for unit in [*SERVICES, *sorted(UNITS.glob("*.timer"))]:
         copy = tmp_path / unit.name
-        copy.write_text(unit.read_text(encoding="utf-8").replace(PROGRAM, "/bin/true"), encoding="utf-8")
+        copy.write_text(
+            unit.read_text(encoding="utf-8").replace(PROGRAM, "/bin/true"), encoding="utf-8"
+        )
         copies.append(copy)
     return copies
 
 
 def directives(unit: Path) -> list[str]:
     """Return the lines of a unit that say something to systemd."""
-    return [line for line in unit.read_text(encoding="utf-8").splitlines() if line and line[0] not in "#["]
+    return [
+        line
+        for line in unit.read_text(encoding="utf-8").splitlines()
+        if line and line[0] not in "#["
+    ]
 
 
 def hardening(unit: Path) -> list[str]:
@@ -100,5 +112,10 @@ def test_every_service_is_the_same_user_with_the_same_optional_keys(unit: Path) 
 @pytest.mark.parametrize("name", ["oss-vod-watcher.service", "oss-vod-watcher@.service"])
 def test_a_daemon_is_watched_and_tried_again_unless_a_person_is_wanted(name: str) -> None:
     lines = directives(UNITS / name)
-    for line in ("Type=notify", "WatchdogSec=120", "Restart=on-failure", "RestartPreventExitStatus=2 3 4"):
+    for line in (
+        "Type=notify",
+        "WatchdogSec=120",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=2 3 4",
+    ):
         assert line in lines

@@ -1,4 +1,7 @@
-"""The command line: parse, call, print, exit status.  SDKs are imported only by commands that need them."""
+"""The command line: parse, call, print, exit status.
+
+SDKs are imported only by commands that need them.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from watcher import __version__
-from watcher.cli import auditing, backfilling, ledger, reports, retrying, running, sandbox, scanning
-from watcher.cli.invocation import Invocation, global_options
-from watcher.cli.output import printable_lines, say
-from watcher.errors import ConfigError, MachineFailed, WatcherError
+from watcher.cli import audit, backfill, demo, export, ledger, retry, run, sandbox, scan, status
+from watcher.cli.context import Invocation, global_options
+from watcher.cli.output import printable_lines, say, show_error
+from watcher.errors import LocalFailure, WatcherError
 from watcher.observe import streams
 
 if TYPE_CHECKING:
@@ -32,25 +35,26 @@ _SOON_S = 0.01  # by when the callback is over
 def cli(context: click.Context) -> None:
     """Register every new object of an OSS bucket with ApsaraVideo VOD, exactly once.
 
-    Exit status: 0 done; 1 unforeseen, the machine failed us, or a person said no to registering; 2 usage,
-    configuration or credentials, nothing was touched; 3 another `run` or process holds the lock; 4 the ledger is
-    missing or cannot be trusted; 5 a cloud service refused or stayed unreachable, or the scan or audit is incomplete;
-    6 something became failed in this run, or an audit found objects unaccounted for; 130/143 interrupted.
+    Exit status: 0 done; 1 unforeseen, the machine failed us, or a person said no to registering; 2
+    usage, configuration or credentials, nothing was touched; 3 another `run` or process holds the
+    lock; 4 the ledger is missing or cannot be trusted; 5 a cloud service refused or stayed
+    unreachable, or the scan or audit is incomplete; 6 something became failed in this run, or an
+    audit found objects unaccounted for; 130/143 interrupted.
     """
     context.obj = context.obj or Invocation()
 
 
 for _command in (
-    scanning.scan,
-    backfilling.backfill,
-    running.run,
-    reports.status,
-    auditing.audit,
-    reports.export,
-    retrying.retry,
+    scan.scan,
+    backfill.backfill,
+    run.run,
+    status.status,
+    audit.audit,
+    export.export,
+    retry.retry,
     ledger.ledger,
     sandbox.sandbox,
-    sandbox.demo,
+    demo.demo,
 ):
     cli.add_command(_command)
 
@@ -59,15 +63,15 @@ def main() -> NoReturn:
     """Run one command and exit with its status; a person sees sentences, never a traceback."""
     ours = streams.take_over()
     try:
-        status = run(sys.argv[1:])
+        exit_status = run_command(sys.argv[1:])
     finally:
         ours.end()
-    if status == _SIGPIPE:
+    if exit_status == _SIGPIPE:
         _die_of_sigpipe()
-    sys.exit(status)
+    sys.exit(exit_status)
 
 
-def run(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Run one command; return its exit status (design 4.1)."""
     interrupts = _Interrupts()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -76,7 +80,7 @@ def run(arguments: list[str]) -> int:
     try:
         return _with_result(_invoke(arguments))
     except WatcherError as error:
-        tell(error)
+        show_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         return _interrupted()
@@ -86,23 +90,23 @@ def run(arguments: list[str]) -> int:
         return _interrupted() if interrupts.came else _unforeseen(error)
 
 
-def _with_result(status: int) -> int:
-    """Return the status of a command that has done its work, whether or not somebody got to know."""
+def _with_result(exit_status: int) -> int:
+    """Return the status of a command that has done its work, even if its output was lost."""
     sys.stdout.flush()
     result = streams.result()
     lost = result.lost if result else None
     if lost is None or lost.reader_left:
-        return status
+        return exit_status
     _result_lost(lost)
-    return status or _MACHINE_FAILED
+    return exit_status or _MACHINE_FAILED
 
 
 def _result_lost(lost: streams.ResultLost) -> int:
-    error = MachineFailed(
+    error = LocalFailure(
         f"the result cannot be written to stdout: {lost.why}",
         hint="What was done is in the ledger. Make room, or send stdout elsewhere.",
     )
-    tell(error)
+    show_error(error)
     return error.exit_status
 
 
@@ -114,7 +118,10 @@ def _die_of_sigpipe() -> NoReturn:
 
 
 class _Interrupts:
-    """Raises KeyboardInterrupt, and remembers it: pydantic's core makes a SchemaError of one that it meets."""
+    """Raises KeyboardInterrupt, and remembers it.
+
+    pydantic's core wraps a KeyboardInterrupt in a SchemaError.
+    """
 
     came = False
 
@@ -124,7 +131,10 @@ class _Interrupts:
 
 
 def _again(lost: sys.UnraisableHookArgs) -> None:
-    """Repeat an interrupt that came where no exception can be raised, such as a callback of an import."""
+    """Repeat an interrupt that was lost where no exception can be raised.
+
+    A callback of an import is such a place.
+    """
     if lost.exc_type is KeyboardInterrupt:
         threading.Timer(_SOON_S, os.kill, (os.getpid(), signal.SIGINT)).start()
     else:
@@ -133,7 +143,7 @@ def _again(lost: sys.UnraisableHookArgs) -> None:
 
 def _invoke(arguments: list[str]) -> int:
     try:
-        status = cli.main(args=arguments, prog_name="oss-vod-watcher", standalone_mode=False)
+        exit_status = cli.main(args=arguments, prog_name="oss-vod-watcher", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as wrong:
@@ -141,7 +151,7 @@ def _invoke(arguments: list[str]) -> int:
         return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _interrupted()
-    return int(status or 0)
+    return int(exit_status or 0)
 
 
 def _interrupted() -> int:
@@ -151,25 +161,18 @@ def _interrupted() -> int:
     return 128 + signal.SIGINT
 
 
-def tell(error: WatcherError) -> None:
-    """Print the sentence and its cure."""
-    from watcher.redaction import redact
-
-    # A configuration problem quotes no secret, and the names of settings that hold them must stay readable.
-    sentence = f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}")
-    say(printable_lines(sentence), err=True)
-    if error.hint:
-        say(printable_lines(redact(f"hint: {error.hint}")), err=True)
-
-
 def _unforeseen(error: Exception) -> int:
     import logging
     import traceback
 
     from watcher.redaction import redact
 
-    click.echo(printable_lines(redact(f"error: unforeseen: {type(error).__name__}: {error}")), err=True)
-    click.echo("hint: this is a bug; run again with --log-level debug and report what it prints", err=True)
+    click.echo(
+        printable_lines(redact(f"error: unforeseen: {type(error).__name__}: {error}")), err=True
+    )
+    click.echo(
+        "hint: this is a bug; run again with --log-level debug and report what it prints", err=True
+    )
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         click.echo(redact("".join(traceback.format_exception(error))), err=True)
     return _UNFORESEEN

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli.invocation import global_options
-from watcher.cli.output import output_format_option, say, table, to_json, warn_of_other_names, work_comes_first
+from watcher.cli.context import global_options
+from watcher.cli.output import (
+    output_format_option,
+    say,
+    table,
+    to_json,
+    warn_of_other_names,
+    work_comes_first,
+)
 from watcher.errors import AlreadyRunning, UsageError
 
 if TYPE_CHECKING:
-    from watcher.cli.invocation import Invocation
+    from watcher.cli.context import Invocation
     from watcher.config import Config
-    from watcher.ledger.care import LedgerCheck
-    from watcher.ledger.replacing import OldLedger
+    from watcher.ledger.sqlite.check import LedgerCheck
+    from watcher.ledger.sqlite.replace import OldLedger
 
 
 @click.group()
@@ -27,18 +34,21 @@ def ledger() -> None:
 
 
 @ledger.command("init")
-@click.option("--replace", is_flag=True, help="Keep the ledger that is there aside and begin a new one.")
+@click.option(
+    "--replace", is_flag=True, help="Keep the ledger that is there aside and begin a new one."
+)
 @click.option("--yes", is_flag=True, help="With --replace: do it without asking.")
 @global_options
 @click.pass_obj
 def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
     """Create the ledger.  Nothing else ever does, so that a lost one is not taken for a first run.
 
-    --replace is the way out when it is damaged and there is no backup: every file is asked again, and VOD
-    answers with the media IDs it already has.
+    --replace is the way out when it is damaged and there is no backup: every file is asked again,
+    and VOD answers with the media IDs it already has.
     """
     from watcher.clock import SystemClock
-    from watcher.ledger import create, replacing, starts
+    from watcher.ledger.sqlite import create, starts
+    from watcher.ledger.sqlite import replace as replacing
 
     work_comes_first()
     config = invocation.load()
@@ -56,7 +66,8 @@ def _sources_from_now(config: Config) -> list[str]:
 
 def _replace(config: Config, *, yes: bool) -> None:
     from watcher.clock import SystemClock
-    from watcher.ledger import ProcessLock, refuse_other_names, replacing
+    from watcher.ledger.sqlite import ProcessLock, refuse_other_names
+    from watcher.ledger.sqlite import replace as replacing
 
     path = config.ledger_path
     refuse_other_names(path)
@@ -66,7 +77,7 @@ def _replace(config: Config, *, yes: bool) -> None:
                 f"{lock.owner_text()} is using the ledger {path}",
                 hint="Stop it, and run the command again; nothing was touched.",
             )
-        old = replacing.look_at(path)
+        old = replacing.read_old(path)
         from_now = _sources_from_now(config)
         replacing.refuse_lost_starts(path, old, from_now)
         _confirm(config, old, yes=yes)
@@ -85,7 +96,8 @@ def _confirm(config: Config, old: OldLedger, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "replacing the ledger must be wanted", hint="Nothing was touched. Add --yes, or run it on a terminal."
+            "replacing the ledger must be wanted",
+            hint="Nothing was touched. Add --yes, or run it on a terminal.",
         )
     if not click.confirm("Replace it?", err=True):
         raise UsageError("the ledger was not replaced", hint="Nothing was touched.")
@@ -102,8 +114,10 @@ def _cost(entries: int | None, calls_per_second: int) -> str:
         )
     return (
         f"A new ledger asks for every file again: {much}.\n"
-        "Every media ID is recovered: for a file URL it knows VOD answers with the media ID it has.\n"
-        "Lost are `changed` marks, the reasons of failed entries (they are tried again) and when files were first "
+        "Every media ID is recovered: for a file URL it knows VOD answers with the media ID it "
+        "has.\n"
+        "Lost are `changed` marks, the reasons of failed entries (they are tried again) and when "
+        "files were first "
         "seen.\nThe old ledger is kept beside the new one."
     )
 
@@ -118,19 +132,19 @@ def check(invocation: Invocation, *, output_format: str) -> None:
     May be used beside a running process.  Exit status 4 if the ledger is damaged.
     """
     from watcher.clock import SystemClock
-    from watcher.ledger import care
+    from watcher.ledger.sqlite import check as checking
 
     work_comes_first()
     path = invocation.load().ledger_path
     warn_of_other_names(path)
     with SystemClock() as clock:
-        report = care.check(path, wait=clock.wait)
+        report = checking.check(path, wait=clock.wait)
     if output_format == "table":
         _print_for_people(path, report)
     else:
         click.echo(to_json(_as_json(path, report)))
     if report.damaged:
-        raise care.refuse(path, report)
+        raise checking.damaged_error(path, report)
 
 
 def _print_for_people(path: Path, report: LedgerCheck) -> None:
@@ -152,7 +166,10 @@ def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
         "ledger": str(path),
         "schema": report.schema,
         "entries": report.entries,
-        "checks": [{"check": name, "sound": not lines, "found": lines} for name, lines in report.found.items()],
+        "checks": [
+            {"check": name, "sound": not lines, "found": lines}
+            for name, lines in report.found.items()
+        ],
         "tally_corrected": report.tally_corrected,
         "damaged": report.damaged,
     }
@@ -163,11 +180,14 @@ def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
 @global_options
 @click.pass_obj
 def backup(invocation: Invocation, *, target: Path) -> None:
-    """Copy the ledger to PATH as it is at this moment, while other processes go on.  Never replaces a file."""
-    from watcher.ledger import care
+    """Copy the ledger to PATH as it is at this moment, while other processes go on.
+
+    Never replaces a file.
+    """
+    from watcher.ledger.sqlite import backup as backing
 
     work_comes_first()
     path = invocation.load().ledger_path
     warn_of_other_names(path)
-    n_bytes = care.backup(path, target)
+    n_bytes = backing.backup(path, target)
     say(f"wrote {target}, {n_bytes} bytes, checked")

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from watcher.cli import tables
+from watcher.errors import ConfigError, WatcherError
 from watcher.observe import streams
+from watcher.observe.escaping import printable
 from watcher.rules.instants import utc
 
 if TYPE_CHECKING:
@@ -51,11 +53,6 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def printable(text: str) -> str:
-    """Return `text` with control characters escaped, so that a key cannot steer a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def printable_lines(text: str) -> str:
     """Return `text` with all but its ends of lines escaped."""
     return "\n".join(map(printable, text.split("\n")))
@@ -63,7 +60,7 @@ def printable_lines(text: str) -> str:
 
 def warn_of_other_names(ledger: Path) -> None:
     """Say on stderr if the ledger has another name; who only looks at it may go on."""
-    from watcher.ledger import other_names
+    from watcher.ledger.sqlite import other_names
 
     if problem := other_names(ledger):
         say(f"warning: {printable(str(problem))}", err=True)
@@ -77,7 +74,7 @@ def work_comes_first() -> None:
 
 
 def give_up_when(stopping: Callable[[], bool]) -> None:
-    """Wait for a reader of stdout only until a stop request, while signals do not end the process."""
+    """Stop waiting for a reader of stdout once `stopping`, while signals do not end the process."""
     if result := streams.result():
         result.gives_up = stopping
 
@@ -134,7 +131,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     cells = [[printable(_cell(cell)) for cell in row] for row in found]
     if title:
         say(title)
-    lines = tables.laid_out(columns, cells, figures=figures, width=_columns(sys.stdout), rule=_rule())
+    lines = tables.laid_out(
+        columns, cells, figures=figures, width=_columns(sys.stdout), rule=_rule()
+    )
     for line in ("", *lines, ""):
         click.echo(line)
 
@@ -151,10 +150,35 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(text, err=err)
 
 
+def size_of(size_bytes: int) -> str:
+    """Return a size for people, in units of 1024 as everywhere here."""
+    size, units = float(size_bytes), ["bytes", "KB", "MB", "GB", "TB"]
+    while size >= 1024 and len(units) > 1:  # noqa: PLR2004 (as ossutil counts)
+        size /= 1024
+        del units[0]
+    return f"{size_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
+
+
+def show_error(error: WatcherError) -> None:
+    """Print an error and its cure on stderr."""
+    from watcher.redaction import redact
+
+    # A configuration problem quotes no secret, and the names of settings that hold them must stay
+    # readable.
+    sentence = f"error: {error}" if isinstance(error, ConfigError) else redact(f"error: {error}")
+    say(printable_lines(sentence), err=True)
+    if error.hint:
+        say(printable_lines(redact(f"hint: {error.hint}")), err=True)
+
+
 def _columns(stream: TextIO) -> int | None:
     """Return how wide a terminal is; None = it is none."""
     try:
-        return (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS) if stream.isatty() else None
+        return (
+            (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS)
+            if stream.isatty()
+            else None
+        )
     except (OSError, ValueError):
         return None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from watcher.backfill import HowFar, Tracker
+    from watcher.operations.progress import ProgressReport, ProgressTracker
     from watcher.ports import Clock
 
 _CANNOT_DRAW: Final = {"", "dumb", "unknown"}  # values of TERM
@@ -65,7 +65,7 @@ class Bar:
     def __enter__(self) -> Self:
         """Let it be shown, from the beginning of a line on."""
         if self._outlet:
-            self._outlet.line_was_ended()
+            self._outlet.note_line_end()
         self._hidden = False
         return self
 
@@ -74,7 +74,7 @@ class Bar:
         with self._turn:
             self._hidden = True
             if self._outlet:
-                self._outlet.stand_below(b"")
+                self._outlet.set_footer(b"")
         if self._outlet:
             self._outlet.drain()
 
@@ -87,12 +87,12 @@ class Bar:
         finally:
             self.__enter__()
 
-    def show(self, it: HowFar) -> None:
+    def show(self, it: ProgressReport) -> None:
         """Show how far it is."""
         if self._hidden or not self._outlet:
             return
         if not _is_in_the_foreground():
-            self._outlet.leave_below()
+            self._outlet.forget_footer()
             return
         columns, rows = _size()
         # A last column that is filled may end the row.
@@ -100,9 +100,9 @@ class Bar:
         text = "\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
         with self._turn:
             if not self._hidden:
-                self._outlet.stand_below(text)
+                self._outlet.set_footer(text)
 
-    def _drawn(self, it: HowFar, columns: int) -> list[str]:
+    def _drawn(self, it: ProgressReport, columns: int) -> list[str]:
         """Return the rows: the bar, and below it the counts that fit, whole."""
         from rich.progress_bar import ProgressBar
         from rich.table import Column, Table
@@ -132,7 +132,7 @@ class Bar:
             console.print(grid, width=width, end="")
         return capture.get().rstrip("\n")
 
-    def _counts(self, it: HowFar) -> list[str]:
+    def _counts(self, it: ProgressReport) -> list[str]:
         found = [f"listed {it.listed:,}"]
         if self._registers:
             found += [f"registered {it.registered:,}", f"failed {it.failed:,}"]
@@ -144,13 +144,15 @@ class Bar:
 
 
 @contextlib.contextmanager
-def watched(clock: Clock, *, wanted: bool = True, registers: bool = True) -> Iterator[tuple[Tracker, Bar]]:
+def watched(
+    clock: Clock, *, wanted: bool = True, registers: bool = True
+) -> Iterator[tuple[ProgressTracker, Bar]]:
     """Yield what follows a scan or an audit, and the bar that shows it on a terminal."""
-    from watcher.backfill import Ticking, Tracker
+    from watcher.operations.progress import ProgressTicker, ProgressTracker
 
     with Bar(wanted=wanted, registers=registers) as bar:
-        tracker = Tracker(clock, emit=_mute, show=bar.show)
-        with Ticking(tracker, clock) if bar.is_shown else contextlib.nullcontext():
+        tracker = ProgressTracker(clock, emit=_mute, show=bar.show)
+        with ProgressTicker(tracker, clock) if bar.is_shown else contextlib.nullcontext():
             yield tracker, bar
 
 

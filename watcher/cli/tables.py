@@ -57,7 +57,9 @@ def _tokens(text: str) -> list[str]:
     return tokens + quoted
 
 
-def laid_out(columns: Row, rows: Sequence[Row], *, figures: Sequence[bool], width: int | None, rule: str) -> list[str]:
+def laid_out(
+    columns: Row, rows: Sequence[Row], *, figures: Sequence[bool], width: int | None, rule: str
+) -> list[str]:
     """Return the lines of a table, or of one record below the other where it does not fit.
 
     Args:
@@ -83,7 +85,8 @@ def _dashed(row: Row) -> Row:
 def _shrink(widths: list[int], cells: Sequence[Row], width: int) -> bool:
     """Make columns narrower, down to their longest words; return whether all fit then."""
     least = [
-        max(width_of(word) for cell in column for word in cell.split() or [""]) for column in zip(*cells, strict=True)
+        max(width_of(word) for cell in column for word in cell.split() or [""])
+        for column in zip(*cells, strict=True)
     ]
     room = width - len(_GAP) * (len(widths) - 1)
     while sum(widths) > room:
@@ -97,7 +100,8 @@ def _shrink(widths: list[int], cells: Sequence[Row], width: int) -> bool:
 def _parts(row: Row, widths: Sequence[int]) -> Iterator[Row]:
     """Yield the lines of one row, each with a part of each cell."""
     cells = [
-        [cell] if width_of(cell) <= width else wrapped(cell, width) for cell, width in zip(row, widths, strict=True)
+        [cell] if width_of(cell) <= width else wrapped(cell, width)
+        for cell, width in zip(row, widths, strict=True)
     ]
     return itertools.zip_longest(*cells, fillvalue="")
 
@@ -144,14 +148,20 @@ def streamed(columns: Row, rows: Iterable[Row], *, width: int | None, rule: str)
     """
     coming = iter(rows)
     first = list(itertools.islice(coming, _LOOKED_AT))
-    widths = [max(map(width_of, column)) for column in zip(columns, *map(_dashed, first), strict=True)]
+    widths = [
+        max(map(width_of, column)) for column in zip(columns, *map(_dashed, first), strict=True)
+    ]
     if width is not None:
         further = next(coming, None)
         if further is not None or sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-            for n, row in enumerate(itertools.chain(first, [further] if further is not None else [], coming)):
+            for n, row in enumerate(
+                itertools.chain(first, [further] if further is not None else [], coming)
+            ):
                 yield from [*([""] if n else []), *_record(columns, row, width)]
             return
-    widths = [min(each, max(_WIDEST, width_of(name))) for each, name in zip(widths, columns, strict=True)]
+    widths = [
+        min(each, max(_WIDEST, width_of(name))) for each, name in zip(widths, columns, strict=True)
+    ]
     no_figures = [False] * len(columns)
     yield _line(columns, widths, no_figures)
     yield rule * (sum(widths) + len(_GAP) * (len(widths) - 1))

@@ -11,7 +11,7 @@ loading      from bytes to `Config`
 
 from watcher.config.addresses import Address
 from watcher.config.loading import load
-from watcher.config.tables import (
+from watcher.config.models import (
     Config,
     CredentialsSettings,
     HttpSettings,
@@ -24,7 +24,7 @@ from watcher.config.tables import (
     VodSettings,
     Watch,
 )
-from watcher.config.values import REGIONS, Location
+from watcher.config.parsers import REGIONS, Location
 
 __all__ = [
     "REGIONS",

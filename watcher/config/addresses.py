@@ -9,11 +9,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _HOST: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]"
-_ENDPOINT: Final = re.compile(rf"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?({_HOST})(?::([0-9]{{1,5}}))?(/?)")
+_ENDPOINT: Final = re.compile(
+    rf"(?:([A-Za-z][A-Za-z0-9+.-]*)://)?({_HOST})(?::([0-9]{{1,5}}))?(/?)"
+)
 _URL: Final = re.compile(rf"(?:https?)://(?:[^@/?#\s]+@)?({_HOST})(?::([0-9]{{1,5}}))?(/\S*)?")
 _LISTEN: Final = re.compile(rf"({_HOST}):([0-9]{{1,5}})")
 _NO_URL: Final = 'not a URL. Write https://HOST/PATH, or "" for none.'
-_NO_PROXY: Final = 'not a proxy. Write http://HOST:PORT, or "env" for HTTPS_PROXY and NO_PROXY, or "" for none.'
+_NO_PROXY: Final = (
+    'not a proxy. Write http://HOST:PORT, or "env" for HTTPS_PROXY and NO_PROXY, or "" for none.'
+)
 _MOST_PORT: Final = 65535
 
 
@@ -45,7 +49,8 @@ def endpoint(text: str) -> str:
         raise ValueError(f"{scheme}:// is no way to call a service. Write https://{host}.")
     if scheme == "http" and not is_loopback(host):
         raise ValueError(
-            f"http:// would send signatures in the clear; only a loopback address may have it. Write https://{host}."
+            "http:// would send signatures in the clear; only a loopback address may have it. "
+            f"Write https://{host}."
         )
     return f"{scheme}://{host}" + (f":{port}" if port else "")
 
@@ -53,7 +58,10 @@ def endpoint(text: str) -> str:
 def _endpoint_problem(text: str) -> str:
     base, slashes, rest = text.rpartition("://")
     if "@" in rest:
-        return "holds a user name or password. Write the host alone; secrets never belong in this file."
+        return (
+            "holds a user name or password. Write the host alone; secrets never belong in this "
+            "file."
+        )
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if host != rest and re.fullmatch(rf"(?:{_HOST})(?::[0-9]+)?", host):
         return f"holds a path. Write {base}{slashes}{host}."
@@ -103,12 +111,15 @@ def proxy_of_environment(text: str) -> str:
         scheme, found, _ = stripped.partition("://")
         if found and scheme.lower() not in {"http", "https"}:
             raise ValueError("not a proxy that speaks HTTP. Write http://HOST:PORT.") from None
-        raise ValueError(str(error).replace(', or "env" for HTTPS_PROXY and NO_PROXY, or "" for none', "")) from None
+        raise ValueError(
+            str(error).replace(', or "env" for HTTPS_PROXY and NO_PROXY, or "" for none', "")
+        ) from None
 
 
 def _can_be_taken_apart(url: str) -> bool:
-    """Tell whether the libraries that open connections can: a bracket in a password takes them in."""
-    from urllib3.exceptions import LocationValueError  # noqa: PLC0415 (it takes a while, and few have a proxy)
+    """Return whether urllib3 can parse the URL: a bracket in a password misleads urllib."""
+    # Imported late: it takes a while, and few have a proxy.
+    from urllib3.exceptions import LocationValueError  # noqa: PLC0415
     from urllib3.util import parse_url  # noqa: PLC0415
 
     try:
@@ -144,7 +155,10 @@ def listen(text: str) -> Address | None:
         return None
     matched = _LISTEN.fullmatch(text)
     if not matched:
-        raise ValueError('not HOST:PORT. Write e.g. 127.0.0.1:9464, 0.0.0.0:9464 for every interface, or "" for off.')
+        raise ValueError(
+            'not HOST:PORT. Write e.g. 127.0.0.1:9464, 0.0.0.0:9464 for every interface, or "" for '
+            "off."
+        )
     _check_host(matched[1], matched[2])
     return Address(matched[1].strip("[]"), int(matched[2]))
 
@@ -156,7 +170,9 @@ def allowed_host(text: str) -> str:
         ValueError: a sentence with the cure.
     """
     if not re.fullmatch(_HOST, text):
-        raise ValueError("not a host name. Write it without scheme, port and path, e.g. watcher.example.com.")
+        raise ValueError(
+            "not a host name. Write it without scheme, port and path, e.g. watcher.example.com."
+        )
     _check_host(text, None)
     return text.lower()
 
@@ -175,4 +191,6 @@ def _check_host(host: str, port: str | None) -> None:
         except ValueError:
             raise ValueError(f"{host} is not an IPv6 address. Write e.g. [::1].") from None
     elif not all(0 < len(label) <= 63 for label in host.split(".")):  # noqa: PLR2004 (RFC 1035)
-        raise ValueError(f"{host} is not a host name. Each part between dots has 1 to 63 characters.")
+        raise ValueError(
+            f"{host} is not a host name. Each part between dots has 1 to 63 characters."
+        )

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from watcher.config import problems, values
-from watcher.config.tables import Config, Surroundings
+from watcher.config import messages, parsers
+from watcher.config.examples import CONFIG, example
+from watcher.config.models import Config, Surroundings
 from watcher.errors import ConfigError
-from watcher.examples import CONFIG, example
-from watcher.texts import WrongEncodingError, decoded
+from watcher.model.decoding import WrongEncodingError, decoded
+from watcher.observe.escaping import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,9 @@ _MOST_BYTES: Final = 1_048_576
 _POSITION: Final = re.compile(r"(.*) \(at (.*)\)", re.DOTALL)
 _SYNTAX_CURES: Final = {
     "Invalid value": ' Text needs quotes: name = "videos".',
-    "Cannot declare": " A table may stand there once; each watch starts with [[watch]], in double brackets.",
+    "Cannot declare": (
+        " A table may stand there once; each watch starts with [[watch]], in double brackets."
+    ),
     "Cannot overwrite": " A key may stand there once.",
     "Cannot mutate": " Each watch starts with [[watch]], in double brackets.",
     "Unescaped '\\'": " Single quotes take a backslash as it is.",
@@ -38,15 +41,19 @@ def load(path: Path) -> Config:
     try:
         raw = _parsed(_content(path))
     except ValueError as problem:
-        raise ConfigError(str(path), (problems.one_line(str(problem)),)) from None
+        raise ConfigError(str(path), (printable(str(problem)),), hint=_cure()) from None
     error = None
     try:
         config = Config.model_validate(raw, context=_surroundings(path, raw))
     except ValidationError as caught:
         error = caught
-    if found := problems.lines(raw, error):
-        raise ConfigError(str(path), found)
+    if found := messages.lines(raw, error):
+        raise ConfigError(str(path), found, hint=_cure())
     return config
+
+
+def _cure() -> str:
+    return f"Correct the file. {example(CONFIG)} shows every key."
 
 
 def _copy() -> str:
@@ -67,7 +74,9 @@ def _content(path: Path) -> str:
     except IsADirectoryError:
         raise ValueError(f"A folder, not a file. {_copy()}") from None
     except PermissionError:
-        raise ValueError("Not allowed to read it. Give its group to the user that runs this program.") from None
+        raise ValueError(
+            "Not allowed to read it. Give its group to the user that runs this program."
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no valid name"
         raise ValueError(f"Cannot be read: {why}. {_copy()}") from None
@@ -76,7 +85,11 @@ def _content(path: Path) -> str:
     try:
         return decoded(content)
     except WrongEncodingError as error:
-        cure = f"The file is {error.encoding}: save it as UTF-8." if error.encoding else "Save the file as UTF-8."
+        cure = (
+            f"The file is {error.encoding}: save it as UTF-8."
+            if error.encoding
+            else "Save the file as UTF-8."
+        )
         raise ValueError(f"line {error.line}: not UTF-8. {cure}") from None
 
 
@@ -98,16 +111,16 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _surroundings(path: Path, raw: dict[str, Any]) -> Surroundings:
-    """Return what keys depend on; where that is wrong itself, the default, so that the rest can be checked."""
+    """Return what keys depend on, with defaults for what is wrong, so that the rest is checked."""
     vod = raw.get("vod")
     vod = vod if isinstance(vod, dict) else {}
     region = vod.get("region")
     try:
-        zone = values.zone(raw["timezone"])
+        zone = parsers.zone(raw["timezone"])
     except (KeyError, TypeError, ValueError):
         zone = ZoneInfo("UTC")
     return Surroundings(
-        path=values.absolute(path),
+        path=parsers.absolute(path),
         zone=zone,
         region=region if isinstance(region, str) else "cn-shanghai",
         vod_endpoint_given=bool(vod.get("endpoint")),

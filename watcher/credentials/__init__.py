@@ -1,9 +1,9 @@
 """One chain of credentials for both SDKs.
 
-In this order, and the first that answers is kept for the life of the process: systemd credentials,
-ALIBABA_CLOUD_ACCESS_KEY_*, OSS_ACCESS_KEY_*, OIDC (RRSA), ~/.aliyun/config.json, ~/.alibabacloud/credentials, the RAM
-role of the ECS instance.  Every `get` reads its source again, so rotation is seen.  A profile named in the
-configuration is the only link.
+The order: systemd credentials, ALIBABA_CLOUD_ACCESS_KEY_*, OSS_ACCESS_KEY_*, OIDC (RRSA),
+~/.aliyun/config.json, ~/.alibabacloud/credentials, the RAM role of the ECS instance. The process
+keeps the first link with credentials. Every `get` reads that link again, so rotation is seen. With
+a profile in the configuration, that profile is the only link.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from watcher.credentials.cli_profile import CliProfile
 from watcher.credentials.ini_profile import IniProfile
 from watcher.credentials.library import EcsRole, Oidc
-from watcher.credentials.links import Chain, Link, at_home, nobody
+from watcher.credentials.links import Chain, Link, below_home, ignore
 from watcher.credentials.static import from_systemd, from_variables
 
 if TYPE_CHECKING:
@@ -30,50 +30,64 @@ def chain(
     env: Mapping[str, str],
     home: Callable[[], Path],
     proxies: Mapping[str, str] | None = None,
-    learnt: Callable[[Credentials], None] = nobody,
+    on_change: Callable[[Credentials], None] = ignore,
 ) -> Chain:
-    """Return the provider for this configuration; nothing is read or asked before its first `get`.
+    """Return the provider for this configuration. Nothing is read before its first `get`.
 
     Args:
-        profile: of ~/.aliyun/config.json, and then only that; "" = the whole chain.
+        profile: name of the only profile of ~/.aliyun/config.json to use; "" = the whole chain.
         env: the environment.
-        home: finds the home directory; asked only where it is needed, and may raise RuntimeError.
+        home: finds the home directory, called only when needed; may raise RuntimeError.
         proxies: {scheme: URL}, for the token service behind OIDC.
-        learnt: is told of every new snapshot, e.g. to keep its secrets out of the log.
+        on_change: called with every new snapshot, e.g. to mask its secrets in the log.
     """
-    role = EcsRole(env)
     if profile:
-        only = at_home(
+        only = below_home(
             home,
             lambda at: CliProfile(_config_json(at), name=profile, env=env, required=True),
             required=True,
         )
-        return Chain([Link(f'profile "{profile}" of ~/.aliyun/config.json', only)], learnt=learnt)
+        named = f'profile "{profile}" of ~/.aliyun/config.json'
+        return Chain([Link(named, only)], on_change=on_change)
+    return Chain(_links(env, home, proxy=(proxies or {}).get("https", "")), on_change=on_change)
+
+
+def _links(env: Mapping[str, str], home: Callable[[], Path], *, proxy: str) -> list[Link]:
+    """Return the whole chain, in order."""
     named = env.get("ALIBABA_CLOUD_PROFILE", "")
     links = [
         Link("systemd credentials", lambda: from_systemd(env)),
         Link("ALIBABA_CLOUD_ACCESS_KEY_ID", lambda: from_variables(env, _ALIBABA_CLOUD)),
         Link("OSS_ACCESS_KEY_ID", lambda: from_variables(env, _OSS)),
-        Link("OIDC", Oidc(env, proxy=(proxies or {}).get("https", "")).ask),
-        Link("~/.aliyun/config.json", at_home(home, lambda at: CliProfile(_config_json(at), name=named, env=env))),
+        Link("OIDC", Oidc(env, proxy=proxy).ask),
+        Link(
+            "~/.aliyun/config.json",
+            below_home(home, lambda at: CliProfile(_config_json(at), name=named, env=env)),
+        ),
         Link("~/.alibabacloud/credentials", _ini_profile(home, named, env)),
     ]
-    if not named:  # a profile asked for by name is never replaced by the machine's own role
-        links.append(Link("ECS RAM role", role.ask))
-    return Chain(links, learnt=learnt)
+    if not named:  # the machine's own role never replaces a profile chosen by name
+        links.append(Link("ECS RAM role", EcsRole(env).ask))
+    return links
 
 
 def _config_json(home: Path) -> Path:
     return home / ".aliyun" / "config.json"
 
 
-def _ini_profile(home: Callable[[], Path], name: str, env: Mapping[str, str]) -> Callable[[], Credentials | Absent]:
+def _ini_profile(
+    home: Callable[[], Path], name: str, env: Mapping[str, str]
+) -> Callable[[], Credentials | Absent]:
     if file := env.get("ALIBABA_CLOUD_CREDENTIALS_FILE", ""):
         return IniProfile(Path(file), name=name, env=env).ask
-    return at_home(home, lambda at: IniProfile(at / ".alibabacloud", name=name, env=env))
+    return below_home(home, lambda at: IniProfile(at / ".alibabacloud", name=name, env=env))
 
 
-_ALIBABA_CLOUD = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
+_ALIBABA_CLOUD = (
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ALIBABA_CLOUD_SECURITY_TOKEN",
+)
 _OSS = ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN")
 
 __all__ = ["Chain", "chain"]

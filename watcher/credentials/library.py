@@ -1,7 +1,8 @@
-"""What alibabacloud-credentials does for us: RAM roles, OIDC, single sign-on.
+"""RAM roles, OIDC and single sign-on, through alibabacloud-credentials.
 
-Importing it costs a quarter of a second, attaches handlers to loggers and freezes parts of the environment, so it
-happens only when a link needs it.  Its exceptions and log lines hold signed URLs and tokens: none is passed on.
+Importing the library takes a quarter of a second, attaches handlers to loggers and freezes parts
+of the environment. So the import waits until a link needs it. Its exceptions and log lines hold
+signed URLs and tokens: we pass none of them on.
 """
 
 from __future__ import annotations
@@ -26,37 +27,39 @@ _METADATA_TIMEOUT_MS = 1000
 _LOGGERS = ("credentials", "alibabacloud-tea")
 
 
-class Provider:
-    """A provider of the library, built again when what it was built from changes, or after it failed."""
+class LibraryProvider:
+    """A provider of the library. It is built again after a change of its source or a failure."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._basis = ""
+        self._built_from = ""
         self._provider: Any = None
 
-    def ask(self, place: str, basis: str, build: Callable[[Any], Any], *, hint: str) -> Credentials:
-        """Return what the provider of `build` says now.
+    def ask(
+        self, place: str, made_from: str, build: Callable[[Any], Any], *, hint: str
+    ) -> Credentials:
+        """Return the provider's present credentials.
 
         Args:
-            place: how the error names it.
-            basis: what it is built from; another one makes another provider.
+            place: the source's name in errors.
+            made_from: the source's content. A new provider is built when it changes.
             build: makes a provider, given the library.
-            hint: the cure, if it fails.
+            hint: the cure after a failure.
 
         Raises:
-            CredentialsMissing: it failed; the sentence holds nothing that is secret.
+            CredentialsMissing: the provider failed. The sentence holds no secret.
         """
-        digest = hashlib.sha256(basis.encode()).hexdigest()  # not the text itself: it may hold a secret
+        digest = hashlib.sha256(made_from.encode()).hexdigest()  # the text may hold a secret
         try:
             with self._lock:
-                if digest != self._basis:
+                if digest != self._built_from:
                     self._provider = build(_library())
-                    self._basis = digest
+                    self._built_from = digest
                 provider = self._provider
             said = provider.get_credentials()
-        except Exception as error:  # noqa: BLE001 (the library raises whatever it meets)
-            self._basis = ""
-            raise CredentialsMissing(f"{place}: {why(error)}", hint=hint) from None
+        except Exception as error:  # noqa: BLE001 (the library wraps no errors)
+            self._built_from = ""
+            raise CredentialsMissing(f"{place}: {reason_of(error)}", hint=hint) from None
         found = assemble(
             {
                 "the access key ID": str(said.get_access_key_id() or ""),
@@ -73,21 +76,26 @@ class Provider:
 class Oidc:
     """AssumeRoleWithOIDC, as RRSA sets it up for a pod of ACK."""
 
-    _VARIABLES = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
+    _VARIABLES = (
+        "ALIBABA_CLOUD_ROLE_ARN",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+    )
 
     def __init__(self, env: Mapping[str, str], *, proxy: str = "") -> None:
         self._env = env
         self._proxy = proxy
-        self._provider = Provider()
+        self._provider = LibraryProvider()
 
     def ask(self) -> Credentials | Absent:
-        """Return the role's credentials if the pod has a role."""
+        """Return the role's credentials, or `Absent` if the pod has no role."""
         role, provider, token_file = (self._env.get(name, "") for name in self._VARIABLES)
-        if not (provider or token_file):  # a role alone may be meant for other programs
+        if not (provider or token_file):  # a role alone may belong to another program
             return Absent("not set")
         if missing := [name for name in self._VARIABLES if not self._env.get(name)]:
             raise CredentialsMissing(
-                f"OIDC: {' and '.join(missing)} not set, though the others are", hint="Set all three, or none of them."
+                f"OIDC: {' and '.join(missing)} not set, though the others are",
+                hint="Set all three, or none of them.",
             )
         return self._provider.ask(
             "OIDC",
@@ -98,7 +106,8 @@ class Oidc:
                 oidc_token_file_path=token_file,
                 role_session_name=self._env.get("ALIBABA_CLOUD_ROLE_SESSION_NAME") or SESSION_NAME,
                 sts_region_id=self._env.get("ALIBABA_CLOUD_STS_REGION", ""),
-                enable_vpc=self._env.get("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "").lower() == "true",
+                enable_vpc=self._env.get("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "").lower()
+                == "true",
                 http_options=_http_options(proxy=self._proxy or None),
             ),
             hint="Check the role, its trust policy, and the token file that RRSA mounts.",
@@ -106,20 +115,20 @@ class Oidc:
 
 
 class EcsRole:
-    """The RAM role of this ECS instance, asked with metadata tokens only (IMDSv2)."""
+    """The RAM role of this ECS instance, by the metadata service with tokens (IMDSv2)."""
 
     def __init__(self, env: Mapping[str, str], *, role: str = "") -> None:
         self._env = env
         self._role = role or env.get("ALIBABA_CLOUD_ECS_METADATA", "")
-        self._provider = Provider()
+        self._provider = LibraryProvider()
 
     def ask(self) -> Credentials | Absent:
-        """Return the role's credentials, or why there are none."""
+        """Return the role's credentials, or `Absent` with the reason."""
         if self._env.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true":
             return Absent("switched off by ALIBABA_CLOUD_ECS_METADATA_DISABLED")
         if self._env.get("HTTP_PROXY") or self._env.get("http_proxy"):
-            # The library cannot be told to go direct, and the role's keys must not pass through a proxy in clear.
-            return Absent("not asked while HTTP_PROXY is set")
+            # The library cannot bypass the proxy, which would see the role's keys in clear text.
+            return Absent("not used while HTTP_PROXY is set")
         try:
             return self._provider.ask("the metadata service", self._role, self._build, hint="")
         except CredentialsMissing as error:
@@ -130,18 +139,22 @@ class EcsRole:
             role_name=self._role,
             disable_imds_v1=True,
             async_update_enabled=False,  # otherwise it starts a scheduler and a thread of its own
-            http_options=_http_options(connect_timeout=_METADATA_TIMEOUT_MS, read_timeout=_METADATA_TIMEOUT_MS),
+            http_options=_http_options(
+                connect_timeout=_METADATA_TIMEOUT_MS, read_timeout=_METADATA_TIMEOUT_MS
+            ),
         )
 
 
-def why(error: Exception) -> str:
-    """Say what failed, from what is known to be harmless in an exception of the library."""
+def reason_of(error: Exception) -> str:
+    """Return the reason of a failure, from the parts of the exception that hold no secret."""
     text = str(error)
     for pattern, meaning in _KNOWN:
         if found := re.search(pattern, text):
             return meaning.format(*found.groups())
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'} cannot be read: {error.strerror or type(error).__name__}"
+        return (
+            f"{error.filename or 'a file'} cannot be read: {error.strerror or type(error).__name__}"
+        )
     return f"failed with {type(error).__name__}"
 
 
@@ -160,7 +173,7 @@ _KNOWN = (
 
 
 def _library() -> Any:
-    """Import the library, and take its own log handlers off: they would write past our log."""
+    """Import the library, and remove its log handlers: they would bypass our log."""
     library = importlib.import_module("alibabacloud_credentials.provider")
     for name in _LOGGERS:
         logger = logging.getLogger(name)
@@ -172,7 +185,10 @@ def _library() -> Any:
 
 
 def _only_warnings(record: logging.LogRecord) -> bool:
-    """Keep what nobody else tells: failed refreshes that an earlier answer outlives.  Errors are raised as well."""
+    """Keep warnings only: failed refreshes, while earlier credentials are still valid.
+
+    Errors are raised as exceptions, too.
+    """
     return record.levelno == logging.WARNING and "cached value is None" not in record.getMessage()
 
 

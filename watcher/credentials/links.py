@@ -1,4 +1,4 @@
-"""A chain of links: each answers, has nothing, or is broken and says so."""
+"""A chain of links. Each link has credentials, has none, or is broken and raises an error."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HINT = (
-    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user, hand the files access-key-id "
-    "and access-key-secret over with systemd's LoadCredential=, or attach a RAM role to the ECS instance."
+    "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET of a RAM user, pass the "
+    "files access-key-id and access-key-secret with systemd's LoadCredential=, or attach a RAM "
+    "role to the ECS instance."
 )
 
 
@@ -23,35 +24,35 @@ _MARKS = "\"'`<>{}\\"
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A link that has nothing to say, and why: a few words without secrets."""
+    """A link without credentials."""
 
-    why: str
+    why: str  # a few words without secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """One place where credentials may be.
 
-    `ask` raises CredentialsMissing if they are there and broken: that is never passed over in silence.
+    `ask` raises CredentialsMissing for broken credentials: the chain never skips them silently.
     """
 
     name: str
     ask: Callable[[], Credentials | Absent]
 
 
-class Asks(Protocol):
+class CredentialSource(Protocol):
     """A place where credentials may be; see `Link.ask`."""
 
     def ask(self) -> Credentials | Absent:
-        """Return what is there."""
+        """Return the credentials, or `Absent`."""
         ...
 
 
-def at_home(
-    home: Callable[[], Path], make: Callable[[Path], Asks], *, required: bool = False
+def below_home(
+    home: Callable[[], Path], make: Callable[[Path], CredentialSource], *, required: bool = False
 ) -> Callable[[], Credentials | Absent]:
-    """Return what asks a place below the home directory, which is looked for when it is asked."""
-    made: list[Asks] = []
+    """Return a link's `ask` for a place below the home directory, which it looks up when called."""
+    made: list[CredentialSource] = []
 
     def ask() -> Credentials | Absent:
         if not made:
@@ -61,7 +62,7 @@ def at_home(
                 if not required:
                     return Absent("there is no home directory")
                 raise CredentialsMissing(
-                    "no credentials: the profile lies in the home directory, and there is none",
+                    "no credentials: the profile lies in the home directory, which does not exist",
                     hint="Set HOME, or leave [credentials] profile empty.",
                 ) from None
         return made[0].ask()
@@ -69,16 +70,18 @@ def at_home(
     return ask
 
 
-def nobody(_: Credentials) -> None:
-    """Tell nobody."""
+def ignore(_: Credentials) -> None:
+    """Do nothing."""
 
 
 class Chain:
-    """`ports.CredentialsProvider` over links in order; safe to share between threads."""
+    """`ports.CredentialsProvider` over links in order. Threads may share it."""
 
-    def __init__(self, links: Sequence[Link], *, learnt: Callable[[Credentials], None] = nobody) -> None:
+    def __init__(
+        self, links: Sequence[Link], *, on_change: Callable[[Credentials], None] = ignore
+    ) -> None:
         self._links = links
-        self._learnt = learnt
+        self._learnt = on_change
         self._kept: Link | None = None
         self._latest: Credentials | None = None
 
@@ -99,25 +102,27 @@ class Chain:
                 case found:
                     self._kept = link
                     return found
-        raise CredentialsMissing(f"no credentials; asked, in this order: {', '.join(tried)}", hint=HINT)
+        raise CredentialsMissing(
+            f"no credentials found; tried in this order: {', '.join(tried)}", hint=HINT
+        )
 
     def _ask_again(self, link: Link) -> Credentials:
-        """Ask the link that answered first: a file away for a moment must not change who we are."""
+        """Ask the link that answered first. A briefly missing file must not switch links."""
         match link.ask():
             case Absent(why=why):
                 raise CredentialsMissing(
-                    f"no credentials any more: {link.name} answered before, and now: {why}",
-                    hint="Put them back, or start again to have the whole chain asked.",
+                    f"the credentials are gone: {link.name} had them before, and now: {why}",
+                    hint="Put them back, or restart to try the whole chain.",
                 )
             case found:
                 return found
 
 
 def assemble(named: Mapping[str, str], *, place: str = "") -> Credentials | Absent:
-    """Return credentials from the texts of an ID, a secret and a token, in this order, each under its own name.
+    """Return credentials from named texts: an ID, a secret and a token, in this order.
 
     Raises:
-        CredentialsMissing: only part of them is there, or one holds what no key holds.
+        CredentialsMissing: a part is missing, or holds a character that no key has.
     """
     values = {name: text.strip() for name, text in named.items()}
     key_id, secret, token = values.values()
@@ -135,10 +140,13 @@ def assemble(named: Mapping[str, str], *, place: str = "") -> Credentials | Abse
         if any(mark in value for mark in _MARKS):
             raise CredentialsMissing(
                 f"{at}{name} holds a quote or a bracket, which no key has",
-                hint=f"Write {name} without quotes: `docker run --env-file` and its like keep them.",
+                hint=(
+                    f"Write {name} without quotes: `docker run --env-file` and its like keep them."
+                ),
             )
         if not value.isascii() or not value.isprintable() or " " in value:
             raise CredentialsMissing(
-                f"{at}{name} holds a space or a character that no key has", hint=f"Copy {name} again, exactly."
+                f"{at}{name} holds a space or a character that no key has",
+                hint=f"Copy {name} again, exactly.",
             )
     return Credentials(key_id, secret, token)

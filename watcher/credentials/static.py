@@ -1,4 +1,4 @@
-"""Credentials that are simply there: files handed over by systemd, environment variables."""
+"""Credentials in files from systemd, or in environment variables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watcher.credentials.links import Absent, assemble
 from watcher.errors import CredentialsMissing
-from watcher.texts import WrongEncodingError, decoded
+from watcher.model.decoding import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ _FILES = ("access-key-id", "access-key-secret", "security-token")
 
 
 def from_systemd(env: Mapping[str, str]) -> Credentials | Absent:
-    """Return what LoadCredential= put into $CREDENTIALS_DIRECTORY."""
+    """Return the credentials that LoadCredential= put into $CREDENTIALS_DIRECTORY."""
     folder = env.get("CREDENTIALS_DIRECTORY", "")
     if not folder:
         return Absent("CREDENTIALS_DIRECTORY is not set")
@@ -27,7 +27,9 @@ def from_systemd(env: Mapping[str, str]) -> Credentials | Absent:
         return Absent("no file access-key-id in CREDENTIALS_DIRECTORY")
     for name, text in texts.items():
         if text is not None and not text.strip():
-            raise CredentialsMissing(f"systemd credentials: the file {name} is empty", hint="Fill it, or remove it.")
+            raise CredentialsMissing(
+                f"systemd credentials: the file {name} is empty", hint="Fill it, or remove it."
+            )
     return assemble({name: text or "" for name, text in texts.items()}, place="systemd credentials")
 
 
@@ -39,15 +41,15 @@ def _text(path: Path) -> str | None:
     except WrongEncodingError as error:
         raise CredentialsMissing(
             f"systemd credentials: the file {path.name} is not text: it {error}",
-            hint="Write the key and nothing else into it, as UTF-8.",
+            hint="Write only the key into it, as UTF-8.",
         ) from None
     except OSError as error:
         raise CredentialsMissing(
             f"systemd credentials: the file {path} cannot be read: {error.strerror}",
-            hint="Let systemd hand it over (LoadCredential=), or let this user read it.",
+            hint="Pass it with systemd (LoadCredential=), or give this user the right to read it.",
         ) from None
 
 
 def from_variables(env: Mapping[str, str], names: tuple[str, str, str]) -> Credentials | Absent:
-    """Return what the variables of an ID, a secret and an optional token hold."""
+    """Return the credentials in the variables of an ID, a secret and an optional token."""
     return assemble({name: env.get(name, "") for name in names})

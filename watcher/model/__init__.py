@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from watcher.model.listed import MAX_KEY_BYTES as MAX_KEY_BYTES
 from watcher.model.listed import ObjectInfo as ObjectInfo
 from watcher.model.listed import Objects as Objects
 from watcher.model.listed import ObjectType as ObjectType
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class Lane(StrEnum):
-    """Which queue an entry waits in: a due fresh one is always claimed before a backfill one."""
+    """The queue of an entry: a due fresh one is always claimed before a backfill one."""
 
     FRESH = "fresh"
     BACKFILL = "backfill"
 
 
 class State(StrEnum):
-    """What is known of an entry.  Nothing else is a state."""
+    """The state of an entry.  There is no other."""
 
     PENDING = "pending"
     CLAIMED = "claimed"
@@ -75,7 +76,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What belongs to a RegisterMedia call as a whole, not to its items; "" = not sent."""
+    """Parameters of a RegisterMedia call as a whole, not of its items; "" = not sent."""
 
     template_group_id: str = ""
     workflow_id: str = ""
@@ -85,7 +86,7 @@ class CallOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyRefusal:
-    """VOD refused RegisterMetadatas in a form body, and took them in the query."""
+    """VOD refused RegisterMetadatas in a form body, and accepted them in the query."""
 
     at: int  # milliseconds since the epoch, our clock
     version: str  # of the program that was refused
@@ -94,7 +95,7 @@ class BodyRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One item of a RegisterMedia call: an object with all that VOD is told of it."""
+    """One item of a RegisterMedia call: an object with all its fields."""
 
     bucket: str
     key: str
@@ -108,7 +109,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One claimed row of the ledger: what is needed to register it and to settle it."""
+    """One claimed row of the ledger, with all that registering and settling need."""
 
     bucket: str
     key: str
@@ -141,12 +142,12 @@ class Refused:
 
     @property
     def is_its_own(self) -> bool:
-        """Whether the reason lies in the object for certain, and not perhaps in its bucket or the account."""
+        """Whether the reason is certainly the object's, not its bucket's or the account's."""
         return self.reason not in {Failure.REFUSED, Failure.BAD_REQUEST}
 
 
 NOT_MENTIONED = "VOD's answer does not mention this file"
-"""The message of an entry that must go alone: the one word of an answer to one item is its own."""
+"""The message of an entry that must go alone: an answer to one item can only mean that item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,35 +155,35 @@ class Unknown:
     """Sent, and no trustworthy answer: it may or may not be registered."""
 
     message: str
-    unmentioned: bool = False  # an answer came, and did not say a word of it
+    unmentioned: bool = False  # an answer came, and did not mention the item
 
 
 Outcome = Accepted | Refused | Unknown
 
 LONG_STREAK = 50
-"""Different entries of one bucket refused with none accepted between: then the bucket is at fault."""
+"""Entries of a bucket, refused in a row, until the bucket is at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """One RegisterMedia call: an outcome for each of its items, by key, none missing, none extra."""
+    """One RegisterMedia call: one outcome for each item, by key."""
 
     outcomes: dict[str, Outcome]
     request_id: str = ""
-    error: Exception | None = None  # what kept all, or a part, of the items from being answered
+    error: Exception | None = None  # why some or all items have no answer
 
 
 class BreakerKind(StrEnum):
     """Why calls stopped."""
 
-    REFUSED = "refused"  # the service said so: credentials, permission, arrears, bucket not added ...
+    REFUSED = "refused"  # by the service: credentials, permission, arrears, bucket not added ...
     UNREACHABLE = "unreachable"  # three calls in a row without a trustworthy answer
-    STREAK = "streak"  # so many entries of one bucket refused in a row that it is no fault of theirs
+    STREAK = "streak"  # `LONG_STREAK` entries of one bucket refused in a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Calls have stopped, for everyone or for one bucket, until a probe is answered better."""
+    """Calls have stopped, for the account or for one bucket, until a trial call succeeds."""
 
     bucket: str  # "" = the account
     kind: BreakerKind
@@ -195,7 +196,7 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSpec:
-    """What the ledger must know of one configured watch."""
+    """One configured watch, as far as the ledger needs it."""
 
     name: str
     bucket: str
@@ -217,7 +218,7 @@ class BucketSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """What is in line of one watch."""
+    """The queued files of one watch."""
 
     entries: int
     size_bytes: int
@@ -253,23 +254,23 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a call (or the decision to make none) says of one claimed entry."""
+    """The outcome of one claimed entry, from a call or from the decision to make none."""
 
     entry: Entry
     outcome: Outcome
-    due_at: int  # milliseconds since the epoch: not to be claimed again before, if it is pending again
+    due_at: int  # milliseconds since the epoch: if it is pending again, not claimed before
     sent: bool = True  # False: nothing of the call took effect, for certain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What settling made of the entries."""
+    """What became of the settled entries."""
 
     bucket: str = ""
     registered: int = 0
     already_registered: int = 0
     failed: tuple[tuple[str, Failure, str], ...] = ()  # (key, reason, sentence)
     streak: int = 0  # entries of the bucket refused since one was last accepted
-    streak_began: bool = False  # the streak came to be a fault of the bucket by this
-    streak_ended: bool = False  # ... or ceased to be one
-    restored: tuple[str, ...] = ()  # keys that had become `failed` in the streak, and are pending again
+    streak_began: bool = False  # by this the bucket is at fault
+    streak_ended: bool = False  # ... or no longer
+    restored: tuple[str, ...] = ()  # keys that had failed in the streak, and are pending again

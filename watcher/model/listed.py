@@ -1,4 +1,4 @@
-"""What a listing shows: objects, the same field by field, and pages of them."""
+"""The objects of a listing: one by one, as columns, and in pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import compress
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_KEY_BYTES: Final = 1023
+"""Of a key in UTF-8, and of `start-after`.  Source: OSS object naming, ListObjectsV2."""
+
 
 class ObjectType(StrEnum):
-    """`Type` of a listed object, as OSS names it; what OSS adds later counts as NORMAL."""
+    """`Type` of a listed object, as OSS names it; an unknown type counts as NORMAL."""
 
     NORMAL = "Normal"
     MULTIPART = "Multipart"
@@ -28,7 +31,7 @@ class ObjectType(StrEnum):
 class ObjectInfo:
     """One object as its bucket listed it.
 
-    Positional, and made a thousand a page: keep it small.
+    Fields are positional and few: a page makes a thousand of them.
     """
 
     key: str  # exact; valid UTF-8
@@ -38,14 +41,17 @@ class ObjectInfo:
     type: ObjectType = ObjectType.NORMAL
     storage_class: str = "Standard"
     restored: bool = False  # of an archive class, and readable for now
-    restoring: bool = False  # of an archive class, and on its way to be readable
+    restoring: bool = False  # of an archive class, and being restored
 
 
 _FIELDS = tuple(field.name for field in fields(ObjectInfo))
 
 
 class Objects(Sequence[ObjectInfo]):
-    """The objects of one page in listing order; each field is a column as long as the page, read when asked for."""
+    """The objects of one page in listing order, field by field.
+
+    Each field is a column as long as the page. It is read when it is first used.
+    """
 
     def __init__(
         self,
@@ -75,18 +81,21 @@ class Objects(Sequence[ObjectInfo]):
         return self._columns[name]
 
     def lines(self, name: str) -> str | None:
-        """Return a column as text, one value a line; None if a value holds a line end itself.
+        """Return a column as text, one value a line; None if a value holds a line end.
 
-        Numbers are as the listing spells them: two that are the same may differ in leading zeros.
+        Numbers are spelled as in the listing, perhaps with leading zeros.
         """
         if name not in self._texts:
-            told = self._lines(name)
-            self._texts[name] = _one_a_line(self._column(name)) if told is None else told
+            text = self._lines(name)
+            self._texts[name] = _one_a_line(self._column(name)) if text is None else text
         return self._texts[name]
 
     @property
     def folded(self) -> bytes | None:
-        """The keys as UTF-8 with ASCII letters in lower case, one a line; None if one holds a line end itself."""
+        """The keys as UTF-8, ASCII letters in lower case, one a line.
+
+        None if a key holds a line end.
+        """
         if not self._is_folded:
             lines = self.lines("key")
             self._folded = None if lines is None else lines.encode().lower()
@@ -94,7 +103,7 @@ class Objects(Sequence[ObjectInfo]):
         return self._folded
 
     def without(self, places: Collection[int]) -> Objects:
-        """Return the objects but those at some places, each named once; no column is read sooner than asked for."""
+        """Return the objects except those at some places, each named once; reads no column."""
         if not places:
             return self
         kept = bytearray(b"\1") * self._n
@@ -106,7 +115,8 @@ class Objects(Sequence[ObjectInfo]):
         """Return the objects at the places where `kept` is true."""
 
         def lines(name: str) -> str | None:
-            text = self.lines(name) if name == "size_bytes" else None  # others are texts, and as quick to join
+            # Other columns are texts, which are as quick to join.
+            text = self.lines(name) if name == "size_bytes" else None
             return None if text is None else "\n".join(compress(text.split("\n"), kept))
 
         return Objects(sum(kept), lambda name: list(compress(self._column(name), kept)), lines)
@@ -148,7 +158,7 @@ class Objects(Sequence[ObjectInfo]):
 
     @property
     def restoring(self) -> list[bool]:
-        """Whether each is of an archive class, and on its way to be readable."""
+        """Whether each is of an archive class, and being restored."""
         return self._column("restoring")
 
     @property
@@ -163,20 +173,21 @@ class Objects(Sequence[ObjectInfo]):
 
     @property
     def any_restoring(self) -> bool:
-        """Whether one is of an archive class, and on its way to be readable."""
+        """Whether one is of an archive class, and being restored."""
         return True in self._values("restoring")
 
     @property
     def none_is_empty(self) -> bool:
         """Whether each has a byte at least."""
         text = self.lines("size_bytes") or ""
-        may_be = text.startswith("0") or text.rfind("\n0") >= 0  # from the end it is found several times as quickly
-        return not may_be or all(self.sizes_bytes)
+        # A search from the end is several times as quick.
+        may_be_empty = text.startswith("0") or text.rfind("\n0") >= 0
+        return not may_be_empty or all(self.sizes_bytes)
 
     def _values(self, name: str) -> frozenset[Any]:
         """Return the values of a column, each once."""
-        told = self._distinct(name)
-        return _distinct(self._column(name)) if told is None else told
+        known = self._distinct(name)
+        return _distinct(self._column(name)) if known is None else known
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -213,17 +224,21 @@ def _one_a_line(column: list[Any]) -> str | None:
 
 
 def _distinct(column: list[T]) -> frozenset[T]:
-    return frozenset(column[:1] if column.count(column[0]) == len(column) else column) if column else frozenset()
+    return (
+        frozenset(column[:1] if column.count(column[0]) == len(column) else column)
+        if column
+        else frozenset()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one listing call returned, in UTF-8 byte order of the keys."""
+    """One page of a listing, in UTF-8 byte order of the keys."""
 
     objects: Objects
     at: int  # milliseconds since the epoch: the answer's `Date`
     last_key: str  # the next page starts after it; "" if there is none
-    next_token: str = ""  # ... or here, where no key was listed, or the last one is not UTF-8: no `start-after`
+    next_token: str = ""  # ... or here, if no last key in UTF-8 can be named
     token: str = ""  # ... or here in any case
     is_last: bool
-    not_utf8: tuple[bytes, ...] = ()  # raw keys that are not UTF-8, in listing order; not among `objects`
+    not_utf8: tuple[bytes, ...] = ()  # raw keys, in listing order; they are not in `objects`

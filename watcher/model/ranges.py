@@ -1,4 +1,4 @@
-"""What a listing comes to, range by range."""
+"""What a scan records of a listing, range by range."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ if TYPE_CHECKING:
     from watcher.model.listed import Objects
 
 ScanKind = Literal["scan", "backfill"]
-"""A backfill looks at all that ever came, and says nothing of whether a watch is up to date."""
+"""A backfill looks at all objects, so it does not show whether a watch is up to date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Part of a listing: what was found above the key `lo`, up to `hi` and with it (None = to the end)."""
+    """The objects above the key `lo`, up to `hi` and with it (None = to the end)."""
 
     lo: str
     hi: str | None
     listed: int = 0
     matched: int = 0
     excluded: dict[str, int] = field(default_factory=dict)  # by reason
-    n_bytes: int = 0  # of the listed objects in the answer, and their SHA-256: the same bytes, the same objects
-    digest: bytes = b""  # none: look at the objects
+    n_bytes: int = 0  # of the listed objects in the answer ...
+    digest: bytes = b""  # ... and their SHA-256; empty = look at the objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanBegun:
-    """A scan that begins, or goes on with one that was cut short."""
+    """A scan that begins, or resumes an interrupted one."""
 
     id: int  # of its memory
     kind: ScanKind
     number: int
-    trusts: bool  # whether ranges that answer with the same bytes need not be looked at
-    digests: bool  # whether ranges are worth remembering by their bytes
+    uses_digests: bool  # whether a range with the same bytes counts as unchanged
+    digests: bool  # whether the ranges get digests
     source: str = ""  # oss://BUCKET/PREFIX; "" = nothing depends on it
     started_at: int = 0  # milliseconds since the epoch, OSS's clock: the first answer; 0 = none yet
     listed: int = 0  # so far
     matched: int = 0
     excluded: dict[str, int] = field(default_factory=dict)
-    is_usual: bool = False  # what it costs is what the next ones cost: not the first, resumed or a full one
+    is_usual: bool = False  # costs what the next ones cost: not the first, resumed or a full one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a scan writes down of one range."""
+    """One range as a scan records it."""
 
     range: Range
     objects: Objects  # the selected ones; none where the range repeats what is remembered
     repeats: bool = False
     at: int  # milliseconds since the epoch: the answer's `Date`
-    as_of: int | None = None  # milliseconds since the epoch: of a snapshot, which covers no range; None = of now
+    as_of: int | None = None  # of a snapshot, which covers no range, in ms; None = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

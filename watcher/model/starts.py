@@ -1,4 +1,4 @@
-"""What `start = "now"` came to mean: moments, below prefixes."""
+"""The moments that `start = "now"` stands for, by prefix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Start:
     """From when on the objects of one watch count."""
 
     at: int | None = None  # milliseconds since the epoch, inclusive; None = all objects count
-    below: tuple[Anchor, ...] = ()  # prefixes below the watch's own that count from an earlier moment
+    below: tuple[Anchor, ...] = ()  # prefixes below the watch's own with an earlier moment
 
     def of(self, key: str) -> int | None:
         """Return the moment for one key."""

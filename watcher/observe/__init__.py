@@ -1,1 +1,1 @@
-"""What an operator sees of the work: log events, without anything secret in them."""
+"""Shows the work to an operator: log, metrics and status page, without secrets."""

@@ -1,28 +1,31 @@
-"""What lines on a terminal leave out: JSON, the journal and the debug level have all of it."""
+"""Short log lines for a terminal. JSON, the journal and the debug level have all fields."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from watcher.observe.logs import BACKFILL_PROGRESS, BATCH_SETTLED, SCAN_PROGRESS
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import MutableMapping, Sequence
 
-BATCH_SETTLED: Final = "batch.settled"
-_SHOWN_BY_A_BAR: Final = {"scan.progress", "backfill.progress"}
-_NAMED: Final = 3  # files that a line names
+_SHOWN_BY_A_BAR: Final = {SCAN_PROGRESS, BACKFILL_PROGRESS}
+_NAMED: Final = 3  # most files in a line
 
 
-def is_spared(record: logging.LogRecord) -> bool:
-    """Whether a progress bar shows what this line would say."""
+def is_shown_by_bar(record: logging.LogRecord) -> bool:
+    """Whether a progress bar shows the content of this line already."""
     if record.msg in _SHOWN_BY_A_BAR:
         return True
     fields = getattr(record, "fields", {})
-    return record.msg == BATCH_SETTLED and not (fields.get("FailedFileURLs") or fields.get("pending"))
+    return record.msg == BATCH_SETTLED and not (
+        fields.get("FailedFileURLs") or fields.get("pending")
+    )
 
 
 def shortened(found: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return the fields that a short line has: of a batch counts, and the refused files."""
+    """Return the fields of a short line: for a batch its counts and the refused files."""
     if found.get("event") != BATCH_SETTLED:
         return found
     refused = found.get("FailedFileURLs") or ()

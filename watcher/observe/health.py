@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it does all that it should."""
+"""Health of the process: alive, and fully working."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What /livez and /readyz tell."""
+    """The content of /livez and /readyz."""
 
-    live: bool  # it makes progress, or has nothing to do
-    ready: bool  # and nothing is degraded
-    reasons: tuple[str, ...] = ()  # why not, one sentence each
+    live: bool  # the process makes progress, or is idle
+    ready: bool  # live, and nothing is degraded
+    reasons: tuple[str, ...] = ()  # for not live or not ready, one sentence each

@@ -1,7 +1,6 @@
-"""The log: one line for each event, under names that alerts can match on; nothing secret in it.
+"""The events of the log: one line for each, under names that alerts can match on.
 
-Everything goes through the standard library's loggers, ours and the SDKs' alike, into one handler, which masks secrets
-and writes JSON, lines for people, or entries of the journal.
+`log_setup` sends them to their place. Their names and fields are public (design 4.4).
 """
 
 from __future__ import annotations
@@ -10,11 +9,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watcher.observe import destinations
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TextIO
 
 SCAN_STARTED: Final = "scan.started"
 SCAN_PROGRESS: Final = "scan.progress"
@@ -45,7 +41,7 @@ DAEMON_STOPPED: Final = "daemon.stopped"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the table of events: what the name means, and when it should wake a person."""
+    """One row of the table of events: its meaning, and when to alert a person."""
 
     name: str
     level: int
@@ -64,60 +60,78 @@ EVENTS: Final = {
             SCAN_STARTED,
             _INFO,
             ("watch", "source", "listed", "start", "start_below"),
-            "A listing began; `listed`: what the one that it resumes had seen. `start`: from when on objects count; "
-            "`start_below`: prefixes with an earlier moment of their own.",
+            "A listing began. `listed`: objects listed before, if the scan is resumed. `start`: "
+            "older objects are ignored. `start_below`: prefixes with an earlier start.",
         ),
         Event(
-            SCAN_PROGRESS, _INFO, ("watch", "listed", "new", "list_calls"), "A long listing goes on: every 100 pages."
+            SCAN_PROGRESS,
+            _INFO,
+            ("watch", "listed", "new", "list_calls"),
+            "Progress of a long listing, every 100 pages.",
         ),
         Event(
             SCAN_FINISHED,
             _INFO,
             (*_COUNTS, "list_calls_per_day", "list_gb_per_day", "note"),
-            "A listing was complete. What listing costs a day at this schedule, unless this one was the first or not "
-            "a usual one; `note`: once a day.",
+            "A listing was complete. Cost of listing a day at this schedule, except for the first "
+            "and for unusual listings; `note`: once a day.",
             "none for three schedules",
         ),
         Event(
             SCAN_INCOMPLETE,
             _WARNING,
             ("reason", "hint", *_COUNTS),
-            "A listing was cut short: why, and the cure.",
+            "A listing ended early: reason and cure.",
             "three in a row",
         ),
         Event(
             BACKFILL_PROGRESS,
             _INFO,
             ("listed", "new", "registered", "failed", "calls_per_second", "eta_s"),
-            "How far a backfill is, every 10 s where no terminal shows it; null: how long it takes is not known yet.",
+            "Progress of a backfill, every 10 s without a progress bar. `eta_s` null: not known "
+            "yet.",
         ),
         Event(
             INVENTORY_READ,
             _INFO,
             ("watch", "inventory", "made_at", "age_s", "listed", "skipped", "note"),
-            "All of a bucket inventory was read: how old it is, the objects below the watch's prefix, and what other "
-            "rows were (`outside` of it, `old_version`, `delete_marker`).",
+            "A whole bucket inventory was read: its age, the objects below the watch's prefix, and "
+            "the skipped rows (`outside` the prefix, `old_version`, `delete_marker`).",
         ),
         Event(
             INVENTORY_LACKING,
             _WARNING,
             ("inventory", "columns", "note"),
-            "A bucket inventory has not all columns that decide what is registered.",
+            "A bucket inventory lacks columns that decide which objects are registered.",
         ),
         Event(
             LISTING_COSTLY,
             _WARNING,
             ("watch", "note"),
-            "Many objects are listed by a public endpoint, which is billed; once a day.",
+            "Many objects are listed through a public endpoint, which is billed; once a day.",
         ),
-        Event(OBJECT_CHANGED, _WARNING, ("watch", "bucket", "key"), "A registered object was overwritten since."),
+        Event(
+            OBJECT_CHANGED,
+            _WARNING,
+            ("watch", "bucket", "key"),
+            "A registered object was overwritten since.",
+        ),
         Event(OBJECT_EXCLUDED, _DEBUG, ("watch", "key", "reason"), "The rules left an object out."),
         Event(
             BATCH_SETTLED,
             _INFO,
-            ("bucket", "batch_id", "RequestId", "RegisteredMediaList", "FailedFileURLs", "pending", "reason"),
-            "One RegisterMedia call, and what came of it; `pending` of its files are asked again, for `reason`. On a "
-            "terminal counts and refused files only, unless the level is debug; nothing where a progress bar counts.",
+            (
+                "bucket",
+                "batch_id",
+                "RequestId",
+                "RegisteredMediaList",
+                "FailedFileURLs",
+                "pending",
+                "reason",
+            ),
+            "One RegisterMedia call and its result. `pending` files are retried because of "
+            "`reason`. A terminal shows counts and refused files only, unless the level is debug, "
+            "and nothing beside a progress bar.",
         ),
         Event(
             MEDIA_REGISTERED,
@@ -129,137 +143,113 @@ EVENTS: Final = {
             MEDIA_FAILED,
             _ERROR,
             ("watch", "bucket", "key", "reason", "message", "RequestId"),
-            "An object will not be registered without a person.",
+            "An object needs a person before it can be registered.",
             "always: `export` shows it",
         ),
         Event(
             BREAKER_OPENED,
             _ERROR,
             ("bucket", "kind", "reason", "hint"),
-            'Calls stopped, for one bucket or ("") for all; they are probed, and go on by themselves.',
+            'Calls stopped, for one bucket or ("") for all. Trial calls follow, and calls resume '
+            "by themselves.",
             "always",
         ),
-        Event(BREAKER_CLOSED, _INFO, ("bucket", "kind", "open_s"), "A probe was answered: calls go on."),
+        Event(
+            BREAKER_CLOSED,
+            _INFO,
+            ("bucket", "kind", "open_s"),
+            "A trial call succeeded: calls resume.",
+        ),
         Event(
             THROTTLE_LOWERED,
             _WARNING,
             ("calls_per_second", "hint", "watch", "list_concurrency"),
-            "VOD asked to slow down (`calls_per_second`), or OSS did (`list_concurrency` of a `watch`); once when the "
-            "rate falls.",
+            "VOD asked to slow down (`calls_per_second`), or OSS did (`list_concurrency` of a "
+            "`watch`). Once when the rate falls.",
             "several an hour",
         ),
         Event(
             THROTTLE_RAISED,
             _INFO,
             ("calls_per_second", "hint"),
-            "VOD accepts as many calls as before, or, with a `hint`, as many as the account gives now.",
+            "VOD accepts the former rate again or, with a `hint`, the highest rate that the "
+            "account allows now.",
         ),
         Event(
             BODY_REFUSED,
             _WARNING,
             ("code", "reason", "RequestId", "for_days"),
-            "VOD refused RegisterMetadatas in a form body and took them in the query (`parameters_in` is `auto`): "
-            "calls carry fewer files with long names for so many days, or until the program is upgraded.",
+            "VOD refused RegisterMetadatas in a form body and accepted them in the query "
+            "(`parameters_in` is `auto`). Calls carry fewer files with long names for `for_days` "
+            "days, or until an upgrade of the program.",
         ),
-        Event(LEDGER_RECOVERED, _WARNING, ("entries",), "Claims of a process that died went back in line."),
+        Event(
+            LEDGER_RECOVERED,
+            _WARNING,
+            ("entries",),
+            "Claims of a process that died are queued again.",
+        ),
         Event(
             DAEMON_READY,
             _INFO,
             ("pid", "version", "watches", "listen", "ledger"),
-            "`run` has opened its ledger and works, or does all that it should again after `daemon.degraded`.",
+            "`run` has opened its ledger and works, or has recovered fully after "
+            "`daemon.degraded`.",
         ),
         Event(
             DAEMON_DEGRADED,
             _WARNING,
             ("reasons",),
-            "`run` goes on, but not with all that it should do; told whenever a reason comes or goes, each with its "
-            "cure.",
+            "`run` works in part only. Logged when a reason begins or ends, each with its cure.",
             "for ten minutes",
         ),
         Event(
             DAEMON_RELOADED,
             _INFO,
             ("watches", "note"),
-            "The configuration was read again and is in force; `note`: what takes a restart and stayed as it was.",
+            "The configuration was reloaded. `note`: changed settings that need a restart; their "
+            "old values stay.",
         ),
         Event(
             DAEMON_RELOAD_REFUSED,
             _ERROR,
             ("reason", "hint"),
-            "The configuration was read again and has problems: the old one stays in force.",
+            "The reloaded configuration has problems: the old one stays in force.",
             "always",
         ),
-        Event(DAEMON_STOPPING, _INFO, ("signal", "reason"), "`run` was asked to stop, or cannot go on."),
-        Event(DAEMON_STOPPED, _INFO, ("pending",), "`run` has ended; so many entries are in line."),
+        Event(
+            DAEMON_STOPPING,
+            _INFO,
+            ("signal", "reason"),
+            "`run` was asked to stop, or cannot go on.",
+        ),
+        Event(DAEMON_STOPPED, _INFO, ("pending",), "`run` has ended. `pending`: queued entries."),
     )
 }
 
-_LEVELS: Final = {"debug": _DEBUG, "info": _INFO, "warning": _WARNING, "error": _ERROR}
-_SDK_LEVELS: Final = {  # the SDKs tell by exceptions too; below these levels they print headers and signed URLs
-    "aliyunsdkcore": logging.CRITICAL,
-    "alibabacloud-tea": _WARNING,
-    "credentials": _WARNING,
-    "oss2": _WARNING,
-    "urllib3": _WARNING,
-    "requests": _WARNING,
-    "apscheduler": _ERROR,  # it warns of each start that it skips
-    "filelock": _WARNING,
-    "asyncio": _WARNING,
-    "werkzeug": _WARNING,
-    "waitress": _ERROR,  # it warns of each request that waits for a thread
-}
 _log: Final = logging.getLogger("watcher")
 
 
 def emit(event: str, /, **fields: object) -> None:
-    """Write one event at its own level; unknown names count as warnings."""
+    """Write one event at its own level. An unknown name is a warning."""
     known = EVENTS.get(event)
     level = known.level if known else _WARNING
     if _log.isEnabledFor(level):
         _log.log(level, event, extra={"fields": fields})
 
 
-def tells(event: str) -> bool:
-    """Return whether an event would be written."""
+def is_enabled(event: str) -> bool:
+    """Whether an event would be written at the present log level."""
     return _log.isEnabledFor(EVENTS[event].level)
-
-
-def configure(*, format: str, level: str, stream: TextIO, quiet: bool) -> None:  # noqa: A002 (the option's public name)
-    """Send all logging of this process to one place; calling it again replaces what it set up before.
-
-    Args:
-        format: auto | console | json | journal; auto = journal if `stream` is connected to it, console if it is a
-            terminal, else json.
-        level: debug | info | warning | error; what is below it is not written.  On a terminal lines are short unless it
-            is debug (see `brief`).
-        stream: usually stderr.  If it is connected to the journal, the journal format goes there directly, with every
-            field as one of the journal's.
-        quiet: nothing below warning, whatever `level` says.
-    """
-    handler = destinations.choose(format, stream, whole=level == "debug")
-    root = logging.getLogger()
-    for before in [each for each in root.handlers if isinstance(each, destinations.OURS)]:
-        root.removeHandler(before)
-        before.close()
-    root.addHandler(handler)
-    root.setLevel(max(_LEVELS[level], _WARNING) if quiet else _LEVELS[level])
-    tame_sdk_loggers()
-
-
-def tame_sdk_loggers() -> None:
-    """Take the SDKs' own handlers off and raise their levels: to be called after each of them is imported."""
-    for name in list(logging.root.manager.loggerDict):
-        top = name.split(".")[0]
-        if top in _SDK_LEVELS:
-            logger = logging.getLogger(name)
-            logger.handlers.clear()
-            logger.setLevel(logging.NOTSET)
-            logger.propagate = True
-    for name, level in _SDK_LEVELS.items():
-        logging.getLogger(name).setLevel(level)
 
 
 def table() -> Iterable[tuple[str, str, str, str, str]]:
     """Yield (event, level, fields, meaning, when to alert) for the documentation."""
     for event in EVENTS.values():
-        yield event.name, logging.getLevelName(event.level).lower(), ", ".join(event.fields), event.meaning, event.alert
+        yield (
+            event.name,
+            logging.getLevelName(event.level).lower(),
+            ", ".join(event.fields),
+            event.meaning,
+            event.alert,
+        )

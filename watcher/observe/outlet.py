@@ -1,7 +1,8 @@
-"""Lines on their way out, written by a thread of its own, so that no reader can hold up the work.
+"""Queues log lines and writes them in a separate thread, so that no reader can block the work.
 
-A line that cannot be written within a second is dropped and counted.  On a terminal something may stand below the
-lines, drawn again behind each of them; it is no line, and of several only the last is drawn.
+A line that cannot be written within a second is dropped and counted. On a terminal, a footer
+such as a progress bar may stand below the lines. It is drawn again after each line. Of several
+footers only the last is drawn.
 """
 
 from __future__ import annotations
@@ -13,46 +14,41 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from watcher.clock import SystemClock
+from watcher.observe.footer import Footer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 WITHIN_S: Final = 1.0
 _MOST_BYTES: Final = 1 << 20  # queued
-_AT_ONCE_BYTES: Final = select.PIPE_BUF  # a pipe that has room at all has room for so many
+_AT_ONCE_BYTES: Final = select.PIPE_BUF  # a writable pipe has room for this many
 _LOOK_S: Final = 0.1
 _LONGEST_DRAIN_S: Final = 2.0
-_UP: Final = b"\x1b[A"  # the cursor, by a row
-_CUT: Final = b"\x1b[?7l"  # what is too wide, as when the window has just become narrow ...
-_WRAP: Final = b"\x1b[?7h"  # ... or let it go on in the next row
-_CLEAR: Final = b"\r\x1b[J"  # from the beginning of the cursor's row to the end of the screen
 
 
 class Outlet:
-    """A bounded queue of lines and the thread that delivers them; for any number of threads.
+    """A bounded queue of lines and the thread that delivers them. Threads may share it.
 
-    `deliver` gets the bytes and returns how many of them it delivered: 0 = no room now.  It may wait a
-    moment for room, and an OSError means that this line is lost.
+    `deliver` gets bytes and returns how many of them it delivered: 0 = no room now. It may wait a
+    moment for room. After an OSError this line is lost.
     """
 
     def __init__(self, deliver: Callable[[bytes], int], *, at_once_bytes: int = 0) -> None:
         self._deliver = deliver
-        self._at_once_bytes = at_once_bytes  # several lines that are shorter go together
+        self._at_once_bytes = at_once_bytes  # shorter lines are joined up to this size
         self._changed = threading.Condition(threading.Lock())
-        self._queue: deque[tuple[float, bytes]] = deque()  # when it came, the line
+        self._queue: deque[tuple[float, bytes]] = deque()  # time of arrival, line
         self._queued_bytes = 0
         self._delivering = False
         self._progress_at = 0.0
-        self._below = b""  # what is to stand below the lines
-        self._drawn = b""  # what does
-        self._mid_line = False  # the last line that was written has no end yet
+        self._footer = Footer()
         self._thread: threading.Thread | None = None
         self._dropped = 0  # since `take_dropped`
-        self._fails = False  # since a line was dropped none was delivered
+        self._fails = False  # True: no line was delivered since the last dropped one
         self._closed = False
 
     def put(self, line: bytes) -> None:
-        """Queue a line; wait for room only while lines are being delivered."""
+        """Queue a line. Wait for room only while the reader makes progress."""
         with self._changed:
             if self._closed:
                 return
@@ -67,37 +63,37 @@ class Outlet:
             self._start()
             self._changed.notify_all()
 
-    def stand_below(self, text: bytes) -> None:
-        """Let this stand below the lines of a terminal instead of what stands there. Never wait.
+    def set_footer(self, text: bytes) -> None:
+        """Set the footer below the lines of a terminal, without a wait.
 
-        It has no end of a line at its end; b"" takes it away.
+        `text` has no line end at its end. b"" removes the footer.
         """
         with self._changed:
-            if self._closed or text == self._below:
+            if self._closed or text == self._footer.wanted:
                 return
             self._begin()
-            self._below = text
+            self._footer.wanted = text
             self._start()
             self._changed.notify_all()
 
-    def leave_below(self) -> None:
-        """Let what stands below scroll away: another process has written to the terminal."""
+    def forget_footer(self) -> None:
+        """Forget the footer on the screen: another process has written to the terminal."""
         with self._changed:
-            self._below = self._drawn = b""
+            self._footer.forget()
 
-    def line_was_ended(self) -> None:
-        """Learn that a person has ended the line on the terminal, as by an answer to a question."""
+    def note_line_end(self) -> None:
+        """Note that a person has ended the line on the terminal, e.g. by an answer."""
         with self._changed:
-            self._mid_line = False
+            self._footer.mid_line = False
             self._changed.notify_all()
 
     @property
-    def has_below(self) -> bool:
-        """Whether something is to stand below the lines."""
-        return bool(self._below)
+    def has_footer(self) -> bool:
+        """Whether there is a footer."""
+        return bool(self._footer.wanted)
 
     def take_dropped(self) -> int:
-        """Return how many lines were dropped since this was last asked; 0 while nothing can be written."""
+        """Return the number of lines dropped since the last call; 0 while writing fails."""
         with self._changed:
             self._drop_late()
             if self._fails:
@@ -106,7 +102,7 @@ class Outlet:
             return n
 
     def drain(self) -> None:
-        """Wait until all is delivered, but not for a reader that has stalled."""
+        """Wait until all lines are delivered, unless the reader has stalled."""
         until = SystemClock.read_s() + _LONGEST_DRAIN_S
         with self._changed:
             while self._is_at_work and SystemClock.read_s() < until:
@@ -116,7 +112,7 @@ class Outlet:
                 self._changed.wait(_LOOK_S)
 
     def close(self) -> None:
-        """Deliver what can be delivered, and end the thread: nothing is written after this returns."""
+        """Deliver as `drain` does, then end the thread. Nothing is written afterwards."""
         self.drain()
         with self._changed:
             self._closed = True
@@ -132,14 +128,10 @@ class Outlet:
 
     @property
     def _is_at_work(self) -> bool:
-        return bool(self._queue) or self._delivering or self._is_to_draw
-
-    @property
-    def _is_to_draw(self) -> bool:
-        return self._drawn != (b"" if self._mid_line else self._below)
+        return bool(self._queue) or self._delivering or self._footer.is_to_draw
 
     def _begin(self) -> None:
-        """Measure a stall from now on, if nothing waits yet; the lock is held."""
+        """Start the stall timer if nothing waits yet. The caller holds the lock."""
         if not self._is_at_work:
             self._progress_at = SystemClock.read_s()
 
@@ -154,7 +146,7 @@ class Outlet:
 
     def _start(self) -> None:
         if self._thread is None:
-            # A daemon thread: the process ends whether or not somebody reads.
+            # A daemon thread: the process can end without a reader.
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
             self._thread.start()
 
@@ -166,9 +158,9 @@ class Outlet:
                 self._changed.notify_all()
 
     def _next(self) -> list[tuple[float, bytes]] | None:
-        """Return the next lines, none if there is only something to draw; None: it was closed."""
+        """Return the next lines; none if only the footer changed; None after `close`."""
         with self._changed:
-            while not (self._queue or self._is_to_draw):
+            while not (self._queue or self._footer.is_to_draw):
                 if self._closed:
                     return None
                 self._changed.wait()
@@ -186,8 +178,8 @@ class Outlet:
             return lines
 
     def _bring(self, lines: list[tuple[float, bytes]]) -> None:
-        """Deliver lines, or drop those that waited too long; one that was begun is ended."""
-        begun, left, below = False, b"", b""
+        """Deliver lines. Drop those that waited too long, but finish a line that was begun."""
+        begun, left, footer = False, b"", b""
         while left or not begun:
             with self._changed:
                 if self._closed:
@@ -195,10 +187,10 @@ class Outlet:
                     return
                 self._drop_late()
                 if not begun:
-                    late = self._n_late(lines)
+                    late = _n_late(lines)
                     self._count(late)
                     lines = lines[late:]
-                    left, below = self._with_below(lines)
+                    left, footer = self._footer.behind(_joined(lines))
             if not left:
                 return
             try:
@@ -206,7 +198,7 @@ class Outlet:
             except (OSError, ValueError):  # ValueError: a stream that was closed
                 with self._changed:
                     self._count(len(lines))
-                    self._drawn = below  # not tried again until there is something else
+                    self._footer.drawn = footer  # draw no footer again before it changes
                 return
             if n:
                 begun, left = True, left[n:]
@@ -215,29 +207,12 @@ class Outlet:
                     self._progress_at = SystemClock.read_s()
                     self._changed.notify_all()
         with self._changed:
-            self._drawn = below
+            self._footer.drawn = footer
             if lines:
-                self._mid_line = not lines[-1][1].endswith(b"\n")
-
-    def _with_below(self, lines: list[tuple[float, bytes]]) -> tuple[bytes, bytes]:
-        """Return what to write for these lines, and what then stands below; the lock is held."""
-        text = _joined(lines)
-        is_mid_line = not text.endswith(b"\n") if text else self._mid_line
-        below = b"" if is_mid_line else self._below
-        if self._drawn == below and not text:
-            return b"", below
-        clear = _CLEAR if self._drawn else b""
-        # The cursor waits at the first row: a window that grows narrow may break the others into more.
-        back = b"\r" + _UP * below.count(b"\n")
-        return clear + text + (_CUT + below + _WRAP + back if below else b""), below
-
-    @staticmethod
-    def _n_late(lines: list[tuple[float, bytes]]) -> int:
-        late = SystemClock.read_s() - WITHIN_S
-        return sum(came <= late for came, _ in lines)
+                self._footer.mid_line = not lines[-1][1].endswith(b"\n")
 
     def _count(self, n: int) -> None:
-        """Count dropped lines; the lock is held."""
+        """Count dropped lines. The caller holds the lock."""
         if not n:
             return
         self._dropped += n
@@ -250,7 +225,7 @@ _counting = threading.Lock()
 
 
 def _count_for_all(n: int) -> None:
-    global _all_dropped  # noqa: PLW0603 (of the process, whatever outlets come and go)
+    global _all_dropped  # noqa: PLW0603 (one total for all outlets of the process)
     with _counting:
         _all_dropped += n
 
@@ -261,16 +236,21 @@ def dropped() -> int:
 
 
 def sentence(n: int) -> str:
-    """Say how many lines are missing in a log."""
+    """Return the sentence for `n` dropped log lines."""
     lines = "1 log line was" if n == 1 else f"{n} log lines were"
     return f"{lines} dropped: the log could not be written within {WITHIN_S:.0f} s"
+
+
+def _n_late(lines: Iterable[tuple[float, bytes]]) -> int:
+    late = SystemClock.read_s() - WITHIN_S
+    return sum(came <= late for came, _ in lines)
 
 
 def _joined(lines: Iterable[tuple[float, bytes]]) -> bytes:
     return b"".join(line for _, line in lines)
 
 
-def into(descriptor: int) -> Outlet:
+def open_outlet(descriptor: int) -> Outlet:
     """Return an outlet into a pipe, a terminal, a socket or a file.
 
     The descriptor is not made non-blocking: other processes share it.
@@ -284,7 +264,7 @@ def into(descriptor: int) -> Outlet:
             return 0
         try:
             return os.write(descriptor, line[:_AT_ONCE_BYTES])
-        except BlockingIOError:  # somebody else has made it non-blocking
+        except BlockingIOError:  # another process has made it non-blocking
             pause.wait(_LOOK_S)
             return 0
 

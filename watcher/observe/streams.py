@@ -1,6 +1,7 @@
-"""The standard streams of the program, such that none of them can stop the work.
+"""The program's standard streams. Neither can stop the work.
 
-stderr: lines that wait for no reader (see `outlet`).  stdout: the result, whose loss is remembered.
+stderr holds log lines that wait for no reader (see `outlet`). stdout holds the result. A failure
+to write the result is remembered.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from watcher.observe.outlet import Outlet
 
 _LOOK_MS: Final = 200
-_PIECE: Final = select.PIPE_BUF  # a pipe that has room at all has room for so much
-_POLITE: Final = "backslashreplace"  # a key that the terminal cannot show ends nothing
+_PIECE: Final = select.PIPE_BUF  # a writable pipe has room for this many bytes
+_ENCODING_ERRORS: Final = "backslashreplace"  # for keys that the terminal cannot show
 
 
 class ResultLost(Exception):
-    """The result could not be written to stdout; not an OSError, which click would take for its own."""
+    """The result could not be written to stdout.
+
+    Not an OSError: click handles those itself.
+    """
 
     def __init__(self, why: OSError) -> None:
         self.reader_left = why.errno == errno.EPIPE
@@ -35,7 +39,7 @@ class ResultLost(Exception):
 
 
 class _Stream(io.RawIOBase):
-    """What leads to a descriptor, and leaves it open."""
+    """A raw stream over a descriptor, which it never closes."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -52,14 +56,14 @@ class _Stream(io.RawIOBase):
 
 
 class Lines(_Stream):
-    """stderr: what is written goes out by a thread of its own, a write as a whole or not at all."""
+    """stderr: a separate thread writes. Each write appears as a whole, or not at all."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor)
-        self.outlet: Outlet = outlet.into(descriptor)
+        self.outlet: Outlet = outlet.open_outlet(descriptor)
 
     def write(self, text: Any, /) -> int:
-        """Queue it."""
+        """Queue the bytes."""
         line = bytes(text)
         if line:
             self.outlet.put(line)
@@ -67,7 +71,7 @@ class Lines(_Stream):
 
 
 class Result(_Stream):
-    """stdout: waits for its reader, but not after a stop request, and never raises twice."""
+    """stdout: waits for its reader until a stop request, and raises at most once."""
 
     def __init__(self, descriptor: int, *, before: Callable[[], None]) -> None:
         super().__init__(descriptor)
@@ -76,15 +80,15 @@ class Result(_Stream):
         self._poll.register(descriptor, select.POLLOUT)
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self.lost: ResultLost | None = None
-        self.raises = True  # False: the work matters more than what is said of it
+        self.raises = True  # False: go on with the work after a failed write
         self.gives_up: Callable[[], bool] = lambda: False
         self.given_up = False
 
     def write(self, text: Any, /) -> int:
-        """Write some of it, or pass over it once the result is lost.
+        """Write some of the bytes. Discard them once the result is lost.
 
         Raises:
-            ResultLost: it cannot be written, and `raises` is set.
+            ResultLost: writing failed, and `raises` is set.
         """
         view = memoryview(text).cast("B")
         if self.lost or self.given_up or not view:
@@ -103,7 +107,7 @@ class Result(_Stream):
             if self._poll.poll(_LOOK_MS):
                 try:
                     return os.write(self._descriptor, view if self._is_file else view[:_PIECE])
-                except BlockingIOError:  # somebody else has made it non-blocking
+                except BlockingIOError:  # another process has made it non-blocking
                     select.select((), (), (), _LOOK_MS / 1000)
             if self.gives_up():
                 self.given_up = True
@@ -111,29 +115,34 @@ class Result(_Stream):
 
 
 class Streams:
-    """Both of them, in the place of the interpreter's own."""
+    """stdout and stderr, in place of the interpreter's own."""
 
     def __init__(self) -> None:
         self.lines = Lines(2)
         self.result = Result(1, before=self.lines.outlet.drain if _are_one(1, 2) else _nothing)
 
     def take_over(self) -> None:
-        """Become `sys.stdout` and `sys.stderr`."""
-        encodings = [getattr(stream, "encoding", None) or "utf-8" for stream in (sys.stdout, sys.stderr)]
+        """Replace `sys.stdout` and `sys.stderr`."""
+        encodings = [
+            getattr(stream, "encoding", None) or "utf-8" for stream in (sys.stdout, sys.stderr)
+        ]
         if sys.stdin is None:
             sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (it lives as long as we do)
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(self.result),
             encoding=encodings[0],
-            errors=_POLITE,
+            errors=_ENCODING_ERRORS,
             line_buffering=self.result.isatty(),
         )
         sys.stderr = io.TextIOWrapper(
-            cast("Any", self.lines), encoding=encodings[1], errors=_POLITE, write_through=True
+            cast("Any", self.lines),
+            encoding=encodings[1],
+            errors=_ENCODING_ERRORS,
+            write_through=True,
         )
 
     def end(self) -> None:
-        """Write what can still be written; afterwards nothing of ours waits or raises."""
+        """Write as much as possible. Afterwards no stream waits or raises."""
         self.result.given_up = True
         lines = self.lines.outlet
         lines.drain()
@@ -147,7 +156,7 @@ def _nothing() -> None:
 
 
 def _are_one(first: int, second: int) -> bool:
-    """Tell whether both lead to the same place, where their order is seen."""
+    """Whether both descriptors lead to the same place, where the order of lines matters."""
     one, other = os.fstat(first), os.fstat(second)
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
@@ -156,17 +165,17 @@ _of_process: list[Streams] = []
 
 
 def take_over() -> Streams:
-    """Put streams of ours in the place of the interpreter's; call it once, before anything is written."""
+    """Replace the interpreter's standard streams. Call it once, before any output."""
     _of_process.append(Streams())
     _of_process[-1].take_over()
     return _of_process[-1]
 
 
 def result() -> Result | None:
-    """Return stdout, if it is ours."""
+    """Return our stdout; None before `take_over`."""
     return _of_process[-1].result if _of_process else None
 
 
 def lines() -> Outlet | None:
-    """Return where the lines for stderr wait, if it is ours."""
+    """Return the outlet of our stderr; None before `take_over`."""
     return _of_process[-1].lines.outlet if _of_process else None

@@ -1,4 +1,4 @@
-"""A bucket below a prefix: listed through our own transport, asked for single objects through oss2."""
+"""A bucket below a prefix: our own transport lists it, oss2 looks single objects up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import oss2
 from requests.utils import should_bypass_proxies
 
 from watcher.clock import SystemClock
-from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
+from watcher.http_deadline import DeadlineAdapter
 from watcher.model import ObjectInfo, ObjectType
-from watcher.oss.answer import ListAnswer
-from watcher.oss.faults import BAD_ANSWER, as_cloud_error
+from watcher.oss.error_codes import BAD_ANSWER, as_cloud_error
+from watcher.oss.listing.answer import OssListAnswer
 from watcher.oss.refusals import Refusal, Session
 from watcher.oss.transport import TIMEOUT_S, Transport
 
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 
     from watcher.ports import CredentialsProvider
 
-_MOST_AT_ONCE = 64  # HEADs: as `list_concurrency` allows
+_MAX_HEADS = 64  # HEADs: as `list_concurrency` allows
 PAGE_SIZE = 1000  # the most OSS returns; its default is 100
 _NOT_FOUND = 404
-_NOWHERE = "http://localhost"
-_CONNECTIONS = 16  # kept alive, unless told otherwise
+_PLACEHOLDER = "http://localhost"
+_CONNECTIONS = 16  # kept alive by default
 
 
 class _Provider(oss2.credentials.CredentialsProvider):  # type: ignore[misc]
-    """Hands oss2 one snapshot of our chain for each request."""
+    """Gives oss2 one snapshot of our chain for each request."""
 
     def __init__(self, chain: CredentialsProvider) -> None:
         self._chain = chain
 
     def get_credentials(self) -> oss2.credentials.Credentials:
         now = self._chain.get()
-        return oss2.credentials.Credentials(now.access_key_id, now.access_key_secret, now.security_token)
+        return oss2.credentials.Credentials(
+            now.access_key_id, now.access_key_secret, now.security_token
+        )
 
 
 def connect(
@@ -49,41 +51,49 @@ def connect(
     no_proxy: str,
     ca_bundle: str,
 ) -> oss2.Bucket:
-    """Return a client for one bucket: V4 signatures, nothing taken from the environment or ~/.netrc."""
-    session = Session(pool_size=_MOST_AT_ONCE)
+    """Return a client for one bucket, with V4 signatures.
+
+    The environment and ~/.netrc have no influence.
+    """
+    session = Session(pool_size=_MAX_HEADS)
     session.session.trust_env = False
-    session.session.max_redirects = 0  # OSS sends none; following them would list outside the budget
+    session.session.max_redirects = 0  # OSS sends none; a redirect would escape the call budget
     session.session.verify = ca_bundle or True
     bypassed = should_bypass_proxies(endpoint, no_proxy=no_proxy or None) if proxies else True
     client = oss2.Bucket(
         oss2.ProviderAuthV4(_Provider(credentials)),
-        _NOWHERE if "[" in endpoint else endpoint,
+        _PLACEHOLDER if "[" in endpoint else endpoint,
         bucket,
         session=session,
         connect_timeout=TIMEOUT_S,
         region=region,
         proxies={} if bypassed else dict(proxies),
     )
-    if "[" in endpoint:  # oss2 takes the brackets off an IPv6 address, and knows how to address one
+    if "[" in endpoint:  # oss2 drops the brackets of an IPv6 address
         client.endpoint = endpoint
         client._make_url = oss2.api._UrlMaker(endpoint, is_cname=False, is_path_style=False)  # noqa: SLF001
     return client
 
 
 class BucketSource:
-    """`ports.Source` over one bucket and prefix; to be closed."""
+    """`ports.Source` over one bucket and prefix. Close it after use."""
 
-    def __init__(self, client: oss2.Bucket, *, prefix: str, connections: int = _CONNECTIONS) -> None:
+    def __init__(
+        self, client: oss2.Bucket, *, prefix: str, connections: int = _CONNECTIONS
+    ) -> None:
         self._client = client
-        for scheme in ("http://", "https://"):  # heads are short; readers of whole objects have clients of their own
-            ending = EndingAdapter(TIMEOUT_S, pool_size=_MOST_AT_ONCE, elapsed=SystemClock.read_s)
+        # For HEAD answers, which are short. Readers of whole objects have their own clients.
+        for scheme in ("http://", "https://"):
+            ending = DeadlineAdapter(TIMEOUT_S, pool_size=_MAX_HEADS, elapsed=SystemClock.read_s)
             client.session.session.mount(scheme, ending)
         self._transport = Transport(client, connections=connections)
         self._endpoint: str = client.endpoint
         self.bucket: str = client.bucket_name
         self.prefix = prefix
 
-    def list_objects(self, *, start_after: str = "", token: str = "", max_keys: int = PAGE_SIZE) -> ListAnswer:
+    def list_objects(
+        self, *, start_after: str = "", token: str = "", max_keys: int = PAGE_SIZE
+    ) -> OssListAnswer:
         """See `ports.Source.list_objects`."""
         given = {
             "list-type": "2",
@@ -95,9 +105,9 @@ class BucketSource:
         }
         try:
             received = self._transport.get({name: value for name, value in given.items() if value})
-        except CredentialsMissing as error:  # they were there when the scan began
+        except CredentialsMissing as error:  # the scan began with credentials
             raise AccountRefused(str(error), hint=error.hint) from None
-        return ListAnswer(received, bucket=self.bucket, start_after=start_after)
+        return OssListAnswer(received, bucket=self.bucket, start_after=start_after)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `ports.Source.head`."""
@@ -116,7 +126,11 @@ class BucketSource:
                 'ongoing-request="true"' in restore,
             )
         except Refusal as refusal:
-            if refusal.status == _NOT_FOUND and refusal.request_id and refusal.code in {"", "NoSuchKey"}:
+            if (
+                refusal.status == _NOT_FOUND
+                and refusal.request_id
+                and refusal.code in {"", "NoSuchKey"}
+            ):
                 return None
             raise as_cloud_error(refusal, bucket=self.bucket) from None
         except BAD_ANSWER as error:

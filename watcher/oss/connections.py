@@ -1,8 +1,8 @@
-"""Connections of urllib3 that hand over an answer as it came: whole, its headers read once.
+"""Connections of urllib3 that return a whole answer and parse its headers once.
 
-urllib3 makes up to three copies of the headers and a stream of the body, and http.client reads headers as if they
-were mail: together that costs more than all that the wire needs.  What urllib3 opens, verifies, tunnels, keeps and
-raises is not touched, and an answer that is not plain in every respect is read by http.client.
+urllib3 copies the headers up to three times and wraps the body in a stream. http.client parses
+headers like mail. Together they cost more than the transfer itself. Opening, verifying,
+tunnelling, pooling and errors remain urllib3's. http.client reads every answer that is not plain.
 """
 
 from __future__ import annotations
@@ -21,20 +21,24 @@ if TYPE_CHECKING:
 _PLAIN: Final = re.compile(rb"HTTP/1\.1 200 [ -~]*\r\n((?:[\w-]+: [!-~][ -~]*\r\n)+)\r\n", re.ASCII)
 _HEADER: Final = re.compile(r"([^:]+): (.*)\r\n")
 _MOST_BYTES: Final = 32 << 20  # a page of 1,000 objects has at most 4 MiB
-_TELLING: Final = frozenset(("transfer-encoding", "content-encoding", "connection"))  # how to read what follows
+# They change how the body is read, so http.client reads such an answer.
+_BODY_HEADERS: Final = frozenset(("transfer-encoding", "content-encoding", "connection"))
 
 
-class Whole:
-    """An answer, as far as a pool and we look at it; urllib3 notes on it what it likes to."""
+class WholeAnswer:
+    """A whole answer, with the attributes that a pool of urllib3 and our code use."""
 
     version_string, length_remaining = "HTTP/1.1", 0
 
     def __init__(self, answer: HTTPResponse) -> None:
         self.status = answer.status
-        self.headers = cast("Mapping[str, str]", answer.headers)  # as good as: they are looked up, in any letter case
+        # Close enough to a mapping: only lookups are used, in any letter case.
+        self.headers = cast("Mapping[str, str]", answer.headers)
         self.data = _whole(answer)
-        if "Content-Encoding" in answer.headers:  # nobody asked for one
-            packed = urllib3.HTTPResponse(BytesIO(self.data), dict(answer.headers.items()), preload_content=False)
+        if "Content-Encoding" in answer.headers:  # a proxy's; our requests ask for none
+            packed = urllib3.HTTPResponse(
+                BytesIO(self.data), dict(answer.headers.items()), preload_content=False
+            )
             self.data = _bounded(packed.read(_MOST_BYTES + 1, decode_content=True))
 
 
@@ -42,10 +46,10 @@ def _whole(answer: HTTPResponse) -> bytes:
     """Return the body.
 
     Raises:
-        HTTPException: it is cut off, or larger than any of OSS's that is asked for.
+        HTTPException: the body is cut off, or larger than any page of OSS.
     """
     if answer.length is not None and not answer.chunked and answer.length <= _MOST_BYTES:
-        return answer.read()  # which misses no byte
+        return answer.read()  # raises if a byte is missing
     return _bounded(answer.read(_MOST_BYTES + 1))
 
 
@@ -55,23 +59,29 @@ def _bounded(body: bytes) -> bytes:
     return body
 
 
-def open_handed(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
-    """Return the pool, whose connections will hand over answers as they came."""
+def with_whole_answers(pool: urllib3.HTTPConnectionPool) -> urllib3.HTTPConnectionPool:
+    """Return the pool after making its connections return whole answers."""
     connection = cast("type[HTTPConnection]", pool.ConnectionCls)
-    answer = type("Answer", (_ReadsAtOnce, connection.response_class), {})
-    pool.ConnectionCls = cast("Any", type("Connection", (_HandsOver, connection), {"response_class": answer}))
+    answer = type("FastAnswer", (_FastHeaders, connection.response_class), {})
+    pool.ConnectionCls = cast(
+        "Any", type("Connection", (_AnswersWhole, connection), {"response_class": answer})
+    )
     return pool
 
 
-class _ReadsAtOnce(HTTPResponse):
-    """Goes before a response class, and reads plain headers at once."""
+class _FastHeaders(HTTPResponse):
+    """A mixin before a response class: parses plain headers in one step."""
 
     def begin(self) -> None:
         plain = _PLAIN.match(self.fp.peek())
-        told = _HEADER.findall(plain[1].decode()) if plain else ()
-        headers = CaseInsensitiveDict(told)
+        lines = _HEADER.findall(plain[1].decode()) if plain else ()
+        headers = CaseInsensitiveDict(lines)
         length = headers.get("Content-Length", "")
-        is_odd = len(headers) < len(told) or not length.isdecimal() or any(each in headers for each in _TELLING)
+        is_odd = (
+            len(headers) < len(lines)
+            or not length.isdecimal()
+            or any(each in headers for each in _BODY_HEADERS)
+        )
         if plain is None or is_odd:
             super().begin()
             return
@@ -81,17 +91,17 @@ class _ReadsAtOnce(HTTPResponse):
         self.length, self.chunked, self.will_close = int(length), False, False
 
 
-class _HandsOver:
-    """Goes before a connection of urllib3."""
+class _AnswersWhole:
+    """A mixin before a connection of urllib3: returns whole answers."""
 
     sock: Any
     timeout: float | None
 
-    def getresponse(self) -> Whole:
+    def getresponse(self) -> WholeAnswer:
         self.sock.settimeout(self.timeout)
         answer = HTTPConnection.getresponse(cast("HTTPConnection", self))
         try:
-            return Whole(answer)
+            return WholeAnswer(answer)
         except BaseException:
-            answer.close()  # else its socket stays open until it is collected
+            answer.close()  # otherwise its socket stays open until garbage collection
             raise

@@ -1,4 +1,4 @@
-"""What OSS means by 403, and the cure for each: by what the body names.
+"""The reasons for a 403 of OSS, by the words of its body, and the cure for each.
 
 Source: OSS error table ("403 errors and troubleshooting").
 """
@@ -11,68 +11,92 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from watcher.oss.refusals import Refusal
 
-SEE_RAM: Final = "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on BUCKET/*)."
+SEE_RAM: Final = (
+    "Grant oss:ListObjects on acs:oss:*:*:BUCKET to the RAM user or role (and oss:GetObject on "
+    "BUCKET/*)."
+)
 ARREARS: Final = ("arrear", "overdue", "account is suspended")
 _OF_REGION: Final = re.compile(r"(?:oss-)?([a-z]{2}(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com")
 
 
-def another_region(endpoint: str) -> str:
-    """Return the cure for a bucket that is served elsewhere: at `endpoint`, or "" if the body does not say."""
+def wrong_region_cure(endpoint: str) -> str:
+    """Return the cure for a bucket in another region.
+
+    `endpoint` is where the bucket is served; "" if the body does not say.
+    """
     found = _OF_REGION.fullmatch(endpoint.removeprefix("oss-"))
     if not endpoint:
-        return "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to the bucket's own."
+        return (
+            "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to "
+            "the bucket's own."
+        )
     if not found:
-        return f"The bucket is served at {endpoint}: set `endpoint` of the watch to https://{endpoint}."
+        return (
+            f"The bucket is served at {endpoint}: set `endpoint` of the watch to "
+            f"https://{endpoint}."
+        )
     return (
-        f'The bucket lies in {found[1]}: set [vod] region to "{found[1]}", and `endpoint` of the watch, if it has '
-        f"one, to https://{endpoint}. VOD takes files of its own region only."
+        f'The bucket lies in {found[1]}: set [vod] region to "{found[1]}", and `endpoint` of the '
+        f"watch, if it has one, to https://{endpoint}. VOD takes files of its own region only."
     )
 
 
-def denied(refusal: Refusal) -> str:
-    """Return the cure that the body of a 403 names; "" if it names none."""
-    told = f"{refusal.code} {refusal.message} {refusal.denied}".lower()
+def denial_cure(refusal: Refusal) -> str:
+    """Return the cure for the reason in the body of a 403; "" if the reason is unknown."""
+    text = f"{refusal.code} {refusal.message} {refusal.denied}".lower()
     action = refusal.action or "oss:ListObjects"
     for words, cure in _CURES:
-        if any(word in told for word in words):
+        if any(word in text for word in words):
             return cure.replace("ACTION", action)
     if refusal.action:
-        return f"Grant {action} on acs:oss:*:*:BUCKET and acs:oss:*:*:BUCKET/* to the RAM user or role."
+        return (
+            f"Grant {action} on acs:oss:*:*:BUCKET and acs:oss:*:*:BUCKET/* to the RAM user or "
+            "role."
+        )
     return ""
 
 
 _CURES: Final = (
     (
-        ("secondleveldomainforbidden", "third level domain", "third-level domain", "virtual hosted style"),
         (
-            "`endpoint` of the watch must be the region's own, e.g. https://oss-cn-shanghai.aliyuncs.com, without the "
-            "bucket: behind an address or another name the bucket is asked for in path style, which OSS refuses."
+            "secondleveldomainforbidden",
+            "third level domain",
+            "third-level domain",
+            "virtual hosted style",
+        ),
+        (
+            "`endpoint` of the watch must be the region's own, without the bucket, e.g. "
+            "https://oss-cn-shanghai.aliyuncs.com. An IP address or another name needs path style "
+            "addressing, which OSS refuses."
         ),
     ),
     (
         ("requester pay", "requesterpay", "requester-pay", "request payer"),
         (
-            "The bucket has requester pays on, which lets only its owner pass: use credentials of the owner's account, "
-            "or have it switched off."
+            "The bucket has requester pays on, which lets only its owner pass: use credentials of "
+            "the owner's account, or switch requester pays off."
         ),
     ),
     (
         ("not belong to you",),
         (
-            "The bucket belongs to another account: use its credentials. VOD registers only files in buckets "
-            "of its own account."
+            "The bucket belongs to another account: use its credentials. VOD registers only files "
+            "in buckets of its own account."
         ),
     ),
     (
         ("anonymous",),
-        "The request came unsigned: a proxy in between takes the Authorization header away ([network] proxy).",
+        (
+            "The request came unsigned: a proxy in between removes the Authorization header "
+            "([network] proxy)."
+        ),
     ),
     (
         ("explicitdeny", "bucket policy", "authorizer's policy"),
         (
-            "A policy denies ACTION: look for a Deny in the bucket policy (with its IP and VPC conditions) and in the "
-            "policies of the RAM user or role."
+            "A policy denies ACTION: look for a Deny in the bucket policy (with its IP and VPC "
+            "conditions) and in the policies of the RAM user or role."
         ),
     ),
 )
-"""What a refusal says, in lower case, and the cure; the first that fits wins."""
+"""Words of a refusal, in lower case, and the cure. The first match wins."""

@@ -1,6 +1,7 @@
 """One row of an inventory file as an object.
 
-Source: OSS user guide, "Bucket inventory": keys are URL-encoded ("/" too), dates are `2025-04-14T07-06-00Z`.
+Source: OSS user guide, "Bucket inventory": keys are URL-encoded ("/" too), dates are
+`2025-04-14T07-06-00Z`.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ _DATE: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d)[-:](\d\d)[-:](\d\d)(\.\d{1,
 _SIZE: Final = re.compile(r"\d{1,18}", re.ASCII)
 _NO_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _TYPES: Final = {kind.lower(): kind for kind in ObjectType}
-_MOST_TOLD: Final = 100  # characters of a field that is refused
+_LONGEST_TEXT: Final = 100  # characters of a field that is refused
 _FLAGS: Final = {"true": True, "false": False}
 
 
 class Skipped(StrEnum):
-    """Why a row is none of the watch's objects."""
+    """Why a row is skipped."""
 
-    OUTSIDE = "outside"  # of the watch's prefix
+    OUTSIDE = "outside"  # the watch's prefix
     OLD_VERSION = "old_version"
     DELETE_MARKER = "delete_marker"
 
 
-class Rows:
-    """Reads the rows of one inventory."""
+class RowReader:
+    """Reads the rows of one inventory as objects."""
 
     def __init__(self, manifest: Manifest, *, prefix: str) -> None:
         self._columns = list(manifest.columns)
@@ -50,17 +51,17 @@ class Rows:
         self._marker = manifest.place_of("IsDeleteMarker")
 
     def is_header(self, row: Sequence[str]) -> bool:
-        """Return whether a row names the columns: no object's size is "Size"."""
+        """Return whether a row holds the column names. No object looks like that."""
         return [cell.strip().lower() for cell in row] == [name.lower() for name in self._columns]
 
     def read(self, row: Sequence[str]) -> ObjectInfo | Skipped | bytes:
-        """Return the object, or why it is skipped, or its key if that is not UTF-8.
+        """Return the object, or why the row is skipped, or a key that is not UTF-8.
 
-        A "+" is a plus.  Without the columns that tell, an object is Standard and Normal; whether an archived one is
-        restored no inventory tells.
+        A "+" is a plus. Without the column StorageClass or ObjectType an object counts as
+        Standard or Normal. No inventory says whether an archived object is restored.
 
         Raises:
-            ValueError: the row is not one of this inventory; says why.
+            ValueError: the row does not fit this inventory. The text says why.
         """
         if len(row) != len(self._columns):
             raise ValueError(f"{len(row)} fields instead of {len(self._columns)}")
@@ -83,7 +84,9 @@ class Rows:
             _etag(row[at_etag]),
             _size(row[at_size]),
             _milliseconds(row[at_date]),
-            ObjectType.NORMAL if self._type is None else _TYPES.get(row[self._type].lower(), ObjectType.NORMAL),
+            ObjectType.NORMAL
+            if self._type is None
+            else _TYPES.get(row[self._type].lower(), ObjectType.NORMAL),
             "Standard" if self._class is None else row[self._class] or "Standard",
         )
 
@@ -91,13 +94,13 @@ class Rows:
 def _decoded(text: str) -> bytes:
     raw = text.encode("utf-8", "surrogateescape")
     if not raw or _NO_ESCAPE.search(raw):
-        raise ValueError(f"{text[:_MOST_TOLD]!r} is no URL-encoded key")
+        raise ValueError(f"{text[:_LONGEST_TEXT]!r} is no URL-encoded key")
     return unquote_to_bytes(raw)
 
 
 def _flag(text: str) -> bool:
     if (found := _FLAGS.get(text.lower())) is None:
-        raise ValueError(f"{text[:_MOST_TOLD]!r} is neither true nor false")
+        raise ValueError(f"{text[:_LONGEST_TEXT]!r} is neither true nor false")
     return found
 
 
@@ -109,13 +112,13 @@ def _etag(text: str) -> str:
 
 def _size(text: str) -> int:
     if not _SIZE.fullmatch(text):
-        raise ValueError(f"{text[:_MOST_TOLD]!r} is no size")
+        raise ValueError(f"{text[:_LONGEST_TEXT]!r} is no size")
     return int(text)
 
 
 def _milliseconds(text: str) -> int:
     if (found := _DATE.fullmatch(text)) is None:
-        raise ValueError(f"{text[:_MOST_TOLD]!r} is no date")
+        raise ValueError(f"{text[:_LONGEST_TEXT]!r} is no date")
     day, hour, minute, second, fraction = found.groups(default="")
     at = datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}+00:00")
     return int(at.timestamp()) * 1000 + int((fraction or ".0")[1:4].ljust(3, "0"))

@@ -1,7 +1,7 @@
-"""The manifest of a bucket inventory: what was listed, when, in which columns, and in which files.
+"""The manifest of a bucket inventory: its bucket, moment, columns and files.
 
-Source: OSS user guide, "Bucket inventory".  `fileSchema` alone tells the order of the columns; `creationTimestamp` is
-when OSS began to scan, in seconds.
+Source: OSS user guide, "Bucket inventory". `fileSchema` holds the order of the columns.
+`creationTimestamp` is when OSS began to scan, in seconds.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from watcher.errors import CloudError, UsageError
-from watcher.texts import WrongEncodingError, decoded
+from watcher.model.decoding import WrongEncodingError, decoded
 
 if TYPE_CHECKING:
-    from watcher.oss.reading import ObjectReader
+    from watcher.oss.object_reader import ObjectReader
 
 NEEDED: Final = ("Key", "Size", "LastModifiedDate", "ETag")
 OPTIONAL: Final = ("StorageClass", "ObjectType")
@@ -24,8 +24,8 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 _MD5: Final = re.compile(r"[0-9A-Fa-f]{32}")
 _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 _CURE: Final = (
-    "Let OSS export a full inventory of the watched bucket as CSV, with the fields Size, LastModifiedDate, ETag, "
-    "StorageClass and ObjectType, and name its manifest.json."
+    "Export a full inventory of the watched bucket as CSV, with the fields Size, "
+    "LastModifiedDate, ETag, StorageClass and ObjectType, and name its manifest.json."
 )
 
 
@@ -40,7 +40,7 @@ class InventoryFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an inventory says of itself."""
+    """The content of a manifest.json."""
 
     name: str  # oss://BUCKET/KEY
     made_at: int  # milliseconds since the epoch: objects written later may be missing
@@ -51,32 +51,32 @@ class Manifest:
 
     @property
     def age_ms(self) -> int:
-        """How old the inventory was when its manifest was read, by OSS's clock."""
+        """Age of the inventory when its manifest was read, by OSS's clock."""
         return self.read_at - self.made_at
 
     @property
     def size_bytes(self) -> int:
-        """All files together, compressed."""
+        """Size of all files, compressed."""
         return sum(file.size_bytes for file in self.files)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Columns that we would use and can do without: archived objects or symlinks are then taken for others."""
+        """Missing optional columns. Archived objects or symlinks then look like normal objects."""
         return tuple(name for name in OPTIONAL if self.place_of(name) is None)
 
     def place_of(self, column: str) -> int | None:
-        """Return the index of a column, or None; letter case is the documentation's own riddle (CRC64, Crc64)."""
+        """Return the index of a column, or None. Letter case is ignored (CRC64, Crc64)."""
         names = [name.lower() for name in self.columns]
         return names.index(column.lower()) if column.lower() in names else None
 
 
 def read_manifest(reader: ObjectReader, key: str, *, source_bucket: str) -> Manifest:
-    """Return the manifest under `key`, checked against the `manifest.checksum` beside it if there is one.
+    """Return the manifest under `key`, checked against a `manifest.checksum` beside it.
 
     Raises:
-        UsageError: there is no such object, or it is no manifest of a CSV inventory of `source_bucket` that has the
-            columns we need.
-        CloudError: it could not be read, or does not agree with its checksum.
+        UsageError: there is no such object, or it is not the manifest of a CSV inventory of
+            `source_bucket` with the needed columns.
+        CloudError: the manifest could not be read, or does not match its checksum.
     """
     name = f"oss://{reader.bucket}/{key}"
     try:
@@ -87,16 +87,19 @@ def read_manifest(reader: ObjectReader, key: str, *, source_bucket: str) -> Mani
         raise UsageError(f"there is no {name}", hint=error.hint) from None
     _check(reader, key, body)
     try:
-        told = json.loads(decoded(body))
+        fields = json.loads(decoded(body))
     except WrongEncodingError as error:
         raise UsageError(f"{name} is not JSON: it {error}", hint=_CURE) from None
     except (ValueError, RecursionError):
         raise UsageError(f"{name} is not JSON", hint=_CURE) from None
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise UsageError(f"{name} is not a manifest", hint=_CURE)
-    found = _manifest(name, read_at, told)
+    found = _manifest(name, read_at, fields)
     if found.source_bucket != source_bucket:
-        raise UsageError(f"{name} is an inventory of bucket {found.source_bucket}, not of {source_bucket}", hint=_CURE)
+        raise UsageError(
+            f"{name} is an inventory of bucket {found.source_bucket}, not of {source_bucket}",
+            hint=_CURE,
+        )
     return found
 
 
@@ -113,27 +116,32 @@ def _whole(reader: ObjectReader, key: str) -> tuple[bytes, int]:
 def _check(reader: ObjectReader, key: str, body: bytes) -> None:
     folder, slash, _ = key.rpartition("/")
     try:
-        told, _ = _whole(reader, f"{folder}{slash}manifest.checksum")
+        checksum, _ = _whole(reader, f"{folder}{slash}manifest.checksum")
     except CloudError as error:
         if error.code == "NoSuchKey":
             return
         raise
-    if told.strip().lower() != hashlib.md5(body, usedforsecurity=False).hexdigest().encode():
+    if checksum.strip().lower() != hashlib.md5(body, usedforsecurity=False).hexdigest().encode():
         raise CloudError(
-            f"oss://{reader.bucket}/{key} does not agree with the manifest.checksum beside it",
-            hint="Wait until the inventory is written, or name another one.",
+            f"oss://{reader.bucket}/{key} does not match the manifest.checksum beside it",
+            hint="Wait until the inventory is written, or name another inventory.",
         )
 
 
-def _manifest(name: str, read_at: int, told: dict[str, Any]) -> Manifest:
-    if "startTimestamp" in told:
-        raise UsageError(f"{name} is of an incremental inventory, which lists changes", hint=_CURE)
-    file_format = str(told.get("fileFormat", ""))
+def _manifest(name: str, read_at: int, fields: dict[str, Any]) -> Manifest:
+    if "startTimestamp" in fields:
+        raise UsageError(
+            f"{name} belongs to an incremental inventory, which lists changes only", hint=_CURE
+        )
+    file_format = str(fields.get("fileFormat", ""))
     if file_format.upper() != "CSV":
-        raise UsageError(f"{name} is of an inventory in the format {file_format or 'unknown'}", hint=_CURE)
-    columns = tuple(column.strip() for column in str(told.get("fileSchema", "")).split(","))
-    listed = told.get("files")
-    seconds, source = str(told.get("creationTimestamp", "")), told.get("sourceBucket")
+        raise UsageError(
+            f"{name} belongs to an inventory in the format {file_format or 'unknown'}",
+            hint=_CURE,
+        )
+    columns = tuple(column.strip() for column in str(fields.get("fileSchema", "")).split(","))
+    listed = fields.get("files")
+    seconds, source = str(fields.get("creationTimestamp", "")), fields.get("sourceBucket")
     if not (_SECONDS.fullmatch(seconds) and isinstance(source, str) and isinstance(listed, list)):
         raise UsageError(f"{name} lacks creationTimestamp, sourceBucket or files", hint=_CURE)
     found = Manifest(
@@ -149,9 +157,11 @@ def _manifest(name: str, read_at: int, told: dict[str, Any]) -> Manifest:
     return found
 
 
-def _file(name: str, number: int, told: object) -> InventoryFile:
-    match told:
-        case {"key": str(key), "size": int(size), "MD5checksum": str(md5)} if size >= 0 and _MD5.fullmatch(md5):
+def _file(name: str, number: int, entry: object) -> InventoryFile:
+    match entry:
+        case {"key": str(key), "size": int(size), "MD5checksum": str(md5)} if (
+            size >= 0 and _MD5.fullmatch(md5)
+        ):
             return InventoryFile(key=key, size_bytes=size, md5=md5.lower())
         case _:
             raise UsageError(f"{name}: file {number} has no key, size or MD5checksum", hint=_CURE)

@@ -1,7 +1,7 @@
-"""What a refusal says, read so that no body and no header can end in anything but an answer.
+"""Reads refusals of OSS. No body and no header can make it fail.
 
-oss2 decodes and parses error bodies by itself and raises what it meets there (UnicodeDecodeError, LookupError,
-ValueError), so it gets to see good answers only.
+oss2 parses error bodies itself and can raise UnicodeDecodeError, LookupError or ValueError there.
+So oss2 sees good answers only.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from typing import TYPE_CHECKING, Final
 import oss2
 import urllib3
 
-from watcher.redaction import told_by_service
+from watcher.redaction import service_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import requests
 
-_MOST_BYTES: Final = 4096  # of a body; what people need stands at its beginning
+_MOST_BYTES: Final = 4096  # of a body: the useful part is its beginning
 _ERROR: Final = re.compile(rb"\A[^<]{0,9}(?:<\?xml[^<>]*\?>)?\s*<Error[\s>]")
 _FIELD: Final = re.compile(rb"<(\w{1,40})>([^<]*)</\1>")
-_GOOD: Final = 2  # hundred
+_GOOD: Final = 2  # first digit of the status
 
 
 @dataclass(kw_only=True, eq=False)
 class Refusal(Exception):
-    """An answer of OSS, or of somebody in between, that is no success."""
+    """An answer without success, from OSS or from a proxy."""
 
     status: int
     headers: Mapping[str, str]
-    code: str = ""  # "": the body is none of OSS's
+    code: str = ""  # "": the body does not come from OSS
     message: str = ""
     request_id: str = ""
     endpoint: str = ""  # where the bucket is served
-    action: str = ""  # what is not allowed, e.g. oss:ListObjects
+    action: str = ""  # the denied action, e.g. oss:ListObjects
     denied: str = ""  # ExplicitDeny or ImplicitDeny
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
-    """Return what an answer says, whatever it holds; a HEAD has its body in a header."""
+    """Return the refusal in an answer of any content. A HEAD has its body in a header."""
     found = _fields(body[:_MOST_BYTES] or _from_header(headers.get("x-oss-err") or ""))
     return Refusal(
         status=status,
         headers=headers,
         code=found.get("Code", ""),
         message=found.get("Message", ""),
-        request_id=told_by_service(headers.get("x-oss-request-id") or found.get("RequestId", "")),
+        request_id=service_text(headers.get("x-oss-request-id") or found.get("RequestId", "")),
         endpoint=_if(r"[a-z0-9][a-z0-9.-]{3,200}", found.get("Endpoint", "")),
         action=_if(r"oss:\w{1,60}", found.get("AuthAction", "")),
         denied=_if(r"(?:Ex|Im)plicitDeny", found.get("NoPermissionType", "")),
@@ -64,7 +64,7 @@ def _fields(body: bytes) -> dict[str, str]:
         return {}
     fields = {name.decode(): value for name, value in reversed(_FIELD.findall(body))}
     texts = {name: value.decode("utf-8", "backslashreplace") for name, value in fields.items()}
-    return {name: told_by_service(html.unescape(text).strip()) for name, text in texts.items()}
+    return {name: service_text(html.unescape(text).strip()) for name, text in texts.items()}
 
 
 def _from_header(text: str) -> bytes:
@@ -79,14 +79,14 @@ def _if(pattern: str, text: str) -> str:
 
 
 class Session(oss2.Session):  # type: ignore[misc]
-    """Hands oss2 good answers, and raises `Refusal` for the others."""
+    """Gives oss2 good answers, and raises `Refusal` for the others."""
 
     def __init__(self, *, pool_size: int) -> None:
         super().__init__(pool_size=pool_size)
         self._latest = threading.local()
 
     def drop(self) -> None:
-        """Close this thread's latest good answer, which oss2 could not make sense of."""
+        """Close this thread's latest good answer, after oss2 failed to parse it."""
         if answer := getattr(self._latest, "answer", None):
             answer.close()
 
@@ -100,7 +100,7 @@ class Session(oss2.Session):  # type: ignore[misc]
 
 
 def _beginning(answer: requests.Response) -> bytes:
-    """Return the beginning of a body; b"" if it cannot be had, since the status says enough."""
+    """Return the beginning of a body; b"" if it cannot be read. The status says enough."""
     try:
         body: bytes = answer.raw.read(_MOST_BYTES, decode_content=True)
     except (urllib3.exceptions.HTTPError, OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Signed GET requests for one bucket over kept-alive connections: oss2 signs, urllib3 carries.
+"""Signed GET requests for one bucket over kept-alive connections: oss2 signs, urllib3 sends.
 
-Nothing is taken from the environment or ~/.netrc, no redirect is followed, nothing is tried twice.
+The environment and ~/.netrc have no influence. No redirect is followed, no request is retried.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import create_urllib3_context, make_headers
 
 from watcher.clock import SystemClock
-from watcher.deadline import end_answers
-from watcher.oss.connections import open_handed
-from watcher.oss.faults import as_cloud_error, redirected
+from watcher.http_deadline import limit_answers
+from watcher.oss.connections import with_whole_answers
+from watcher.oss.error_codes import as_cloud_error, redirected
 from watcher.oss.refusals import read_refusal
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ _NEVER_AGAIN = urllib3.Retry(total=False, redirect=False)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came back with status 200, whole."""
+    """A whole answer with status 200."""
 
-    headers: Mapping[str, str]  # found whatever the letter case
+    headers: Mapping[str, str]  # lookups ignore letter case
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What oss2 signs: an `oss2.http.Request` of a listing, as far as the signature looks at it."""
+    """The part of an `oss2.http.Request` that oss2 needs to sign a listing."""
 
     params: dict[str, str]
     region: str
@@ -54,7 +54,10 @@ class _Call:
 
 
 class Transport:
-    """Asks the bucket of an oss2 client, through the same proxy and trusting the same; for any number of threads."""
+    """Sends requests to the bucket of an oss2 client, with its proxy and its CA certificates.
+
+    Threads may share it.
+    """
 
     def __init__(self, client: oss2.Bucket, *, connections: int) -> None:
         self._client = client
@@ -69,11 +72,11 @@ class Transport:
         self._pool: urllib3.HTTPConnectionPool | None = None
 
     def get(self, parameters: Mapping[str, str]) -> Received:
-        """Ask with `parameters`, none of them empty; return the whole answer.
+        """Send one request with `parameters`, none of them empty. Return the whole answer.
 
         Raises:
-            CloudError: there is none, or it is a refusal.
-            CredentialsMissing: there is nothing to sign with.
+            CloudError: no answer came, or a refusal.
+            CredentialsMissing: no credentials to sign with.
         """
         call = _Call(dict(parameters), self._client.region)
         self._client.auth._sign_request(call, self._bucket, "")  # noqa: SLF001 (oss2 signs headers only by this)
@@ -106,17 +109,19 @@ class Transport:
         with self._opening:
             if self._manager is None:
                 self._manager = self._connections_kept()
-            self._pool = open_handed(self._manager.connection_from_url(self._url))
+            self._pool = with_whole_answers(self._manager.connection_from_url(self._url))
             return self._pool
 
     def _connections_kept(self) -> urllib3.PoolManager:
-        """Return what keeps connections; the authorities are read once, not for each of them."""
+        """Return a pool manager. The CA certificates are read once for all connections."""
         schemes = {urlsplit(self._url).scheme, urlsplit(self._proxy).scheme}
         trusted = _trusting(self._client.session.session.verify) if "https" in schemes else None
         timeout = urllib3.Timeout(TIMEOUT_S)
         if not self._proxy:
-            direct = urllib3.PoolManager(maxsize=self._connections, timeout=timeout, ssl_context=trusted)
-            end_answers(direct, TIMEOUT_S, elapsed=SystemClock.read_s)
+            direct = urllib3.PoolManager(
+                maxsize=self._connections, timeout=timeout, ssl_context=trusted
+            )
+            limit_answers(direct, TIMEOUT_S, elapsed=SystemClock.read_s)
             return direct
         user, password = get_auth_from_url(self._proxy)
         proxied = urllib3.ProxyManager(
@@ -127,7 +132,7 @@ class Transport:
             timeout=timeout,
             ssl_context=trusted,
         )
-        end_answers(proxied, TIMEOUT_S, elapsed=SystemClock.read_s)
+        limit_answers(proxied, TIMEOUT_S, elapsed=SystemClock.read_s)
         return proxied
 
 
@@ -136,7 +141,7 @@ def _with_scheme(proxy: str) -> str:
 
 
 def _trusting(verify: str | bool) -> ssl.SSLContext:  # noqa: FBT001 (as requests has it: a path, or True)
-    """Return what verifies servers and their names, by a file or folder of authorities, or else the usual ones."""
+    """Return a TLS context that trusts a file or folder of CA certificates, or the usual ones."""
     place = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     if os.path.isdir(place):  # noqa: PTH112 (a string from requests)

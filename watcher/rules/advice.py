@@ -1,4 +1,4 @@
-"""What to say of a watch that finds nothing, or of a pattern that matches nothing, with the likely cause."""
+"""Notes on a watch that finds nothing, or a pattern that matches nothing, with likely causes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ _WILDCARD: Final = re.compile(r"[*?\[{]")
 _NO_CAUSE: Final = "Check how it is spelled."
 
 _CAUSES: Final[dict[str, str]] = {
-    Excluded.EXTENSION: "Without `include` only audio and video extensions count. List your own patterns there.",
+    Excluded.EXTENSION: (
+        "Without `include` only audio and video extensions count. List your own patterns there."
+    ),
     Excluded.AMBIGUOUS_EXTENSION: "If these are media, list their patterns in `include`.",
     Excluded.INCLUDE: "Check the patterns of `include`.",
     Excluded.EXCLUDE: "The patterns of `exclude` match them all. Narrow them.",
@@ -34,7 +36,9 @@ _CAUSES: Final[dict[str, str]] = {
     Excluded.TOO_LARGE: "Check `max_size`.",
     Excluded.TOO_YOUNG: "A later scan takes them once they are old enough.",
     Excluded.BEFORE_START: "They are older than `start`. The command `backfill` registers them.",
-    Excluded.OTHER_WATCH: "An earlier watch of the file takes them all. Remove one of the two, or change their order.",
+    Excluded.OTHER_WATCH: (
+        "An earlier watch of the file takes them all. Remove one of the two, or change their order."
+    ),
     Excluded.EMPTY: "They have no content. Check the uploads.",
     Excluded.SYMLINK: "Only the objects that symbolic links point to are registered.",
     Excluded.ARCHIVED: "Restore them, or change their storage class.",
@@ -44,28 +48,36 @@ _CAUSES: Final[dict[str, str]] = {
 
 
 class PatternUse:
-    """Learns which patterns of a watch match a key that a scan looks at."""
+    """Notes which patterns of a watch match a key of a scan."""
 
     def __init__(self, rules: Rules, filters: Filters | None) -> None:
         self._rules = rules
         self._unused = [*_patterns(rules.include, "include"), *_patterns(rules.exclude, "exclude")]
         if filters:
-            self._unused += [*_patterns(filters.include, "--include"), *_patterns(filters.exclude, "--exclude")]
+            self._unused += [
+                *_patterns(filters.include, "--include"),
+                *_patterns(filters.exclude, "--exclude"),
+            ]
         self._lists_all = filters is None or filters.lists_all
         self._looked_at = 0
-        self._is_folder: set[bool] = set()  # whether a slash follows the prefix, in the keys at the ends of pages
+        # Whether a slash follows the prefix, in the first and last keys of pages.
+        self._is_folder: set[bool] = set()
 
     def see(self, page: PageKeys, *, not_utf8: int = 0) -> None:
-        """Look at a page; where all patterns have matched, that costs nothing."""
+        """Look at a page.  This costs nothing once all patterns have matched."""
         self._looked_at += len(page) + not_utf8
         if not page.keys:
             return
-        self._is_folder |= {key.startswith("/", page.skipped) for key in (page.keys[0], page.keys[-1])}
+        self._is_folder |= {
+            key.startswith("/", page.skipped) for key in (page.keys[0], page.keys[-1])
+        }
         if self._unused:
             self._unused = [each for each in self._unused if not each.globs.places(page)]
 
-    def notes(self, *, watch: str, listed: int, matched: int, excluded: Mapping[str, int]) -> list[str]:
-        """Return what to say of a complete scan: one sentence and its likely cause each."""
+    def notes(
+        self, *, watch: str, listed: int, matched: int, excluded: Mapping[str, int]
+    ) -> list[str]:
+        """Return the notes on a complete scan: a sentence and its likely cause each."""
         prefix, source = self._rules.prefix, f"oss://{self._rules.bucket}/{self._rules.prefix}"
         if not listed:
             cause = source_cause(self._rules.bucket, prefix) if self._lists_all else ""
@@ -73,12 +85,15 @@ class PatternUse:
         found: list[str] = []
         if not matched and set(excluded) != {Excluded.DIRECTORY}:
             found.append(
-                f'Watch "{watch}" selects none of the {listed} objects below {source}. {self._cause(excluded)}'
+                f'Watch "{watch}" selects none of the {listed} objects below {source}. '
+                f"{self._cause(excluded)}"
             )
         if self._lists_all and self._looked_at == listed:
             found += self._unused_notes(watch)
         if prefix and not prefix.endswith("/") and len(self._is_folder) > 1:
-            found.append(f'Watch "{watch}" takes more than that folder: {source} has no "/" at its end.')
+            found.append(
+                f'Watch "{watch}" takes more than that folder: {source} has no "/" at its end.'
+            )
         return found
 
     def _cause(self, excluded: Mapping[str, int]) -> str:
@@ -86,13 +101,18 @@ class PatternUse:
         reason = max(others, key=lambda each: excluded[each], default="")
         if reason == Excluded.INCLUDE:
             causes = (pattern_cause(glob, self._rules.prefix) for glob in self._rules.include)
-            return next((cause for cause in causes if cause != _NO_CAUSE), _CAUSES[Excluded.INCLUDE])
+            return next(
+                (cause for cause in causes if cause != _NO_CAUSE), _CAUSES[Excluded.INCLUDE]
+            )
         return _CAUSES.get(reason, _NO_CAUSE)
 
     def _unused_notes(self, watch: str) -> Iterator[str]:
         for each in self._unused[:_MOST_NOTED]:
             cause = pattern_cause(each.glob, self._rules.prefix)
-            yield f'The pattern "{each.glob}" of `{each.setting}` matches no key of watch "{watch}". {cause}'
+            yield (
+                f'The pattern "{each.glob}" of `{each.setting}` matches no key of watch "{watch}". '
+                f"{cause}"
+            )
         more = len(self._unused) - _MOST_NOTED
         if more > 0:
             yield f'{more} more patterns match no key of watch "{watch}".'
@@ -112,11 +132,12 @@ def _patterns(globs: Sequence[str], setting: str) -> list[_Pattern]:
 
 
 def ambiguous_note(watch: str, n: int) -> str:
-    """Return the count and the cure for objects whose extension alone does not make them media."""
+    """Return the number of objects with an ambiguous extension, and the cure."""
     return (
-        f'{n} object{"s" if n != 1 else ""} of watch "{watch}" end in .ts, .dat, .gif or .swf and were left out, since '
-        "HLS slices must not become media. If they are media, list the patterns in `include` "
-        '(e.g. include = ["*.ts", "*.mp4"]); if not, put them in `exclude` (e.g. exclude = ["*.ts"]).'
+        f'{n} object{"s" if n != 1 else ""} of watch "{watch}" end in .ts, .dat, .gif or .swf and '
+        "were left out, since HLS slices must not become media. "
+        'If they are media, list the patterns in `include` (e.g. include = ["*.ts", "*.mp4"]); '
+        'if not, put them in `exclude` (e.g. exclude = ["*.ts"]).'
     )
 
 
@@ -125,18 +146,30 @@ def source_cause(bucket: str, prefix: str) -> str:
     if found := _WILDCARD.search(prefix):
         folder = prefix[: prefix.rfind("/", 0, found.start()) + 1]
         rest = prefix[len(folder) :]
-        return f'`source` is a plain prefix, no pattern. Write "oss://{bucket}/{folder}" and include = ["{rest}"].'
+        return (
+            f'`source` is a plain prefix, no pattern. Write "oss://{bucket}/{folder}" and include '
+            f'= ["{rest}"].'
+        )
     for wrong, meant in (
         ("It holds percent escapes, and keys are not encoded.", unquote(prefix)),
         ("It has a blank beside a slash or at its end.", re.sub(r"\s*/\s*", "/", prefix.strip())),
         ("It has two slashes in a row.", re.sub("/{2,}", "/", prefix)),
         ('It has a backslash; folders are separated by "/".', prefix.replace("\\", "/")),
         ("It has quotes around it.", prefix.strip("\"'")),
-        ('It has "." or ".." as a folder, which OSS does not resolve.', re.sub(r"(^|/)\.{1,2}/", r"\1", prefix)),
+        (
+            'It has "." or ".." as a folder, which OSS does not resolve.',
+            re.sub(r"(^|/)\.{1,2}/", r"\1", prefix),
+        ),
         ("It holds characters that cannot be seen.", "".join(filter(str.isprintable, prefix))),
-        ("It is spelled with separate accents, as macOS does.", unicodedata.normalize("NFC", prefix)),
+        (
+            "It is spelled with separate accents, as macOS does.",
+            unicodedata.normalize("NFC", prefix),
+        ),
         ("It repeats the bucket's name.", prefix.removeprefix(f"{bucket}/")),
-        ('It has no "/" at its end.', prefix if not prefix or prefix.endswith("/") else f"{prefix}/"),
+        (
+            'It has no "/" at its end.',
+            prefix if not prefix or prefix.endswith("/") else f"{prefix}/",
+        ),
     ):
         if meant != prefix:
             return f'{wrong} Is "oss://{bucket}/{meant}" meant?'
@@ -153,7 +186,9 @@ def _text_cause(glob: str) -> str:
         return f'It has a blank at one end. Write "{glob.strip()}".'
     if _REGEX.search(glob):
         meant = glob.strip("^$").replace("\\.", ".").replace(".*", "*").replace(".+", "*")
-        written = f' Write "{meant}".' if check_glob(meant) is None and not _REGEX.search(meant) else ""
+        written = (
+            f' Write "{meant}".' if check_glob(meant) is None and not _REGEX.search(meant) else ""
+        )
         return f"It looks like a regular expression, and patterns are globs.{written}"
     if _ESCAPE.search(glob):
         return f'Keys are not percent-encoded. Write "{unquote(glob)}".'
@@ -166,11 +201,15 @@ def _prefix_cause(glob: str, prefix: str) -> str:
     if glob.startswith("oss://"):
         return "It is matched with the key below the prefix. Leave out the bucket and the prefix."
     below = _below(glob, prefix)
-    return below and f'It repeats the prefix of `source`, and is matched with the key below it. Write "{below}".'
+    if not below:
+        return ""
+    return (
+        f'It repeats the prefix of `source`, and is matched with the key below it. Write "{below}".'
+    )
 
 
 def _below(glob: str, prefix: str) -> str:
-    """Return what follows the prefix, or the last folder of it, at the start of a pattern; "" if it is not there."""
+    """Return the rest of a pattern that begins with the prefix or its last folder; else ""."""
     folders = prefix.rpartition("/")[0]
     for start in (folders, folders.rpartition("/")[2]):
         if start and glob.startswith(f"{start}/") and glob != f"{start}/":
@@ -185,7 +224,13 @@ def _shape_cause(glob: str) -> str:
         parts = ", ".join(f'"{part.strip()}"' for part in re.split("[,;]", glob))
         return f"It is one pattern. Write a list of several: [{parts}]."
     if not _WILDCARD.search(glob) and "/" not in glob and (glob.startswith(".") or "." not in glob):
-        return f'Without a wildcard it matches that name alone. Write "*.{glob.removeprefix(".")}" for an extension.'
+        return (
+            f'Without a wildcard it matches that name alone. Write "*.{glob.removeprefix(".")}" '
+            "for an extension."
+        )
     if "/" in glob and "**" not in glob:
-        return f'It is matched with the whole key below the prefix, and * stops at "/". Is "**/{glob}" meant?'
+        return (
+            'It is matched with the whole key below the prefix, and * stops at "/". Is '
+            f'"**/{glob}" meant?'
+        )
     return _NO_CAUSE

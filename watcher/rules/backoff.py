@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TOO_MANY_DIGITS = 10  # for a number of seconds: longer than anybody waits
+_TOO_MANY_DIGITS = 10  # for a number of seconds: longer than any wait
 _DOUBLINGS = 64  # any delay, doubled as often, is beyond every limit
 
 
-def delay_ms(attempt: int, *, first_ms: int, max_ms: int, jitter: float, retry_after_ms: int = 0) -> int:
+def delay_ms(
+    attempt: int, *, first_ms: int, max_ms: int, jitter: float, retry_after_ms: int = 0
+) -> int:
     """Return how long to wait after failed attempt number `attempt`, in milliseconds.
 
-    "Full jitter": uniform between zero and a doubling bound, so that what failed together does not come back
-    together.  What the service asked for is waited at least, as far as the limit allows.
+    "Full jitter": uniform between zero and a doubling bound. Requests that failed together are then
+    not repeated together. The delay is at least what the service asked for, up to the limit.
 
     Args:
         attempt: how many attempts have failed so far; the first is 1.
@@ -42,7 +44,7 @@ def delay_ms(attempt: int, *, first_ms: int, max_ms: int, jitter: float, retry_a
 
 
 def asked_rest_s(headers: Mapping[str, str]) -> float:
-    """Return how long a service asks to be left alone, in seconds; 0 = it does not say, or not so that it can be read.
+    """Return for how many seconds a service asks for no request; 0 = for none, or unreadable.
 
     `Retry-After` holds seconds or an instant (RFC 9110), OSS's `x-oss-qos-delay-time` milliseconds.
     """
@@ -59,6 +61,8 @@ def _number(text: str) -> float:
 
 def _until_s(instant: str, now: str) -> float:
     try:
-        return max(0.0, (parsedate_to_datetime(instant) - parsedate_to_datetime(now)).total_seconds())
+        return max(
+            0.0, (parsedate_to_datetime(instant) - parsedate_to_datetime(now)).total_seconds()
+        )
     except (TypeError, ValueError, LookupError, ArithmeticError):
         return 0.0

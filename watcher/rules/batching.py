@@ -1,4 +1,4 @@
-"""Which media one RegisterMedia call carries, and how they are written down for it."""
+"""Which media one RegisterMedia call carries, and how they are encoded."""
 
 from __future__ import annotations
 
@@ -40,30 +40,33 @@ def metadatas(batch: Sequence[Media]) -> str:
 
 
 def encoded_bytes(text: str) -> int:
-    """Return how long `text` is in a query string: as the SDK escapes it, all but RFC 3986 unreserved characters."""
+    """Return the length of `text` in a query string, in bytes.
+
+    The SDK escapes everything except the unreserved characters of RFC 3986.
+    """
     utf8 = text.encode()
     return len(utf8) + 2 * len(utf8.translate(None, _UNRESERVED))
 
 
-def take(media: Sequence[Media], *, max_bytes: int | None) -> int:
-    """Return how many from the front of `media` the next call carries; at least one if there is one.
+def batch_size(media: Sequence[Media], *, max_bytes: int | None) -> int:
+    """Return how many from the front of `media` the next call carries; 0 only if there are none.
 
-    To take as many as fit, again and again, makes as few calls as the order allows.
+    Batches that are as large as possible make as few calls as the order allows.
 
     Args:
         media: of one bucket and one set of call options, in key order.
-        max_bytes: the limit for RegisterMetadatas as it stands in a query string; None = no limit.  An item that is
-            longer by itself goes alone.
+        max_bytes: the limit of RegisterMetadatas in a query string; None = no limit. A longer item
+            goes alone.
     """
     size_bytes = encoded_bytes("[]")
-    taken: list[str] = []
+    keys: list[str] = []
     for candidate in media[:MAX_ITEMS]:
-        size_bytes += encoded_bytes(_json(item(candidate))) + (encoded_bytes(",") if taken else 0)
+        size_bytes += encoded_bytes(_json(item(candidate))) + (encoded_bytes(",") if keys else 0)
         too_long = max_bytes is not None and size_bytes > max_bytes
-        if taken and (too_long or confusable(candidate.key, taken)):
+        if keys and (too_long or confusable(candidate.key, keys)):
             break
-        taken.append(candidate.key)
-    return len(taken)
+        keys.append(candidate.key)
+    return len(keys)
 
 
 def _json(value: object) -> str:

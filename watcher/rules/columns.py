@@ -1,6 +1,6 @@
-"""A page of keys as columns, and which of its objects are left out: what the rules look at and what they return.
+"""A page of keys as columns, and which of its objects a watch leaves out.
 
-A rule over a page returns places: the numbers, from 0 on, of the objects that it leaves out, ascending.
+A rule over a page returns places: the ascending numbers, from 0 on, of objects.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from watcher.model import Objects
 
 _TAIL: Final = itemgetter(slice(-4, None))  # most extensions have three letters: few tails differ
-_FOLDED_TO_ASCII: Final = tuple(map(str.encode, "\u0130\u0131\u017f\u212a"))  # `re.IGNORECASE`: as i, i, s and k
-_FEW_HITS: Final = 8  # of so many keys one: they are found one after the other
+# `re.IGNORECASE` takes these for i, i, s and k.
+_FOLDED_TO_ASCII: Final = tuple(map(str.encode, "\u0130\u0131\u017f\u212a"))
+_FEW_HITS: Final = 8  # up to one hit in so many keys they are searched for one by one
 
 
 class LeftOut:
-    """Which objects of a page are left out, and why: of several reasons the first that was added counts."""
+    """Which objects of a page are left out, and why: the first reason added counts."""
 
     def __init__(self) -> None:
         self.reasons: dict[int, Excluded] = {}  # by place
         self.counts: dict[Excluded, int] = {}
 
     def add(self, reason: Excluded, places: Iterable[int]) -> None:
-        """Leave out those of the places that are not left out yet."""
+        """Leave out the places that are not left out yet."""
         reasons = self.reasons
         found = [place for place in places if place not in reasons] if reasons else list(places)
         if found:
@@ -38,7 +39,7 @@ class LeftOut:
             self.counts[reason] = self.counts.get(reason, 0) + len(found)
 
     def replace(self, reason: Excluded, places: Collection[int]) -> None:
-        """Leave out all of the places for this reason, whatever the reason before."""
+        """Leave out all of the places for this reason, in place of any earlier reason."""
         for place in places:
             before = self.reasons.pop(place, None)
             if before is not None:
@@ -48,13 +49,17 @@ class LeftOut:
 
 
 class PageKeys:
-    """The ascending keys of a page below a prefix, in the forms that rules look at, each made when asked for."""
+    """The ascending keys of a page below a prefix, in the forms that rules need.
+
+    Each form is made when it is first used.
+    """
 
     def __init__(self, objects: Objects, prefix: str) -> None:
         self.objects = objects
         self.keys = objects.keys
         self.skipped = len(prefix)
-        self.is_whole_component = not prefix or prefix.endswith("/")  # else the first component is cut by the prefix
+        # Otherwise the prefix ends inside the first component.
+        self.is_whole_component = not prefix or prefix.endswith("/")
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -62,23 +67,33 @@ class PageKeys:
 
     @cached_property
     def below(self) -> list[str]:
-        """What follows the prefix."""
-        return list(map(itemgetter(slice(self.skipped, None)), self.keys)) if self.skipped else self.keys
+        """The keys without the prefix."""
+        return (
+            list(map(itemgetter(slice(self.skipped, None)), self.keys))
+            if self.skipped
+            else self.keys
+        )
 
     @cached_property
     def folded(self) -> bytes:
-        """The keys with ASCII letters in lower case, one a line, and a line end behind the last; b"" if not to be had.
+        """The keys as UTF-8, ASCII letters in lower case, each with a line end behind it.
 
-        A key is to be looked at by itself if it holds a line end, or a letter that is an ASCII letter in another case.
+        b"" if a key holds a line end, or a letter that equals an ASCII letter in another case: such
+        keys must be matched one by one.
         """
         folded = self.objects.folded
         if folded is None:
             return b""
-        has_odd = not folded.isascii() and any(each[0] in folded and each in folded for each in _FOLDED_TO_ASCII)
+        has_odd = not folded.isascii() and any(
+            each[0] in folded and each in folded for each in _FOLDED_TO_ASCII
+        )
         return b"" if has_odd else folded + b"\n"
 
     def holding(self, text: bytes) -> Sequence[int]:
-        """Return the places of the lines of `folded` that hold a text, which may end with their line end."""
+        """Return the places of the lines of `folded` that hold `text`, ascending.
+
+        `text` may end with the line end.
+        """
         folded = self.folded
         n_hits = folded.count(text)
         if n_hits > len(self) // _FEW_HITS:
@@ -126,7 +141,7 @@ class PageKeys:
 
 
 def complement(places: Sequence[int], n: int) -> Sequence[int]:
-    """Return the places, of a page of `n` objects, that are not among those given, which ascend."""
+    """Return the places of a page of `n` objects that are not in `places`, ascending."""
     if len(places) == n:
         return ()
     others = bytearray(b"\1") * n
@@ -135,7 +150,9 @@ def complement(places: Sequence[int], n: int) -> Sequence[int]:
     return list(compress(range(n), others))
 
 
-def add_sizes(found: LeftOut, objects: Objects, min_size_bytes: int, max_size_bytes: int | None) -> None:
+def add_sizes(
+    found: LeftOut, objects: Objects, min_size_bytes: int, max_size_bytes: int | None
+) -> None:
     """Leave out what is too small, then what is too large (None = nothing is)."""
     if min_size_bytes > 0:
         small = [place for place, size in enumerate(objects.sizes_bytes) if size < min_size_bytes]
@@ -146,6 +163,6 @@ def add_sizes(found: LeftOut, objects: Objects, min_size_bytes: int, max_size_by
 
 
 def extension_of(key: str) -> str:
-    """Return what follows the last dot of the last path component, in lower case; "" if there is none."""
+    """Return the extension of the last path component, in lower case; "" = it has none."""
     _, dot, extension = key.rpartition(".")
     return "" if not dot or "/" in extension else extension.lower()

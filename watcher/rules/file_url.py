@@ -1,7 +1,7 @@
-"""The one form in which an object's URL is sent to VOD, and the way back from what VOD echoes.
+"""The one form in which an object's URL is sent to VOD, and the way back from VOD's echo.
 
-VOD documents neither how a file URL is to be escaped nor in which form it comes back: its own sample answers an
-https URL with an http one.  So an echo is compared with what was asked, in every form it may have taken.
+VOD does not document how a file URL is escaped, nor in which form it comes back. Its own sample
+answers an https URL with an http one. So an echo is compared with every form of the sent URLs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ _CANONICAL_DOMAIN = ".aliyuncs.com"
 
 
 def check_form(template: str, encoding: str) -> str | None:
-    """Return a sentence that says what is wrong with `file_url` or its encoding and how to mend it, or None."""
+    """Return a sentence on what is wrong with `file_url` or its encoding, and the cure; or None."""
     if encoding not in ENCODINGS:
         return f'The file URL encoding "{encoding}" does not exist: use "percent" or "raw".'
     host_and_path = _HOST_FIELDS.sub("x", template)
     if not re.fullmatch(r"https?://[^/?#\s{}]+/(?:[^?#\s{}]*/)?\{key\}", host_and_path):
         return (
-            f'The file URL "{template}" must be http(s)://HOST/{{key}}: only {{bucket}} and {{region}} may stand '
-            "before {key}, a slash stands right before it, and nothing after it."
+            f'The file URL "{template}" must be http(s)://HOST/{{key}}: '
+            "only {bucket} and {region} may stand before {key}, a slash stands right before it, "
+            "and nothing after it."
         )
     return None
 
@@ -42,20 +43,25 @@ class FileUrlForm:
     """How a bucket's keys become URLs."""
 
     template: str  # with {bucket}, {region} and, last, {key}
-    encoding: str  # "percent": UTF-8, all but RFC 3986 unreserved and "/" escaped; "raw": the key as it is
+    encoding: str  # "percent": UTF-8, RFC 3986 unreserved and "/" kept; "raw": the key as it is
     region: str
 
     def url(self, bucket: str, key: str) -> str:
         """Return the URL of one object."""
-        base = self.template.removesuffix("{key}").replace("{bucket}", bucket).replace("{region}", self.region)
+        base = (
+            self.template.removesuffix("{key}")
+            .replace("{bucket}", bucket)
+            .replace("{region}", self.region)
+        )
         return base + (quote(key) if self.encoding == "percent" else key)
 
 
 def confusable(key: str, others: Iterable[str]) -> bool:
-    """Tell whether some form of the URL of `key` is also one of another key's URL.
+    """Whether some form of the URL of `key` is also a form of another key's URL.
 
-    The raw URL of `a%20b` is the percent-encoded one of `a b`, which some services spell `a+b`; and `a?b` may be `a`
-    with a query.  Such keys must not share a call: the answer does not show which of them it speaks of.
+    The raw URL of `a%20b` is the percent-encoded one of `a b`, which some services spell `a+b`. And
+    `a?b` may be `a` with a query. Such keys must not share a call: its answer does not show which
+    of them it means.
     """
     read = _read(key)
     return any(other != key and _are_alike(read, _read(other)) for other in others)
@@ -63,7 +69,7 @@ def confusable(key: str, others: Iterable[str]) -> bool:
 
 @functools.lru_cache(maxsize=256)  # each key of a call is compared with each other one
 def _read(key: str) -> bytes:
-    """Return what every form of the URL of a key comes to when it is read as often as it can be."""
+    """Return the key, unescaped until it changes no more: the same for every form of its URL."""
     read, before = key.encode(), b""
     while read != before:
         before, read = read, unquote_to_bytes(read.replace(b"+", b" "))
@@ -76,10 +82,10 @@ def _are_alike(one: bytes, other: bytes) -> bool:
 
 
 class Matcher:
-    """Finds the asked key for a URL that came back; sure, unless keys are `confusable`."""
+    """Finds the key for a URL that came back.  Sure, unless keys are `confusable`."""
 
     def __init__(self, asked: Mapping[str, str]) -> None:
-        """Take what was asked: URL as sent -> key."""
+        """Take what was sent: {URL: key}."""
         self._asked = asked
         self._forms: tuple[dict[bytes, str | None], ...] = ({}, {}, {}, {})
         for url, key in asked.items():
@@ -99,10 +105,11 @@ class Matcher:
                 form[place] = key if form.get(place, key) == key else None
 
     def key_of(self, echoed: str) -> str | None:
-        """Return the key that was asked with this URL, whatever its scheme and escaping now; None if unsure.
+        """Return the key that was sent with this URL, in any scheme and escaping; None if unsure.
 
-        As it was sent; then but for the scheme and the letter case of the host (of which, on aliyuncs.com, only the
-        bucket counts); then unescaped, as the key and as what was sent; then as the bare key.
+        The URL is compared as it was sent. Next, scheme and letter case of the host are ignored; of
+        hosts on aliyuncs.com only the bucket counts. Then it is unescaped: compared with the key,
+        with the sent URL, and with the bare key.
         """
         if echoed in self._asked:
             return self._asked[echoed]
@@ -116,7 +123,7 @@ class Matcher:
 
 
 def _is_text(url: str) -> bool:
-    """Tell whether UTF-8 can hold it: JSON can bring half a surrogate."""
+    """Whether UTF-8 can hold the URL: JSON can hold half a surrogate."""
     try:
         return bool(url.encode())
     except UnicodeEncodeError:
@@ -124,7 +131,10 @@ def _is_text(url: str) -> bool:
 
 
 def _split(url: str) -> tuple[str, str] | None:
-    """Return what identifies the host, and the path: all that follows it, for a raw key may hold "?" and "#"."""
+    """Return the bucket or host, and the path; None if it is no URL.
+
+    The path is the whole rest, since a raw key may hold "?" and "#".
+    """
     found = _URL.fullmatch(url)
     if found is None or not _is_text(url):
         return None

@@ -1,4 +1,4 @@
-"""What a backfill leaves out of what its watches select: one more sieve behind their own rules."""
+"""The filters of a backfill, which apply after the rules of its watches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Filters of one command; those not given leave nothing out.  Its repr tells all that decides."""
+    """Filters of one command; a filter that is not given leaves nothing out.
+
+    The repr shows everything that decides.
+    """
 
     include: tuple[str, ...] = ()  # globs on the key below a watch's prefix
     exclude: tuple[str, ...] = ()
@@ -51,17 +54,20 @@ class Filters:
 
     @property
     def lists_all(self) -> bool:
-        """Whether the whole of a source is listed, whatever is left out of it."""
+        """Whether the whole source is listed, even if objects are left out then."""
         return not (self.start_after or self.end_with or self.key_list or self.inventory)
 
     @property
     def leave_all(self) -> bool:
-        """Whether no listed object is left out for what it is."""
+        """Whether no listed object is left out."""
         ages_and_sizes = self.min_size_bytes or self.max_size_bytes is not None or self.min_age_ms
         return not (self.include or self.exclude or ages_and_sizes or self.max_age_ms is not None)
 
     def options(self) -> str:
-        """Return them as they are typed; "" if there are none.  What stands in for a listing is not among them."""
+        """Return the filters as command-line options; "" if there are none.
+
+        A list of keys or an inventory is not included.
+        """
         sizes = {"--min-size": self.min_size_bytes or None, "--max-size": self.max_size_bytes}
         ages = {"--min-age": self.min_age_ms or None, "--max-age": self.max_age_ms}
         given = [
@@ -87,7 +93,13 @@ class Filters:
         return None
 
     def leave_out(self, page: PageKeys, found: LeftOut, *, now_ms: int) -> None:
-        """Leave out more of a page of objects below a watch's prefix: what `reason` says of each, rule by rule."""
+        """Leave out more objects of a page, as `reason` decides for each, rule by rule.
+
+        Args:
+            page: the keys, all below the watch's prefix.
+            found: the objects that are left out already; more are added.
+            now_ms: OSS's clock, as in the answer.
+        """
         objects = page.objects
         if self._included is not None:
             found.add(Excluded.INCLUDE, complement(self._includes.places(page), len(page)))
@@ -96,10 +108,14 @@ class Filters:
         add_sizes(found, objects, self.min_size_bytes, self.max_size_bytes)
         if self.max_age_ms is not None:
             since = now_ms - self.max_age_ms
-            found.add(Excluded.BEFORE_START, [n for n, at in enumerate(objects.modified_at) if at < since])
+            found.add(
+                Excluded.BEFORE_START, [n for n, at in enumerate(objects.modified_at) if at < since]
+            )
         if self.min_age_ms > 0:
             since = now_ms - self.min_age_ms
-            found.add(Excluded.TOO_YOUNG, [n for n, at in enumerate(objects.modified_at) if at > since])
+            found.add(
+                Excluded.TOO_YOUNG, [n for n, at in enumerate(objects.modified_at) if at > since]
+            )
 
     def reason(self, listed: ObjectInfo, *, below: str, now_ms: int) -> Excluded | None:
         """Return why an object that a watch selects is left out, or None if it is not.
@@ -107,7 +123,7 @@ class Filters:
         Args:
             listed: the object.
             below: its key below the watch's prefix.
-            now_ms: OSS's clock, as the listing told it.
+            now_ms: OSS's clock, as in the answer.
         """
         if self._included is not None and not self._included(below):
             return Excluded.INCLUDE

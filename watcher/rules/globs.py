@@ -1,46 +1,37 @@
 """Globs over the key below a watch's prefix.
 
-Our own translation: `fnmatch` knows no "**" or braces, and `wcmatch` speaks of files, so it treats ".", ".." and empty
-components specially, wants "**" to fill a component, and may normalise what it is given.  A key is only text.
+Our own translation, since a key is only text. `fnmatch` knows no "**" or braces. `wcmatch` matches
+files: it treats ".", ".." and empty components specially, and "**" must fill a component. `bracex`
+expands another language: `{a}` stays as it is, `{1..3}` counts, an open brace is a character, and
+the braces in `[{,}]` are expanded.
 
-- "*" and "?" stop at "/", "**" does not; "**/" at the start of a component also stands for no directory at all;
-- `[abc]`, `[!abc]`, `[a-z]` match one character that is not "/"; `{a,b}` is either; a backslash makes the next
-  character literal;
-- letter case never counts, a newline is a character like any other;
-- a glob without "/" is matched with the last component, one with "/" with the whole key below the prefix.
+- "*" and "?" stop at "/", "**" does not;
+- "**/" at the start of a component also stands for no directory at all;
+- `[abc]`, `[!abc]`, `[a-z]` match one character that is not "/";
+- `{a,b}` is either; a backslash makes the next character literal;
+- letter case never counts; a newline is a character like any other;
+- a glob without "/" is matched with the last component, one with "/" with the whole key below the
+  prefix.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from watcher.rules.glob_parser import Flat, Token, Wild, character, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-MAX_ALTERNATIVES: Final = 1000
-"""The braces of one glob may stand for this many globs without braces."""
-
-
-class Wild(Enum):
-    """What matches any number of characters."""
-
-    STAR = "*"
-    DOUBLE = "**"
-    DIRECTORIES = "**/"
-
-
-_Token = str | Wild  # a str is a regular expression for exactly one character
-Flat = tuple[_Token, ...]  # a glob without braces
 FLAGS = re.IGNORECASE | re.DOTALL
 
 
 def check(glob: str) -> str | None:
-    """Return a sentence that says what is wrong with `glob` and how to mend it, or None."""
+    """Return a sentence on what is wrong with `glob`, and the cure; or None."""
     problem = _problem(glob)
     return problem and f'The glob "{glob}" {problem}.'
 
@@ -53,16 +44,18 @@ def _problem(glob: str) -> str | None:
     if glob.startswith("/"):
         return 'starts with "/": leave it out, keys below the prefix never start with "/"'
     if glob.endswith("/"):
-        return f'ends in "/" and so matches only folder markers: write {glob}** for everything below'
+        return (
+            f'ends in "/" and so matches only folder markers: write {glob}** for everything below'
+        )
     try:
-        _Parser(glob).alternatives()
+        parse(glob)
     except ValueError as error:
         return str(error)
     return None
 
 
 def compile_globs(globs: Sequence[str]) -> Callable[[str], bool]:
-    """Return a function that tells whether a key below the prefix matches any of `globs`.
+    """Return a function that decides whether a key below the prefix matches any of `globs`.
 
     Raises:
         ValueError: `check` objects to one of them.
@@ -89,19 +82,21 @@ class Alternative:
     """One of the globs without braces that a glob stands for."""
 
     matches: Callable[[str], bool]  # a key below the prefix
-    components: tuple[tuple[str, bool], ...]  # the text that each begins with, and whether that is all of it
-    longest_text: str  # no key without it, in lower case, is matched
+    components: tuple[tuple[str, bool], ...]  # the text each begins with; whether that is all
+    longest_text: str  # in lower case; only keys with it can match
 
 
-@lru_cache(maxsize=1024)  # asked again at each scan
+@lru_cache(maxsize=1024)  # each scan needs them again
 def alternatives(glob: str) -> tuple[Alternative, ...]:
-    """Return all that `glob` stands for.
+    """Return all globs without braces that `glob` stands for.
 
     Raises:
         ValueError: `check` objects to it.
     """
     names, paths = sorted_out([glob])
-    return tuple(_alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths)))
+    return tuple(
+        _alternative(flat, on_path=n >= len(names)) for n, flat in enumerate((*names, *paths))
+    )
 
 
 def _alternative(flat: Flat, *, on_path: bool) -> Alternative:
@@ -120,11 +115,11 @@ def _alternative(flat: Flat, *, on_path: bool) -> Alternative:
 
 
 def literals(flat: Flat) -> list[str]:
-    """Return the literal text between wildcards and classes; the first is what stands before them all."""
+    """Return the literal texts between wildcards and classes; the first stands before them all."""
     texts = [""]
     for token in flat:
         if isinstance(token, str) and not token.startswith(("[", "(")):
-            texts[-1] += _character(token)
+            texts[-1] += character(token)
         else:
             texts.append("")
     return texts
@@ -137,10 +132,12 @@ def sorted_out(globs: Iterable[str]) -> tuple[list[Flat], list[Flat]]:
     for glob in globs:
         if problem := check(glob):
             raise ValueError(problem)
-        for flat in map(_with_directories, _Parser(glob).alternatives()):
+        for flat in map(_with_directories, parse(glob)):
             if "/" not in glob:
                 names.append(flat)
-            elif flat[:1] == (Wild.DIRECTORIES,) and not {"/", Wild.DOUBLE, Wild.DIRECTORIES} & set(flat[1:]):
+            elif flat[:1] == (Wild.DIRECTORIES,) and not {"/", Wild.DOUBLE, Wild.DIRECTORIES} & set(
+                flat[1:]
+            ):
                 names.append(flat[1:])  # "**/*.mp4" is "*.mp4", which is quicker
             else:
                 paths.append(flat)
@@ -162,9 +159,13 @@ def _matcher(flats: Iterable[Flat]) -> Callable[[str], re.Match[str] | None] | N
 
 def _with_directories(flat: Flat) -> Flat:
     """Join "**" with the "/" after it where it fills a component."""
-    joined: list[_Token] = []
+    joined: list[Token] = []
     for atom in flat:
-        if atom == "/" and joined[-1:] == [Wild.DOUBLE] and joined[-2:-1] in ([], ["/"], [Wild.DIRECTORIES]):
+        if (
+            atom == "/"
+            and joined[-1:] == [Wild.DOUBLE]
+            and joined[-2:-1] in ([], ["/"], [Wild.DIRECTORIES])
+        ):
             joined[-1] = Wild.DIRECTORIES
         else:
             joined.append(atom)
@@ -174,9 +175,9 @@ def _with_directories(flat: Flat) -> Flat:
 def regex(flat: Flat) -> str:
     """Return the regular expression for a glob without braces.
 
-    What stands before a wildcard is settled at the first place where it fits: whatever a later place would leave to
-    the wildcard after it, an earlier one leaves to it as well.  The atomic groups say so, and keep the time for a
-    match from growing with a power of the number of wildcards.
+    The text before a wildcard is matched at the first place where it fits. A later place could not
+    match more, since the wildcard takes the difference. The atomic groups forbid later tries, so
+    the time does not grow with a power of the number of wildcards.
     """
     segments, wilds = _split(flat, (Wild.DOUBLE, Wild.DIRECTORIES))
     parts = [_component(segments[0], final=not wilds)]
@@ -185,12 +186,17 @@ def regex(flat: Flat) -> str:
         if n == len(wilds):
             parts.append((".*" if double else "(?:.*/)?") + _component(segment, final=True))
         else:
-            parts.append(f"(?>{'.*?' if double else '(?:.*?/)??'}{_component(segment, final=False)})")
+            parts.append(
+                f"(?>{'.*?' if double else '(?:.*?/)??'}{_component(segment, final=False)})"
+            )
     return "".join(parts)
 
 
 def _component(flat: Flat, *, final: bool) -> str:
-    """Return the regular expression for what holds no wildcard but "*"; `final` if the key must end with it."""
+    """Return the regular expression for a part whose only wildcard is "*".
+
+    `final`: the key must end with it.
+    """
     pieces, stars = _split(flat, (Wild.STAR,))
     first, *rest = ("".join(map(str, piece)) for piece in pieces)
     parts = [first, *(f"(?>[^/]*?{piece})" for piece in rest)]
@@ -199,108 +205,8 @@ def _component(flat: Flat, *, final: bool) -> str:
     return "".join(parts)
 
 
-def _split(flat: Flat, at: tuple[Wild, ...]) -> tuple[list[Flat], list[_Token]]:
-    """Return what stands between the wildcards named in `at`, and those wildcards."""
+def _split(flat: Flat, at: tuple[Wild, ...]) -> tuple[list[Flat], list[Token]]:
+    """Return the parts between the wildcards of `at`, and these wildcards."""
     cuts = [n for n, token in enumerate(flat) if token in at]
     bounds = zip([0, *(n + 1 for n in cuts)], [*cuts, len(flat)], strict=True)
     return [flat[start:end] for start, end in bounds], [flat[n] for n in cuts]
-
-
-class _Parser:
-    """Reads one glob; gives every glob without braces that it stands for."""
-
-    def __init__(self, glob: str) -> None:
-        self._glob = glob
-        self._at = 0
-
-    def alternatives(self) -> list[Flat]:
-        """Return them.
-
-        Raises:
-            ValueError: the glob is malformed; the sentence goes on after its name.
-        """
-        return self._sequence(end="")
-
-    def _sequence(self, *, end: str) -> list[Flat]:
-        """Read up to one of the characters of `end`, and leave it unread."""
-        flats: list[Flat] = [()]
-        while self._at < len(self._glob) and self._glob[self._at] not in end:
-            following = self._braces() if self._glob[self._at] == "{" else [(self._token(),)]
-            if len(flats) * len(following) > MAX_ALTERNATIVES:
-                raise ValueError(f"stands for more than {MAX_ALTERNATIVES} globs: use fewer braces")
-            flats = [flat + more for flat in flats for more in following]
-        return flats
-
-    def _braces(self) -> list[Flat]:
-        flats: list[Flat] = []
-        while True:
-            self._at += 1  # past "{" or ","
-            flats += self._sequence(end=",}")
-            if self._at == len(self._glob):
-                raise ValueError(r'has a "{" without "}": close it, or write \{ for the character itself')
-            if self._glob[self._at] == "}":
-                self._at += 1
-                return flats
-
-    def _token(self) -> _Token:
-        match self._glob[self._at]:
-            case "*":
-                start = self._at
-                while self._glob[self._at : self._at + 1] == "*":
-                    self._at += 1
-                return Wild.STAR if self._at - start == 1 else Wild.DOUBLE
-            case "?":
-                self._at += 1
-                return "[^/]"
-            case "[":
-                return self._class()
-            case _:
-                return self._literal()
-
-    def _literal(self) -> str:
-        """Read one character, behind a backslash or not."""
-        if self._glob[self._at] == "\\":
-            self._at += 1
-            if self._at == len(self._glob):
-                raise ValueError(r"ends in a backslash: write \\ for the character itself")
-        self._at += 1
-        return re.escape(self._glob[self._at - 1])
-
-    def _class(self) -> str:
-        """Read `[...]`."""
-        self._at += 1
-        negated = self._glob[self._at : self._at + 1] == "!"
-        self._at += negated
-        if self._glob[self._at : self._at + 1] == "^":
-            raise ValueError(
-                r"has a class that starts with ^: write [!...] for none of these, [\^...] for the character"
-            )
-        members: list[str] = []
-        while not members or self._glob[self._at : self._at + 1] != "]":  # a "]" that comes first is a member
-            members.append(self._member())
-        self._at += 1
-        return f"(?!/)[{'^' if negated else ''}{''.join(members)}]"
-
-    def _member(self) -> str:
-        """Read one character of a class, or a range."""
-        low = self._class_character()
-        ahead = self._glob[self._at : self._at + 2]
-        if not ahead.startswith("-") or ahead in ("-", "-]"):
-            return low
-        self._at += 1
-        high = self._class_character()
-        if _character(high) < _character(low):
-            raise ValueError(f"has the range {_character(low)}-{_character(high)}: write the lower character first")
-        return f"{low}-{high}"
-
-    def _class_character(self) -> str:
-        if self._at == len(self._glob):
-            raise ValueError(r'has a "[" without "]": close it, or write \[ for the character itself')
-        character = self._literal()
-        if character == "/":
-            raise ValueError('has a "/" in a class: a class never matches it, write it outside')
-        return character
-
-
-def _character(escaped: str) -> str:
-    return escaped[-1]

@@ -1,6 +1,7 @@
-"""What file sharing and synchronising leave beside the media: resource forks, recycle bins, thumbnails, files in use.
+"""Junk: what file sharing and synchronising leave beside the media.
 
-A component of a key shows it.  `._clip.mp4` has the name of a medium and 4 KB of Finder settings.
+Resource forks, recycle bins, thumbnails, files in use. A component of the key shows it:
+`._clip.mp4` has the name of a medium and holds 4 KB of Finder settings.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ if TYPE_CHECKING:
     from watcher.rules.columns import PageKeys
 
 BEGINNINGS: Final = ("._", ".nfs", ".Trash-")
-"""Of a component: AppleDouble files, NFS files that are deleted and still open, trash folders on Linux."""
+"""Of a component: AppleDouble files, deleted NFS files still open, trash folders on Linux."""
 
 NAMES: Final = ("__MACOSX", ".AppleDouble", "#recycle", "@eaDir", "$RECYCLE.BIN")
-"""Whole components: ZIP files and shares of macOS, Synology's bin and thumbnails, the bin of Windows."""
+"""Whole components, of macOS (ZIP, shares), Synology (bin, thumbnails), Windows (bin)."""
 
-_COMPONENT: Final = re.compile(
-    rf"(?:^|/)({'|'.join(map(re.escape, BEGINNINGS))}|(?:{'|'.join(map(re.escape, NAMES))})(?=/|\Z))"
-)
+_ANY_BEGINNING: Final = "|".join(map(re.escape, BEGINNINGS))
+_ANY_NAME: Final = "|".join(map(re.escape, NAMES))
+_COMPONENT: Final = re.compile(rf"(?:^|/)({_ANY_BEGINNING}|(?:{_ANY_NAME})(?=/|\Z))")
 _BY_RARE_CHARACTER: Final = tuple((name[0], name) for name in NAMES if not name.startswith("."))
 
 
 def marks(path: str) -> set[str]:
-    """Return which of `BEGINNINGS` and `NAMES` the components of `path` show."""
+    """Return which of `BEGINNINGS` and `NAMES` occur in the components of `path`."""
     return set(_COMPONENT.findall(path))
 
 
 class Junk:
-    """Tells which keys below a prefix are junk.
+    """Decides which keys below a prefix are junk.
 
-    What the prefix names itself is wanted, and so is what an `include` pattern names: `._*` takes `._clip.mp4`, and
-    neither `*` nor `*.mp4` does.
+    Names in the prefix itself are wanted, and names in an `include` pattern: `._*` takes
+    `._clip.mp4`, but neither `*` nor `*.mp4` does.
     """
 
     def __init__(self, prefix: str, include: Sequence[str]) -> None:
-        """Learn what is wanted.
+        """Find the names that are wanted.
 
         Raises:
             ValueError: a pattern is malformed.
@@ -58,7 +59,7 @@ class Junk:
         ]
 
     def __call__(self, key: str) -> bool:
-        """Tell whether a key below the prefix is junk."""
+        """Whether a key below the prefix is junk."""
         below = key[self._skipped :]
         path = below.partition("/")[2] if self._is_named else self._begun + below
         if _COMPONENT.search(path) is None:
@@ -75,12 +76,12 @@ class Junk:
 
 
 def _suspects(keys: Sequence[str], lines: str) -> Sequence[int]:
-    """Return the places, ascending, of the keys that may be junk: most pages hold none.
+    """Return the places of the keys that may be junk, ascending: most pages hold none.
 
-    A name is looked for only where its first character occurs at all, which costs next to nothing to find out.
+    A name is searched for only if its first character occurs, which is quick to find out.
     """
     texts = [name for character, name in _BY_RARE_CHARACTER if character in lines and name in lines]
-    if lines.rfind("/.") >= 0:  # a component begins with a dot; from the end it is found four times as quickly
+    if lines.rfind("/.") >= 0:  # a search from the end is four times as quick
         texts.append("/.")
     found = {place for text in texts for place, key in enumerate(keys) if text in key}
     found.update(range(bisect_left(keys, "."), bisect_left(keys, "/")))
@@ -88,7 +89,12 @@ def _suspects(keys: Sequence[str], lines: str) -> Sequence[int]:
 
 
 def _named(components: Sequence[tuple[str, bool]]) -> set[str]:
-    """Return the marks that the components of a glob name by their own text."""
-    named = {mark for text, _ in components for mark in BEGINNINGS if text.lower().startswith(mark.lower())}
+    """Return the junk names that stand in the components of a glob."""
+    named = {
+        mark
+        for text, _ in components
+        for mark in BEGINNINGS
+        if text.lower().startswith(mark.lower())
+    }
     whole = {text.lower() for text, is_all in components if is_all}
     return named | {name for name in NAMES if name.lower() in whole}

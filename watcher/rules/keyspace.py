@@ -1,21 +1,23 @@
 """Keys as numbers: where to cut a range of keys of which only a few are known.
 
-Keys compare as their UTF-8 does, which is the order of their characters.  A key becomes a number written in the
-characters that were seen in keys so far; half way between two numbers lies a key that may not exist.
+Keys compare like their UTF-8, which is the order of their characters. A key becomes a number
+written in the characters that were seen so far. Half way between two numbers lies a key, which
+need not exist.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-MAX_KEY_BYTES = 1023  # of a key, and of `start-after`.  Source: OSS object naming, ListObjectsV2
+from watcher.model import MAX_KEY_BYTES
+
 _PLACES = 12  # characters behind a stem that count
 _SURROGATES = range(0xD800, 0xE000)
 _LAST = 0x10FFFF
 
 
 class Alphabet:
-    """The characters that keys were seen to consist of."""
+    """The characters of the keys so far."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -55,24 +57,29 @@ class Alphabet:
 
     @property
     def _base(self) -> int:
-        return len(self._sorted) + 2  # the end of a key comes before, and whatever was not seen yet behind
+        # The end of a key is the lowest digit, and any character not seen yet the highest.
+        return len(self._sorted) + 2
 
 
 def common_stem(*keys: str) -> str:
-    """Return what all of the keys begin with."""
+    """Return the common beginning of all the keys."""
     least, most = min(keys), max(keys)
-    return least[
-        : next((at for at, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]), len(least))
-    ]
+    for at, (one, other) in enumerate(zip(least, most, strict=False)):
+        if one != other:
+            return least[:at]
+    return least
 
 
 def stem(lo: str, hi: str | None, prefix: str) -> str:
-    """Return what all keys above `lo` up to `hi` begin with; all begin with `prefix`."""
+    """Return the common beginning of all keys above `lo` up to `hi`; they begin with `prefix`."""
     return prefix if hi is None else common_stem(max(lo, prefix), hi)
 
 
 def share_done(start: str, now: str, hi: str | None, *, prefix: str, alphabet: Alphabet) -> float:
-    """Return which share of the keys above `start` up to `hi` lies at or before `now`, were they spread evenly."""
+    """Return the share of a range that lies at or before `now`, if keys are spread evenly.
+
+    The range goes from above `start` up to `hi` (None = the end).
+    """
     behind = len(stem(start, hi, prefix))
     first, last = _bounds(start, hi, behind, prefix, alphabet)
     at = alphabet.number(max(now, prefix), behind=behind)
@@ -80,7 +87,10 @@ def share_done(start: str, now: str, hi: str | None, *, prefix: str, alphabet: A
 
 
 def between(lo: str, hi: str | None, *, prefix: str, alphabet: Alphabet) -> str | None:
-    """Return a key, existing or not, half way between `lo` and `hi` (None = the end); None if there is no room."""
+    """Return a key half way between `lo` and `hi` (None = the end); None if there is no room.
+
+    The key need not exist.
+    """
     common = stem(lo, hi, prefix)
     first, last = _bounds(lo, hi, len(common), prefix, alphabet)
     cut = common + alphabet.spell((first + last) // 2)
@@ -97,10 +107,12 @@ def behind_all(start: str) -> str | None:
 
 
 def is_between(lo: str, cut: str, hi: str | None) -> bool:
-    """Tell whether a range can be cut there: keys up to `cut`, and keys above it."""
+    """Whether a range can be cut into the keys up to `cut` and the keys above it."""
     return lo < cut and (hi is None or cut < hi) and len(cut.encode()) <= MAX_KEY_BYTES
 
 
-def _bounds(lo: str, hi: str | None, behind: int, prefix: str, alphabet: Alphabet) -> tuple[int, int]:
+def _bounds(
+    lo: str, hi: str | None, behind: int, prefix: str, alphabet: Alphabet
+) -> tuple[int, int]:
     last = alphabet.end if hi is None else alphabet.number(hi, behind=behind)
     return alphabet.number(max(lo, prefix), behind=behind), last

@@ -1,4 +1,4 @@
-"""What listing costs: OSS bills each request, and what leaves by a public endpoint."""
+"""The cost of listing: OSS bills each request, and all traffic by a public endpoint."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Final
 
 DAY_S: Final = 86_400
 PUBLIC_IS_DEAR_ABOVE: Final = 1_000_000
-"""Objects above which listing by a public endpoint is worth a warning: some 300 MB of billed traffic a scan."""
+"""Objects above which a public endpoint gets a warning: 300 MB of billed traffic a scan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingBill:
-    """What listing one watch costs a day."""
+    """The daily cost of listing one watch."""
 
     calls_per_day: int
     gb_per_day: float  # 10^9 bytes of answers
 
 
 def bill(*, calls: int, n_bytes: int, took_s: float, starts_per_day: float) -> ListingBill:
-    """Return what scans like the last one cost a day; the next starts no sooner than the last one took.
+    """Return what scans like the last one cost a day.
+
+    The pause before the next scan is at least as long as the last one took.
 
     Args:
         calls: requests of the last complete scan.
@@ -28,21 +30,24 @@ def bill(*, calls: int, n_bytes: int, took_s: float, starts_per_day: float) -> L
         starts_per_day: as scheduled.
     """
     scans = min(starts_per_day, DAY_S / took_s) if took_s > 0 else starts_per_day
-    return ListingBill(calls_per_day=round(calls * scans), gb_per_day=round(n_bytes * scans / 1e9, 3))
+    return ListingBill(
+        calls_per_day=round(calls * scans), gb_per_day=round(n_bytes * scans / 1e9, 3)
+    )
 
 
 def costly_note(watch: str, listed: int, gb_per_day: float, cheaper_at: str | None) -> str:
-    """Return what to do about listing so many objects by a public endpoint; "" if it is no matter."""
+    """Return a warning on the traffic by a public endpoint; "" if there is no need."""
     if cheaper_at is None or listed <= PUBLIC_IS_DEAR_ABOVE:
         return ""
     return (
-        f'watch "{watch}" lists {listed} objects by a public endpoint, {gb_per_day} GB a day, which OSS bills as '
-        f'traffic; from within the region, set endpoint = "{cheaper_at}" of the watch: there it is free and quicker.'
+        f'watch "{watch}" lists {listed} objects by a public endpoint, {gb_per_day} GB a day, '
+        f'which OSS bills as traffic; from within the region, set endpoint = "{cheaper_at}" '
+        "of the watch: there it is free and quicker."
     )
 
 
 def internal_endpoint(endpoint: str, region: str) -> str | None:
-    """Return the endpoint that costs no traffic from within the region; None if `endpoint` is not the public one."""
+    """Return the endpoint without billed traffic; None if `endpoint` is not the public one."""
     if endpoint.rstrip("/") != f"https://oss-{region}.aliyuncs.com":
         return None
     return f"https://oss-{region}-internal.aliyuncs.com"

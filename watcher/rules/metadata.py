@@ -1,6 +1,7 @@
-"""What VOD is told of an object: templates filled in, cleaned and cut to VOD's limits.
+"""The fields of an object for VOD: templates filled in, cleaned and cut to VOD's limits.
 
-Sources: RegisterMedia reference (limits in bytes, no emoji); Unicode UTS #51 (what emoji are made of).
+Sources: RegisterMedia reference (limits in bytes, no emoji); Unicode UTS #51 (what emoji are made
+of).
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ FIELDS: Final = {
     "stem": "the name without its extension",
     "ext": "the extension, without the dot",
     "dir": "everything before the name, without the last slash",
-    "dirs": "one component of it: {dirs[0]} is the first, {dirs[-1]} the last; empty if there is none",
+    "dirs": (
+        "one component of it: {dirs[0]} is the first, {dirs[-1]} the last; empty if there is none"
+    ),
     "bucket": "the bucket",
     "size": "the size in bytes",
     "modified": "LastModified in the configured time zone, e.g. {modified:%Y-%m-%d}",
 }
-"""What a template may name, besides the named groups of `pattern`, and what it stands for."""
+"""The fields of a template, besides the named groups of `pattern`, with their meaning."""
 
 _MODIFIED: Final = "%Y-%m-%d %H:%M:%S"
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\[(?P<index>-?\d{1,4})\])?")
@@ -54,24 +57,28 @@ _LAST_CLUSTER = r"\P{M}\p{M}*\Z"
 
 @functools.cache
 def _unicode(pattern: str) -> regex.Pattern[str]:
-    """Return a pattern of `regex`, which is imported with the first text: most commands have none."""
+    """Return a compiled pattern.  The import of `regex` waits until the first text needs it."""
     import regex  # noqa: PLC0415
 
     return regex.compile(pattern)
 
 
 def check_pattern(pattern: str) -> str | None:
-    """Return a sentence that says what is wrong with `pattern` and how to mend it, or None."""
+    """Return a sentence on what is wrong with `pattern`, and the cure; or None."""
     try:
         groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
     taken = sorted(FIELDS.keys() & groups.keys())
-    return f'The group "{taken[0]}" of the pattern has the name of a field: name it otherwise.' if taken else None
+    return (
+        f'The group "{taken[0]}" of the pattern has the name of a field: name it otherwise.'
+        if taken
+        else None
+    )
 
 
 def check_template(template: str, groups: frozenset[str] = frozenset()) -> str | None:
-    """Return a sentence that says what is wrong with `template` and how to mend it, or None.
+    """Return a sentence on what is wrong with `template`, and the cure; or None.
 
     Args:
         template: text with fields in braces.
@@ -85,12 +92,14 @@ def check_template(template: str, groups: frozenset[str] = frozenset()) -> str |
 
 
 def check_tags(tags: Sequence[str]) -> str | None:
-    """Return a sentence if there are more tags, or longer ones, than VOD takes whatever their fields hold."""
+    """Return a sentence if there are too many tags, or too long ones with any fields; or None."""
     if len(tags) > MAX_TAGS:
         return f"There are {len(tags)} tags and VOD takes {MAX_TAGS}: remove some."
     for tag in tags:
         if len(_clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
-            return f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
+            return (
+                f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
+            )
     return None
 
 
@@ -118,7 +127,9 @@ class _Facts:
         return self.folders[index] if -len(self.folders) <= index < len(self.folders) else ""
 
 
-def _facts(key: str, *, bucket: str, size_bytes: int, modified: datetime, groups: dict[str, str]) -> _Facts:
+def _facts(
+    key: str, *, bucket: str, size_bytes: int, modified: datetime, groups: dict[str, str]
+) -> _Facts:
     folder, _, name = key.rpartition("/")
     stem, dot, extension = name.rpartition(".")
     texts = {
@@ -142,12 +153,14 @@ def _compiled(template: str, groups: frozenset[str]) -> _Parts:
     """Return the template's parts.
 
     Raises:
-        ValueError: it is malformed; the sentence goes on after its name.
+        ValueError: it is malformed; the message continues a sentence on it.
     """
     try:
         parsed = list(Formatter().parse(template))
     except ValueError:
-        raise ValueError("has a brace too many or too few: write {{ or }} for the character itself") from None
+        raise ValueError(
+            "has a brace too many or too few: write {{ or }} for the character itself"
+        ) from None
     parts: list[_Part] = []
     for literal, name, spec, conversion in parsed:
         if literal:
@@ -157,7 +170,9 @@ def _compiled(template: str, groups: frozenset[str]) -> _Parts:
     return tuple(parts)
 
 
-def _field(text: str, spec: str, conversion: str | None, groups: frozenset[str]) -> tuple[str, int | None, str]:
+def _field(
+    text: str, spec: str, conversion: str | None, groups: frozenset[str]
+) -> tuple[str, int | None, str]:
     found = _FIELD.fullmatch(text)
     known = [*(name for name in FIELDS if name != "dirs"), "dirs[0]", *sorted(groups)]
     if not found or found["name"] not in FIELDS.keys() | groups:
@@ -166,7 +181,9 @@ def _field(text: str, spec: str, conversion: str | None, groups: frozenset[str])
     if conversion:
         raise ValueError(f"has a conversion, !{conversion}: leave it out")
     if name == "dirs" and not found["index"]:
-        raise ValueError("names {dirs} without an index: write {dirs[0]} for the first, {dir} for all")
+        raise ValueError(
+            "names {dirs} without an index: write {dirs[0]} for the first, {dir} for all"
+        )
     if name != "dirs" and found["index"]:
         raise ValueError(f"has an index on {{{name}}}: only {{dirs[0]}} takes one")
     if spec:
@@ -180,7 +197,10 @@ def _check_format(name: str, spec: str) -> None:
     if "{" in spec:
         raise ValueError("has a field within a field: write the format itself")
     if not _FORMAT.fullmatch(spec):
-        raise ValueError("has a date format that strftime does not know: see the format codes of Python's datetime")
+        raise ValueError(
+            "has a date format that strftime does not know: see the format codes of Python's "
+            "datetime"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +229,16 @@ class Templates:
         object.__setattr__(self, "_parts", {text: _compiled(text, groups) for text in texts})
 
     def describe(
-        self, key: str, *, bucket: str, size_bytes: int, modified_at_ms: int, tz: tzinfo, file_url: str
+        self,
+        key: str,
+        *,
+        bucket: str,
+        size_bytes: int,
+        modified_at_ms: int,
+        tz: tzinfo,
+        file_url: str,
     ) -> Media:
-        """Return what VOD is told of one object."""
+        """Return the fields of one object for VOD."""
         found = self._pattern.search(key)
         facts = _facts(
             key,
@@ -225,7 +252,8 @@ class Templates:
             bucket=bucket,
             key=key,
             file_url=file_url,
-            title=_cut(_clean(self._render(self.title, facts)), MAX_TITLE_BYTES) or _title_of_last_resort(key),
+            title=_cut(_clean(self._render(self.title, facts)), MAX_TITLE_BYTES)
+            or _title_of_last_resort(key),
             description=_cut(_clean(self._render(self.description, facts)), MAX_DESCRIPTION_BYTES),
             tags=_tags([self._render(tag, facts) for tag in self.tags]),
             cate_id=_cate_id(self._render(str(self.cate_id), facts)),

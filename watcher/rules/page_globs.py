@@ -1,7 +1,8 @@
 """Globs over all keys of a page at once.
 
-`*.mp4` and `clips/**` are decided by the different ends and beginnings of the keys, of which a page has few. Any other
-glob is tried on the keys that hold its longest text, if nothing else has matched them.
+`*.mp4` and `clips/**` are decided by the ends and beginnings of the keys, of which a page has few
+different ones. Any other glob is tried on the keys that hold its longest text, unless another glob
+has matched them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watcher.rules.globs import FLAGS, Flat, Wild, literals, regex, sorted_out, suffix
+from watcher.rules.glob_parser import Flat, Wild
+from watcher.rules.globs import FLAGS, literals, regex, sorted_out, suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -22,14 +24,14 @@ _Match = re.Match[str] | None
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """`clips/**`: every key below the prefix that begins with so many characters that match."""
+    """`clips/**`: every key whose first `n` characters below the prefix match."""
 
     n: int
     matches: Callable[[str], _Match]
 
     def places(self, page: PageKeys) -> Sequence[int]:
         keys, start, end = page.keys, page.skipped, page.skipped + self.n
-        if keys[0][start:end] == keys[-1][start:end]:  # they ascend: so all between begin like both
+        if keys[0][start:end] == keys[-1][start:end]:  # keys ascend: all between begin alike
             return range(len(keys)) if self.matches(keys[0][start:end]) else ()
         begins = [key[start:end] for key in keys]
         meant = {each for each in set(begins) if self.matches(each)}
@@ -40,15 +42,17 @@ class _Beginning:
 class _Other:
     """Any other glob."""
 
-    text: bytes  # no key without it, in lower case, is matched
-    is_end: bool  # every name that ends with it is matched, and no other
-    on_path: bool  # else the last component is matched
+    text: bytes  # in lower case; only keys with it can match
+    is_end: bool  # the names that end with `text` match, and no others
+    on_path: bool  # matched with the whole key; else with the last component
     matches: Callable[[str], _Match]
 
     def places(self, page: PageKeys, decided: Sequence[Container[int]]) -> Iterable[int]:
-        """Return the places that match; those that are decided already are looked at only if that costs nothing."""
+        """Return the places that match; decided ones may be missing where a look costs time."""
         if not (self.text and page.folded):
-            return self._tried(page, [n for n in range(len(page)) if not any(n in each for each in decided)])
+            return self._tried(
+                page, [n for n in range(len(page)) if not any(n in each for each in decided)]
+            )
         if not self.is_end:
             return self._tried(page, page.holding(self.text))
         ending = page.holding(self.text + b"\n")
@@ -62,7 +66,7 @@ class _Other:
 
 
 class PageGlobs:
-    """Some globs; `places` returns which keys of a page any of them matches, as `globs.compile_globs` does one by one.
+    """Some globs, for whole pages; `globs.compile_globs` decides the same key by key.
 
     Raises:
         ValueError: `globs.check` objects to one of them.
@@ -70,7 +74,9 @@ class PageGlobs:
 
     def __init__(self, globs: Iterable[str]) -> None:
         names, paths = sorted_out(globs)
-        self._takes_all = (Wild.STAR,) in names or (Wild.DOUBLE,) in names or (Wild.DOUBLE,) in paths
+        self._takes_all = (
+            (Wild.STAR,) in names or (Wild.DOUBLE,) in names or (Wild.DOUBLE,) in paths
+        )
         self._extensions = frozenset(filter(None, map(suffix, names)))
         self._beginnings = tuple(
             _Beginning(len(flat) - 1, re.compile(regex(flat[:-1]), FLAGS).fullmatch)
@@ -79,12 +85,14 @@ class PageGlobs:
         )
         others = [(flat, False) for flat in names if not suffix(flat)]
         others += [(flat, True) for flat in paths if not _is_beginning(flat)]
-        self._others = tuple(_other(flat, on_path=on_path) for flat, on_path in dict.fromkeys(others))
+        self._others = tuple(
+            _other(flat, on_path=on_path) for flat, on_path in dict.fromkeys(others)
+        )
 
     def places(self, page: PageKeys, decided: Container[int] = ()) -> Sequence[int]:
-        """Return the places of the keys that one of the globs matches, ascending.
+        """Return the places of the keys that match one of the globs, ascending.
 
-        Of places that are `decided` already, those may be left out that only a look at each key could tell.
+        Places that are `decided` already may be missing, if each key would have to be looked at.
         """
         n = len(page)
         if self._takes_all or not n:
@@ -114,17 +122,27 @@ def _is_beginning(flat: Flat) -> bool:
 
 
 def _other(flat: Flat, *, on_path: bool) -> _Other:
-    text = max((run for each in literals(flat) for run in _caseless_runs(each)), key=len, default="")
+    text = max(
+        (run for each in literals(flat) for run in _caseless_runs(each)), key=len, default=""
+    )
     whole = "".join(literals(flat[1:]))
-    is_end = flat[:1] == (Wild.STAR,) and not on_path and text != "" and len(text) == len(flat) - 1 and whole == text
+    is_end = (
+        flat[:1] == (Wild.STAR,)
+        and not on_path
+        and text != ""
+        and len(text) == len(flat) - 1
+        and whole == text
+    )
     return _Other(text.lower().encode(), is_end, on_path, re.compile(regex(flat), FLAGS).fullmatch)
 
 
 def _caseless_runs(text: str) -> list[str]:
-    """Return the parts of a text that are found in any letter case by looking for ASCII in lower case."""
+    """Return the parts of a text that a search in lower-case ASCII finds in any letter case."""
     return "".join(each if is_plain(each) else "\n" for each in text).split("\n")
 
 
 def is_plain(character: str) -> bool:
-    """Tell whether a character is one of ASCII, or has no letter case."""
-    return character != "\n" and (character.isascii() or character.lower() == character == character.upper())
+    """Whether a character is ASCII, or has no letter case; a line end is neither."""
+    return character != "\n" and (
+        character.isascii() or character.lower() == character == character.upper()
+    )

@@ -17,38 +17,37 @@ if TYPE_CHECKING:
     from watcher.model import Objects, Start
     from watcher.rules.columns import PageKeys
 
-VIDEO_EXTENSIONS: Final = frozenset(
-    {
-        *("mp4", "ts", "3gp", "mpg", "mpeg", "mpe", "dat", "vob", "asf", "avi", "wmv", "flv", "f4v"),
-        *("rm", "rmvb", "mov", "mkv", "m3u8", "dv", "gif", "m2t", "m4v", "mj2", "mjpeg", "mts", "ogg"),
-        *("qt", "swf", "webm"),
-    }
-)
-AUDIO_EXTENSIONS: Final = frozenset(
-    ("mp3", "wma", "wav", "aac", "ra", "m4a", "flac", "ape", "ac3", "amr", "caf", "acm")
-)
-"""What VOD takes.  Source: ApsaraVideo VOD, "Supported media formats" of the upload overview (doc id 55396)."""
+VIDEO_EXTENSIONS: Final = frozenset((
+    "3gp", "asf", "avi", "dat", "dv", "f4v", "flv", "gif", "m2t", "m3u8", "m4v", "mj2", "mjpeg",
+    "mkv", "mov", "mp4", "mpe", "mpeg", "mpg", "mts", "ogg", "qt", "rm", "rmvb", "swf", "ts", "vob",
+    "webm", "wmv",
+))  # fmt: skip
+AUDIO_EXTENSIONS: Final = frozenset((
+    "aac", "ac3", "acm", "amr", "ape", "caf", "flac", "m4a", "mp3", "ra", "wav", "wma",
+))  # fmt: skip
+"""Of the media that VOD takes.  Source: ApsaraVideo VOD, upload overview, "Supported media formats"
+(doc id 55396)."""
 
 AMBIGUOUS_EXTENSIONS: Final = frozenset(("ts", "dat", "gif", "swf"))
-"""VOD takes these too, but mostly they are HLS slices and no media of their own: they must be asked for."""
+"""VOD takes these too, but most are HLS slices: only `include` takes them."""
 
 DEFAULT_EXTENSIONS: Final = (VIDEO_EXTENSIONS | AUDIO_EXTENSIONS) - AMBIGUOUS_EXTENSIONS
-"""What an empty `include` stands for."""
+"""The extensions that an empty `include` takes."""
 
 ARCHIVE_CLASSES: Final = frozenset(("Archive", "ColdArchive", "DeepColdArchive"))
-"""Storage classes that cannot be read before they are restored.  Source: OSS GetObject, InvalidObjectState."""
+"""Storage classes that must be restored before reading.  Source: OSS, InvalidObjectState."""
 
 PLAYLIST_EXTENSION: Final = "m3u8"
 
 _MEDIA_EXTENSIONS: Final = VIDEO_EXTENSIONS | AUDIO_EXTENSIONS
 
 GROWING_QUIET_MS: Final = 600_000
-"""How long an appendable object or a playlist must have been left alone: live ones are rewritten all the time."""
+"""Quiet time of appendable objects and playlists, since live ones are rewritten all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What one watch selects."""
+    """The rules of one watch."""
 
     bucket: str
     prefix: str = ""
@@ -76,7 +75,7 @@ class Rules:
         object.__setattr__(self, "_junk", Junk(self.prefix, self.include))
 
     def covers(self, key: str) -> bool:
-        """Tell whether `key` is below the prefix, selected or not."""
+        """Whether `key` is below the prefix, selected or not."""
         return key.startswith(self.prefix)
 
     def select(self, listed: ObjectInfo, *, now_ms: int, start_ms: int | None) -> Excluded | None:
@@ -84,8 +83,8 @@ class Rules:
 
         Args:
             listed: the object.
-            now_ms: OSS's clock, as the listing told it.
-            start_ms: older objects do not count, one of that very instant does; None = all count.
+            now_ms: OSS's clock, as in the answer.
+            start_ms: objects count from this instant on, inclusive; None = all count.
         """
         reason = self._lasting(listed)
         if reason is not None:
@@ -98,11 +97,13 @@ class Rules:
         return None
 
     def leave_out(self, page: PageKeys, *, now_ms: int, start: Start) -> LeftOut:
-        """Return which objects of a page are left out, and why: what `select` says of each, rule by rule.
+        """Return which objects of a page are left out, and why.
+
+        `select` decides the same for each; here it is done rule by rule.
 
         Args:
             page: their keys, all below the prefix.
-            now_ms: OSS's clock, as the listing told it.
+            now_ms: OSS's clock, as in the answer.
             start: from when on objects count.
         """
         found = LeftOut()
@@ -127,14 +128,27 @@ class Rules:
     def _leave_out_facts(self, objects: Objects, found: LeftOut) -> None:
         if ObjectType.SYMLINK in objects.kinds:
             symlink = ObjectType.SYMLINK
-            found.add(Excluded.SYMLINK, [place for place, each in enumerate(objects.types) if each is symlink])
+            found.add(
+                Excluded.SYMLINK,
+                [place for place, each in enumerate(objects.types) if each is symlink],
+            )
         if not objects.none_is_empty:
-            found.add(Excluded.EMPTY, [place for place, size in enumerate(objects.sizes_bytes) if not size])
+            found.add(
+                Excluded.EMPTY,
+                [place for place, size in enumerate(objects.sizes_bytes) if not size],
+            )
         if objects.classes & ARCHIVE_CLASSES:
             facts = enumerate(zip(objects.storage_classes, objects.restored, strict=True))
-            archived = [n for n, (name, restored) in facts if name in ARCHIVE_CLASSES and not restored]
+            archived = [
+                n for n, (name, restored) in facts if name in ARCHIVE_CLASSES and not restored
+            ]
             found.add(Excluded.ARCHIVED, archived)
-        add_sizes(found, objects, self.min_size_bytes if self.min_size_bytes > 1 else 0, self.max_size_bytes)
+        add_sizes(
+            found,
+            objects,
+            self.min_size_bytes if self.min_size_bytes > 1 else 0,
+            self.max_size_bytes,
+        )
 
     def _leave_out_ages(self, page: PageKeys, found: LeftOut, *, now_ms: int, start: Start) -> None:
         objects, keys = page.objects, page.keys
@@ -148,25 +162,33 @@ class Rules:
             found.add(Excluded.BEFORE_START, early)
         if self.min_age_ms > 0:
             since = now_ms - self.min_age_ms
-            found.add(Excluded.TOO_YOUNG, [place for place, instant in enumerate(modified_at) if instant > since])
+            found.add(
+                Excluded.TOO_YOUNG,
+                [place for place, instant in enumerate(modified_at) if instant > since],
+            )
         growing = page.with_extension(_is_playlist)
         if ObjectType.APPENDABLE in objects.kinds:
             appendable = ObjectType.APPENDABLE
             growing += [place for place, each in enumerate(objects.types) if each is appendable]
         if growing:
             since = now_ms - GROWING_QUIET_MS
-            found.add(Excluded.TOO_YOUNG, {place for place in growing if modified_at[place] > since})
+            found.add(
+                Excluded.TOO_YOUNG, {place for place in growing if modified_at[place] > since}
+            )
 
     def owns(self, listed: ObjectInfo) -> bool:
-        """Tell whether the watch selects the object, now or when it is old enough: `select` without start and ages."""
+        """Whether the watch selects the object, now or when it is old enough.
+
+        This is `select` without start and ages.
+        """
         return self.covers(listed.key) and self._lasting(listed) is None
 
     def owns_entry(self, key: str, size_bytes: int) -> bool:
-        """Tell the same of an entry, which was neither a symlink nor archived when it was recorded."""
+        """Return the same for an entry: it was neither a symlink nor archived when recorded."""
         return self.owns(ObjectInfo(key, "", size_bytes, 0))
 
     def _lasting(self, listed: ObjectInfo) -> Excluded | None:
-        """Return the first reason that waiting does not lift."""
+        """Return the first reason that does not pass with time."""
         reason = self._by_name(listed.key)
         if reason is not None:
             return reason
@@ -197,14 +219,18 @@ class Rules:
         if self._included is not None and not self._included(below):
             return Excluded.INCLUDE
         if self._excluded is not None and self._excluded(below):
-            return Excluded.EXCLUDE  # before AMBIGUOUS_EXTENSION: who excludes *.ts has answered the question
+            return Excluded.EXCLUDE  # before AMBIGUOUS_EXTENSION: *.ts in `exclude` settles that
         return unwanted
 
     def _unwanted_extension(self, key: str) -> Excluded | None:
         extension = extension_of(key)
         if extension in DEFAULT_EXTENSIONS:
             return None
-        return Excluded.AMBIGUOUS_EXTENSION if extension in AMBIGUOUS_EXTENSIONS else Excluded.EXTENSION
+        return (
+            Excluded.AMBIGUOUS_EXTENSION
+            if extension in AMBIGUOUS_EXTENSIONS
+            else Excluded.EXTENSION
+        )
 
 
 def _is_no_medium(extension: str) -> bool:

@@ -1,4 +1,4 @@
-"""From when on the objects of a watch count: what `start = "now"` means, key by key."""
+"""From when on the objects of a watch count: the meaning of `start = "now"`, key by key."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def start_below(prefix: str, anchors: Sequence[Anchor], *, otherwise: int) -> Start:
-    """Return what "now" means for a source, by the anchors of its bucket.
+    """Return from when on the objects of a source with `start = "now"` count.
 
-    A key counts from the earliest moment of any prefix that it lies below: a source that is narrowed,
-    widened or split changes nothing for the keys that it had.  Keys below no anchor count from
-    `otherwise` on.
+    A key counts from the earliest moment of all prefixes above it. So a source that is narrowed,
+    widened or split changes nothing for its earlier keys.
+
+    Args:
+        prefix: of the source.
+        anchors: the moments of its bucket.
+        otherwise: the moment of keys below no anchor.
     """
     at = min((each.at for each in anchors if prefix.startswith(each.prefix)), default=otherwise)
     below = (each for each in anchors if each.prefix.startswith(prefix) and each.prefix != prefix)
@@ -34,7 +38,7 @@ def is_anchored(prefix: str, anchors: Sequence[Anchor]) -> bool:
 def shown(start: Start) -> dict[str, object]:
     """Return a start under its public names.
 
-    `start` is "all", an instant, or "now" while its moment has not come; `start_below` are the prefixes
+    `start` is "all", an instant, or "now" before the first scan. `start_below` are the prefixes
     that have an earlier moment.
     """
     at = "all" if start.at is None else "now" if start.at == NEVER else utc_ms(start.at)

@@ -1,4 +1,4 @@
-"""Durations and sizes as ossutil writes them: "1m", "1h30m", "24h"; "1B", "10M", "1.5G" (1K = 1024)."""
+"""Durations and sizes as ossutil writes them: "1h30m", "24h"; "10M", "1.5G" (1K = 1024)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def parse_size_bytes(text: str) -> int:
 
 
 def duration_text(ms: int) -> str:
-    """Return the shortest usual way to write it; `parse_duration_ms` gives the same milliseconds back."""
+    """Return a duration in its shortest usual form, e.g. "1h30m".
+
+    `parse_duration_ms` returns the same milliseconds.
+    """
     parts = []
     for unit, one_ms in _MS.items():
         count, ms = divmod(ms, one_ms)
@@ -69,14 +72,19 @@ def duration_text(ms: int) -> str:
 
 
 def size_text(size_bytes: int) -> str:
-    """Return it in the largest unit that keeps it exact; `parse_size_bytes` gives the same bytes back."""
+    """Return a size in the largest unit that keeps it exact, e.g. "10M".
+
+    `parse_size_bytes` returns the same bytes.
+    """
     for unit, one in _BYTES.items():
         if size_bytes and size_bytes % one == 0:
             return f"{size_bytes // one}{unit}"
     return "0B"
 
 
-_DURATION_CURE: Final = 'Write a number and a unit (ms, s, m, h, d, w), e.g. "90s", "24h" or "1h30m".'
+_DURATION_CURE: Final = (
+    'Write a number and a unit (ms, s, m, h, d, w), e.g. "90s", "24h" or "1h30m".'
+)
 
 
 def _size_cure(text: str) -> str:

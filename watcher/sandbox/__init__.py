@@ -1,4 +1,4 @@
-"""A local OSS and VOD on one address, for the demonstration, the rehearsal and the tests."""
+"""A local OSS and VOD on one address, for the demo, for trials of failures, and for tests."""
 
 from watcher.sandbox.server import Sandbox
 

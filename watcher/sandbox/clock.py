@@ -1,4 +1,4 @@
-"""The sandbox's time: the machine's, moved by as much as a test wants."""
+"""The sandbox's clock: the machine's, moved by an offset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class SandboxClock:
-    """What the services believe the time is, and waits that closing the sandbox cuts short."""
+    """The services' time, and waits that end when the sandbox is closed."""
 
     def __init__(self) -> None:
         self.offset_s = 0.0  # added to the machine's time
@@ -28,7 +28,7 @@ class SandboxClock:
         return time.monotonic()  # noqa: TID251 - as above
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return True at once when, or as soon as, the sandbox is closed."""
+        """Wait; return True as soon as the sandbox is closed, else False."""
         return self._closing.wait(seconds)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Sample objects with names as in life, for the demo and rehearsals."""
+"""Sample objects with realistic names, for the demo and the sandbox."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OTHERS = (
 
 
 def put_samples(sandbox: Sandbox, bucket: str) -> int:
-    """Put the samples into `bucket`, tell VOD to refuse one of them, and return how many there are."""
+    """Put the samples into `bucket`, make VOD refuse one, and return how many there are."""
     for key in (*MEDIA, *OTHERS):
         sandbox.oss.put(bucket, key, body=f"sample of {key}".encode())
     sandbox.oss.put(bucket, "incoming/", body=b"")

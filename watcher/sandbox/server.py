@@ -1,4 +1,4 @@
-"""One address for both services."""
+"""The sandbox: one address for both services."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from watcher.sandbox.account import Account
 from watcher.sandbox.clock import SandboxClock
 from watcher.sandbox.faults import Faults
 from watcher.sandbox.hook import NoHook
-from watcher.sandbox.objects import ObjectStore
-from watcher.sandbox.oss import SandboxOss
-from watcher.sandbox.vod import SandboxVod
-from watcher.sandbox.wire import WireServer
+from watcher.sandbox.http_server import HttpServer
+from watcher.sandbox.oss.objects import ObjectStore
+from watcher.sandbox.oss.service import SandboxOss
+from watcher.sandbox.services import Services
+from watcher.sandbox.vod.service import SandboxVod
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from watcher.sandbox.hook import Hook
-    from watcher.sandbox.wire import Answer, Request
+    from watcher.sandbox.http_server import Answer, Request
 
 
 class Sandbox:
-    """A local OSS and VOD that the real SDKs talk to unchanged; shares nothing with another sandbox.
+    """A local OSS and VOD for the real SDKs. Two sandboxes share nothing.
 
-    Listens from the moment it is made until `close()`.
+    It listens from its creation until `close()`.
     """
 
     def __init__(
@@ -57,22 +58,22 @@ class Sandbox:
             bucket_created=self.vod.add_bucket,
         )
         self.hook = hook or NoHook()
-        self._server = WireServer(port, self._answer)
+        self._server = HttpServer(port, self._answer)
 
     @property
     def hook(self) -> Hook:
-        """What every request passes; may be set."""
+        """The hook that every request passes; may be set."""
         return self._hook
 
     @hook.setter
     def hook(self, hook: Hook) -> None:
         if isinstance(hook, Faults):
-            hook.attach(self)
+            hook.attach(Services(oss=self.oss, vod=self.vod, clock=self.clock))
         self._hook = hook
 
     @property
     def credentials(self) -> Credentials:
-        """What both services accept; setting others is a rotation."""
+        """The credentials that both services accept. To set others is a rotation."""
         return self.account.credentials
 
     @credentials.setter
@@ -81,22 +82,22 @@ class Sandbox:
 
     @property
     def access_key_id(self) -> str:
-        """Of `credentials`."""
+        """The access key ID of `credentials`."""
         return self.credentials.access_key_id
 
     @property
     def access_key_secret(self) -> str:
-        """Of `credentials`."""
+        """The access key secret of `credentials`."""
         return self.credentials.access_key_secret
 
     @property
     def security_token(self) -> str:
-        """Of `credentials`; "" = none."""
+        """The security token of `credentials`; "" = none."""
         return self.credentials.security_token
 
     @property
     def clock_offset_s(self) -> float:
-        """How far the services' clock is ahead of the machine's; may be set."""
+        """Seconds that the services' clock is ahead of the machine's; may be set."""
         return self.clock.offset_s
 
     @clock_offset_s.setter
@@ -110,11 +111,11 @@ class Sandbox:
 
     @property
     def host(self) -> str:
-        """The address without a scheme, as the VOD SDK takes it."""
+        """The address without a scheme, as the VOD SDK wants it."""
         return f"127.0.0.1:{self._server.port}"
 
     def close(self) -> None:
-        """Stop; connections are cut and everything stored is forgotten."""
+        """Stop, cut all connections and forget all objects."""
         self.clock.close()
         self._server.close()
         self._store.close()
@@ -124,11 +125,14 @@ class Sandbox:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Close it."""
         self.close()
 
     def _answer(self, request: Request) -> Answer:
-        service = self.vod if self.vod.is_meant_by(request) else self.oss
+        service = self.vod if self.vod.is_vod_call(request) else self.oss
         return service.answer(request, self.hook)

@@ -1,12 +1,13 @@
-"""The VOD SDK with its traps closed (all measured on aliyun-python-sdk-core 2.16.1).
+"""The VOD SDK with workarounds for its traps, all measured on aliyun-python-sdk-core 2.16.1.
 
-- It speaks plain HTTP unless told otherwise, compares the protocol by identity, and drops SNI on Python 3.12 and
-  later: we hand it the SDK's own constant and a session of the current requests.
-- It takes proxies from the environment at every request and knows no NO_PROXY: our session ignores what it passes.
-- ALIYUN_ACCESS_KEY_ID overrides credentials that are passed in: our signer replaces its own.
-- It returns any 200 as success, drops response headers, and lets IndexError and UnicodeDecodeError escape: our
-  session keeps the answer, and we read that instead of what the SDK makes of it.
-- Its exception texts and log lines hold the signed URL: none of them is passed on.
+- Its default is plain HTTP, and it compares the protocol by identity. We pass the SDK's constant.
+- It drops SNI on Python 3.12 and later. We pass a session of the current requests.
+- It reads proxies from the environment at every request and ignores NO_PROXY. Our session uses
+  our own proxies.
+- ALIYUN_ACCESS_KEY_ID overrides credentials that are passed in. We pass our own signer.
+- It returns any 200 as success, drops response headers, and leaks IndexError and
+  UnicodeDecodeError. Our session keeps the HTTP answer, and we read that.
+- Its exceptions and log lines hold the signed URL. We pass none of them on.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from urllib.parse import urlsplit
 
 import requests
 from aliyunsdkcore.auth.credentials import StsTokenCredential
-from aliyunsdkcore.auth.signers.signer import Signer
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.http import protocol_type
 from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 from watcher.clock import SystemClock
-from watcher.deadline import EndingAdapter
 from watcher.errors import AccountRefused, CredentialsMissing
 from watcher.rules.reachable import inside_region, proxy_refusal
+from watcher.vod.escaped import EscapedAdapter
+from watcher.vod.signer import ChainSigner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,16 +39,20 @@ if TYPE_CHECKING:
 
     from watcher.ports import CredentialsProvider
 
-_MOST_BYTES: Final = 8 << 20  # an answer to ten items has a few thousand
+_MOST_BYTES: Final = 8 << 20  # the answer to ten items has a few thousand bytes
 _NEVER_SENT: Final = (
     *(requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError),
-    *(requests.exceptions.InvalidURL, requests.exceptions.InvalidProxyURL, requests.exceptions.InvalidSchema),
+    *(
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidProxyURL,
+        requests.exceptions.InvalidSchema,
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back over HTTP."""
+class HttpAnswer:
+    """One HTTP answer with any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -56,28 +61,35 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnswer:
-    """Nothing came back; `sent` tells whether the call may have taken effect."""
+    """No HTTP answer came."""
 
-    sent: bool
+    sent: bool  # True: the call may have taken effect
     what: str  # a word or two, without addresses or secrets
-    over_tls: bool = False  # the TLS handshake itself failed
-    hint: str = ""  # the cure, where it is known
+    over_tls: bool = False  # True: the TLS handshake itself failed
+    hint: str = ""  # the cure, if known
 
 
 class _Session(requests.Session):
-    """Current TLS, our own proxies, and a memory of the last exchange of each thread."""
+    """Current TLS, our own proxies, and the last exchange of each thread."""
 
-    def __init__(self, *, proxies: Mapping[str, str], no_proxy: str, pool_size: int, within_s: float) -> None:
+    def __init__(
+        self, *, proxies: Mapping[str, str], no_proxy: str, pool_size: int, within_s: float
+    ) -> None:
         super().__init__()
         self.trust_env = False
         self._our_proxies = dict(proxies)
         self._no_proxy = no_proxy
         self.last = threading.local()
         for scheme in ("http://", "https://"):
-            self.mount(scheme, EndingAdapter(within_s, pool_size=pool_size, elapsed=SystemClock.read_s))
+            self.mount(
+                scheme, EscapedAdapter(within_s, pool_size=pool_size, elapsed=SystemClock.read_s)
+            )
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepare a request of the SDK, whose URL is escaped already: to escape it again takes a third of a call."""
+        """Prepare a request of the SDK. Its URL is escaped already.
+
+        Escaping it again would take a third of a call's time.
+        """
         prepared = requests.PreparedRequest()
         prepared.prepare_method(request.method)
         prepared.url = request.url
@@ -88,13 +100,15 @@ class _Session(requests.Session):
         return prepared
 
     def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
-        """Send as told, but through our proxies; keep what came back."""
+        """Send through our proxies, and keep the exchange."""
         kwargs["stream"] = True
         kwargs["proxies"] = self._our_proxies and self._proxies_for(request.url or "")
         try:
             response = super().send(request, **kwargs)  # type: ignore[arg-type]
             response._content = _whole(response)  # noqa: SLF001 (what `content` returns)
-            self.last.exchange = Answer(status=response.status_code, headers=response.headers, body=response.content)
+            self.last.exchange = HttpAnswer(
+                status=response.status_code, headers=response.headers, body=response.content
+            )
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             self.last.exchange = _no_answer(error, request.url or "")
             raise requests.ConnectionError(type(error).__name__) from None
@@ -109,14 +123,14 @@ def _whole(response: requests.Response) -> bytes:
     """Return the body.
 
     Raises:
-        HTTPException: it is larger than any of VOD's.
+        HTTPException: it is larger than any answer of VOD.
     """
     with contextlib.ExitStack() as stack:
         stack.callback(response.close)
         body: bytes = response.raw.read(_MOST_BYTES + 1, decode_content=True)
         if len(body) > _MOST_BYTES:
             raise HTTPException("the answer is too large")
-        response.raw.read(1)  # to the end, so that the connection is kept and a body that was cut off is seen
+        response.raw.read(1)  # reach the end: this keeps the connection and detects a cut-off body
         stack.pop_all()
     return body
 
@@ -136,28 +150,14 @@ def _no_answer(error: Exception, url: str) -> NoAnswer:
 
 
 def _hint_for(url: str) -> str:
-    """Return the cure for an endpoint that answers only in some places."""
+    """Return the cure for an endpoint that is reachable only inside its region; "" for others."""
     if only_inside := inside_region(url):
         return f"{only_inside[0]} From elsewhere set [vod] endpoint to {only_inside[1]}."
     return ""
 
 
-class _ChainSigner(Signer):  # type: ignore[misc]
-    """Signs each request with one snapshot of our chain."""
-
-    def __init__(self, chain: CredentialsProvider) -> None:
-        self._chain = chain
-
-    def sign(self, region_id: str, request: RpcRequest) -> tuple[object, object]:
-        now = self._chain.get()
-        if now.security_token:
-            request.add_query_param("SecurityToken", now.security_token)
-        header = request.get_signed_header(region_id, now.access_key_id, now.access_key_secret)
-        return header, request.get_url(region_id, now.access_key_id, now.access_key_secret)
-
-
 class VodClient:
-    """One client for all threads; every call is made exactly once."""
+    """One client for all threads. Every call is sent once, without a retry."""
 
     def __init__(
         self,
@@ -174,7 +174,9 @@ class VodClient:
         plain = endpoint.startswith("http://")
         self._host = urlsplit(endpoint).netloc if "://" in endpoint else endpoint
         self._protocol = protocol_type.HTTP if plain else protocol_type.HTTPS
-        self._session = _Session(proxies=proxies, no_proxy=no_proxy, pool_size=concurrent_calls, within_s=timeout_s)
+        self._session = _Session(
+            proxies=proxies, no_proxy=no_proxy, pool_size=concurrent_calls, within_s=timeout_s
+        )
         self._client = AcsClient(
             region_id=region,
             credential=StsTokenCredential("", "", ""),
@@ -186,13 +188,13 @@ class VodClient:
         )
         self._client.session.close()
         self._client.session = self._session
-        self._client._signer = _ChainSigner(credentials)  # noqa: SLF001 (no public way in; a test watches it)
+        self._client._signer = ChainSigner(credentials)  # noqa: SLF001 (the SDK has no public way)
 
-    def call(self, request: RpcRequest) -> Answer | NoAnswer:
-        """Send a fresh request once; return what came back.
+    def call(self, request: RpcRequest) -> HttpAnswer | NoAnswer:
+        """Send a fresh request once. Return the exchange.
 
         Raises:
-            AccountRefused: there is nothing to sign with any more; nothing was sent.
+            AccountRefused: the credentials are gone. Nothing was sent.
         """
         request.set_protocol_type(self._protocol)
         request.set_endpoint(self._host)
@@ -201,10 +203,10 @@ class VodClient:
             self._client.do_action_with_exception(request)
         except CredentialsMissing as error:
             raise AccountRefused(str(error), hint=error.hint) from None
-        except Exception:  # the SDK's verdict; ours is made from the exchange itself
+        except Exception:  # the SDK's verdict; ours comes from the exchange itself
             if self._session.last.exchange is None:  # nothing reached the network
                 raise
-        exchange: Answer | NoAnswer = self._session.last.exchange
+        exchange: HttpAnswer | NoAnswer = self._session.last.exchange
         return exchange
 
     def close(self) -> None:

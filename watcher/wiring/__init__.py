@@ -1,9 +1,8 @@
-"""Config -> App: the only place that picks adapters.
+"""Config -> App: the only package that picks adapters.
 
-app       one command's parts, put together           serving   a daemon's, with noting and viewing: what it tells
-parts     a scan and what registers, for either       owning    what the owner of the lock does first
-terms     what the configuration means, as plain      cloud     clients, credentials, proxies
-          values                                      auditing, backfilling, inventories   what only those need
+resolved    the configuration as plain values     clients     clients, credentials, proxies
+factory     scans and registration workers        ownership   the ledger's owner over SQLite
+app         the parts of one command              audit, key_list, inventory   for these alone
 """
 
 from watcher.wiring.app import App

@@ -1,11 +1,14 @@
-"""obstore's listing (Rust) of the same bucket as S3.  Prints objects, seconds of wall clock and of CPU."""
+"""obstore's listing (Rust) of the same bucket as S3.
+
+Prints objects, seconds of wall clock and of CPU.
+"""
 
 import sys
 
 import obstore
 from obstore.store import S3Store
 
-from tests.bench.listers import told
+from tests.bench.listers import report_cost
 
 
 def main(endpoint: str, name: str) -> None:
@@ -19,7 +22,7 @@ def main(endpoint: str, name: str) -> None:
         virtual_hosted_style_request=False,
         client_options={"allow_http": True},
     )
-    told(lambda: sum(map(len, obstore.list(store, chunk_size=1000))))
+    report_cost(lambda: sum(map(len, obstore.list(store, chunk_size=1000))))
 
 
 if __name__ == "__main__":

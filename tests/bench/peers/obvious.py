@@ -1,4 +1,4 @@
-"""The obvious script: every default as it is, so 100 keys a page and a commit to disk for each object."""
+"""The obvious script with every default: 100 keys a page, a commit to disk for each object."""
 
 import sqlite3
 

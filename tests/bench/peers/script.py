@@ -1,6 +1,7 @@
 """The script that everybody writes first: list, look up each key, register, remember.
 
-Sources: oss2's `ObjectIteratorV2`, and RegisterMedia as in the VOD server SDK's sample code for Python.
+Sources: oss2's `ObjectIteratorV2`, and RegisterMedia as in the VOD server SDK's sample code for
+Python.
 """
 
 from __future__ import annotations
@@ -28,19 +29,27 @@ def run(connect: Callable[[str], sqlite3.Connection], **page_size: int) -> None:
     Command line: endpoint, bucket, database, how many objects at most, and "register" or "list".
     """
     endpoint, name, database, at_most, what = sys.argv[1:]
-    key, secret = os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"], os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]
+    key, secret = (
+        os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+        os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
+    )
     bucket = oss2.Bucket(oss2.AuthV4(key, secret), endpoint, name, region="cn-shanghai")
     client = AcsClient(key, secret, "cn-shanghai")
     client.add_endpoint("cn-shanghai", "vod", endpoint.removeprefix("http://"))
     db = connect(database)
-    db.execute("CREATE TABLE IF NOT EXISTS media (key TEXT PRIMARY KEY, etag TEXT, size INTEGER, media_id TEXT)")
+    db.execute(
+        "CREATE TABLE IF NOT EXISTS media (key TEXT PRIMARY KEY, etag TEXT, size INTEGER, media_id "
+        "TEXT)"
+    )
     wall, cpu, n, new = time.perf_counter(), time.process_time(), 0, 0
     for found in islice(oss2.ObjectIteratorV2(bucket, **page_size), int(at_most)):
         n += 1
         if db.execute("SELECT 1 FROM media WHERE key = ?", (found.key,)).fetchone():
             continue
         media_id = register_media(client, name, found.key) if what == "register" else None
-        db.execute("INSERT INTO media VALUES (?, ?, ?, ?)", (found.key, found.etag, found.size, media_id))
+        db.execute(
+            "INSERT INTO media VALUES (?, ?, ?, ?)", (found.key, found.etag, found.size, media_id)
+        )
         db.commit()
         new += 1
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.stub`: a bucket and a VOD on a port of the loopback address, which is printed."""
+"""`python -m tests.bench.stub`: a bucket and a VOD on a loopback port, which is printed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.stub", description=__doc__)
     parser.add_argument("--objects", type=int, default=100_000, metavar="N")
     parser.add_argument("--shape", choices=SHAPES, default=MIXED)
-    parser.add_argument("--folder", type=Path, help="keep rendered buckets here, about 320 bytes an object")
+    parser.add_argument(
+        "--folder", type=Path, help="keep rendered buckets here, about 320 bytes an object"
+    )
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as own, contextlib.suppress(KeyboardInterrupt):

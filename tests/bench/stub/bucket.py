@@ -1,7 +1,7 @@
 """A bucket of up to tens of millions of objects without a Python object for each.
 
-The objects are rendered once, in key order, as the XML that a listing shows of them: any page is a bisection and one
-slice of a mapped file.
+The objects are rendered once, in key order, as the XML that a listing shows of them: any page is a
+bisection and one slice of a mapped file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _CHUNK: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a listing: rendered objects, how many, the last key (b"" if none), and whether there is more."""
+    """Part of a listing: rendered objects, their number, the last key, and whether more follow.
+
+    Without objects the last key is b"".
+    """
 
     rendered: memoryview
     n: int
@@ -35,10 +38,14 @@ class Page:
 
 
 def rendered(shape: str, key: str, number: int) -> bytes:
-    """Return one object as OSS's listing shows it with encoding-type=url; facts follow from its number."""
+    """Return one object as OSS lists it with encoding-type=url.
+
+    All its facts follow from its number.
+    """
     found = facts(shape, key, number)
     return (
-        f"{_BEFORE_KEY.decode()}{quote(key, safe='')}</Key>\n    <LastModified>{found.modified}</LastModified>\n"
+        f"{_BEFORE_KEY.decode()}{quote(key, safe='')}</Key>\n    "
+        f"<LastModified>{found.modified}</LastModified>\n"
         f"    <ETag>&quot;{found.etag}&quot;</ETag>\n    <Type>{found.type}</Type>\n"
         f"    <Size>{found.size_bytes}</Size>\n"
         f"    <StorageClass>{found.storage_class}</StorageClass>\n  </Contents>\n"
@@ -49,7 +56,10 @@ class Bucket:
     """n objects of a shape, and what was added since."""
 
     def __init__(self, path: Path, shape: str, n: int) -> None:
-        """Render the objects into the file at `path`, and where they begin beside it, unless they are there."""
+        """Render the objects into the file at `path`, and their offsets into one beside it.
+
+        Files that exist are kept.
+        """
         self._n = n
         self._shape = shape
         places = path.with_suffix(".places")
@@ -97,12 +107,19 @@ class Bucket:
         return self._file[self._places[first] : self._places[end]]
 
     def cuts(self, every: int) -> list[bytes]:
-        """Return a key for each page of `every` first objects, behind which it starts; the first is b""."""
+        """Return, for each page of `every` objects, the key after which it starts.
+
+        The first is b"".
+        """
         return [self[place - 1] if place else b"" for place in range(0, self._n, every)]
 
     def _newer(self, after: bytes, prefix: bytes, limit: int) -> list[bytes]:
         """Return the added keys that a page could hold, and one more."""
-        first = bisect_right(self._added, after) if after >= prefix else bisect_left(self._added, prefix)
+        first = (
+            bisect_right(self._added, after)
+            if after >= prefix
+            else bisect_left(self._added, prefix)
+        )
         last = bisect_left(self._added, _behind(prefix)) if prefix else len(self._added)
         return self._added[first : min(last, first + limit + 1)]
 
@@ -113,12 +130,18 @@ class Bucket:
         keys = sorted(found)
         taken = keys[:limit]
         return Page(
-            memoryview(b"".join(map(found.__getitem__, taken))), len(taken), taken[-1], more or len(keys) > limit
+            memoryview(b"".join(map(found.__getitem__, taken))),
+            len(taken),
+            taken[-1],
+            more or len(keys) > limit,
         )
 
 
 def _behind(prefix: bytes) -> bytes:
-    """Return the first key behind all that start with a prefix of valid UTF-8, whose bytes are all below 0xff."""
+    """Return the first key after all keys with a prefix.
+
+    The prefix is valid UTF-8, so all its bytes are below 0xff.
+    """
     return prefix[:-1] + bytes((prefix[-1] + 1,))
 
 
@@ -129,13 +152,15 @@ def _mapped(path: Path) -> memoryview:
 
 
 def _render(path: Path, places: Path, shape: str, n: int) -> None:
-    """Write the objects, and for each the place where it begins; at last the place where they end."""
+    """Write the objects, and for each its offset; then the offset of the end."""
     number = end = 0
     keys = SHAPES[shape](n)
     unfinished = places.with_suffix(".part")
     with path.open("wb") as file, unfinished.open("wb") as index:
         array(_PLACE, [0]).tofile(index)
-        while chunk := [rendered(shape, key, number + i) for i, key in enumerate(islice(keys, _CHUNK))]:
+        while chunk := [
+            rendered(shape, key, number + i) for i, key in enumerate(islice(keys, _CHUNK))
+        ]:
             file.write(b"".join(chunk))
             ends = array(_PLACE, accumulate(map(len, chunk), initial=end))
             ends[1:].tofile(index)

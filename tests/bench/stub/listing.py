@@ -31,7 +31,9 @@ def listing(
     limit = int(given.get("max-keys") or default_keys)
     if not 1 <= limit <= MOST_KEYS:
         raise ValueError(f"max-keys must be from 1 to {MOST_KEYS}")
-    token, start_after, prefix = (given.get(name, "") for name in ("continuation-token", "start-after", "prefix"))
+    token, start_after, prefix = (
+        given.get(name, "") for name in ("continuation-token", "start-after", "prefix")
+    )
     after = urlsafe_b64decode(token) if token else start_after.encode()
     page = bucket.page(after=after, prefix=prefix.encode(), limit=limit)
     url_encoded = given.get("encoding-type") == "url"

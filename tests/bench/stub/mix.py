@@ -1,12 +1,12 @@
-"""A bucket as they are: media of several kinds and of teams that name them as they like, and what lies beside them.
+"""A bucket as they are: media of several teams, each with its own names, among other files.
 
 The mix, by `SEED`; shares are of all objects:
 
-- 2 % jpg, xml and srt beside the media, all in every other folder of `TEAMS`: half of the pages hold some;
-- 7 % mp4 and MP4, 3 % below `clips/`: a tenth is taken by `INCLUDE`; the rest are mov, mkv and mp3;
-- 1 of 40 names ends in `_proxy`, which is what `EXCLUDE` leaves out;
-- two thirds are uploaded in parts, so their ETags end in `-N`; an eighth is of the class IA;
-- keys of 30 to 110 bytes, with Chinese, blanks, `+` and `%`; busy and idle days.
+- 2 % jpg, xml and srt beside the media, all in every other folder of `TEAMS`: half of the pages
+hold some; - 7 % mp4 and MP4, 3 % below `clips/`: a tenth is taken by `INCLUDE`; the rest are mov,
+mkv and mp3; - 1 of 40 names ends in `_proxy`, which is what `EXCLUDE` leaves out; - two thirds are
+uploaded in parts, so their ETags end in `-N`; an eighth is of the class IA; - keys of 30 to 110
+bytes, with Chinese, blanks, `+` and `%`; busy and idle days.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ SEED: Final = 20_251
 INCLUDE: Final = ("*.mp4", "clips/**")
 EXCLUDE: Final = ("*_proxy.mov", "**/proxies/**", "trash/**")
 
-TEAMS: Final = (  # folder, share of the objects in per cent, whether something lies beside its media; ascending
+# In ascending order: folder, per cent of the objects, whether other files lie beside its media.
+TEAMS: Final = (
     ("CCTV-5+/live/", 14, True),
     ("archive 1080p/", 13, False),
     ("clips/", 3, True),
@@ -38,8 +39,25 @@ TEAMS: Final = (  # folder, share of the objects in per cent, whether something 
 _BESIDE: Final = ("jpg", "srt", "xml")
 _EXTENSIONS: Final = (("mov", 42), ("mkv", 26), ("mp3", 25), ("mp4", 5), ("MP4", 2))  # in per cent
 _NAMES: Final = (
-    *("take", "A-cam", "final cut", "score+fx", "100% final", "interview (2)", "DJI_0042", "GX010042_4k60"),
-    *("采访", "第3期 嘉宾", "课程回放", "新闻联播 1080p+字幕", "会议录像 总部", "节目_带包装", "VID_20250314_WA0007"),
+    *(
+        "take",
+        "A-cam",
+        "final cut",
+        "score+fx",
+        "100% final",
+        "interview (2)",
+        "DJI_0042",
+        "GX010042_4k60",
+    ),
+    *(
+        "采访",
+        "第3期 嘉宾",
+        "课程回放",
+        "新闻联播 1080p+字幕",
+        "会议录像 总部",
+        "节目_带包装",
+        "VID_20250314_WA0007",
+    ),
     *(
         "Live recording of the press conference, camera two",
         "年度总结大会全程录像 高清版",
@@ -63,10 +81,15 @@ class Facts(NamedTuple):
 
 
 def keys(n: int) -> Iterator[str]:
-    """Yield n keys in ascending order; busy days have a hundred times as many objects as idle ones."""
+    """Yield n keys in ascending order.
+
+    A busy day has a hundred times the objects of an idle one.
+    """
     ends = [n * share // 100 for share in accumulate(share for _, share, _ in TEAMS)]
     number = 0
-    for (folder, _, has_more), begin, end in sorted(zip(TEAMS, [0, *ends], ends, strict=False), key=_by_bytes):
+    for (folder, _, has_more), begin, end in sorted(
+        zip(TEAMS, [0, *ends], ends, strict=False), key=_by_bytes
+    ):
         for day, count in enumerate(_by_day(end - begin)):
             below = f"{folder}{_FIRST_DAY + timedelta(day):%Y-%m-%d}/"
             yield from _of_a_day(below, count, number, has_more=has_more)
@@ -80,10 +103,13 @@ def facts(key: str, number: int) -> Facts:
     n_parts = 0 if beside or mix % 3 == 0 else 2 + mix // 3 % 400
     etag = md5(b"%d/%d" % (SEED, number), usedforsecurity=False).hexdigest().upper()
     return Facts(
-        modified=f"2025-{1 + mix % 9:02}-{1 + mix % 28:02}T{mix % 24:02}:{mix % 60:02}:{mix % 59:02}.000Z",
+        modified=f"2025-{1 + mix % 9:02}-{1 + mix % 28:02}"
+        f"T{mix % 24:02}:{mix % 60:02}:{mix % 59:02}.000Z",
         etag=f"{etag}-{n_parts}" if n_parts else etag,
         type="Multipart" if n_parts else "Normal",
-        size_bytes=1_000 + mix % 200_000 if beside else (mix % 99_991 + 1) * 10 ** (1 + mix // 7 % 4) + mix % 10,
+        size_bytes=1_000 + mix % 200_000
+        if beside
+        else (mix % 99_991 + 1) * 10 ** (1 + mix // 7 % 4) + mix % 10,
         storage_class="IA" if mix // 5 % 8 == 0 else "Standard",
     )
 
@@ -108,7 +134,9 @@ def _of_a_day(below: str, count: int, number: int, *, has_more: bool) -> Iterato
             continue
         first = _name(place, width, number + place)
         if has_more and (number + place) % _ONE_BESIDE_IN == 0 and place + 1 < count:
-            beside = f"{first.rpartition('.')[0]}.{_BESIDE[scattered(number + place) % len(_BESIDE)]}"
+            beside = (
+                f"{first.rpartition('.')[0]}.{_BESIDE[scattered(number + place) % len(_BESIDE)]}"
+            )
             first, then = sorted((first, beside))
         yield below + first
 
@@ -123,7 +151,8 @@ def _name(place: int, width: int, number: int) -> str:
         if share < 0:
             break
     proxy = "_proxy" if mix // 13 % 40 == 0 else ""
-    return f"{minute}-{_PLACES[mix % len(_PLACES)]}{_NAMES[mix // 17 % len(_NAMES)]}{proxy}.{extension}"
+    camera, title = _PLACES[mix % len(_PLACES)], _NAMES[mix // 17 % len(_NAMES)]
+    return f"{minute}-{camera}{title}{proxy}.{extension}"
 
 
 def _by_day(n: int) -> list[int]:

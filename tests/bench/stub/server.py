@@ -46,7 +46,9 @@ class Stub:
         self.list_latency_s = 0.0
         self.register_latency_s = 0.0
 
-    def answer(self, path: str, given: dict[str, str], body: bytes, *, now: float, s3: bool) -> Answer:
+    def answer(
+        self, path: str, given: dict[str, str], body: bytes, *, now: float, s3: bool
+    ) -> Answer:
         """Return the answer to one request that arrived at `now`, in seconds."""
         if path.startswith("/__stub/"):
             status, content = self._steered(path.removeprefix("/__stub/"), given, body)
@@ -63,7 +65,9 @@ class Stub:
         self.list_calls += 1
         try:
             default = MOST_KEYS if s3 else DEFAULT_KEYS
-            return Answer(200, listing(self.bucket, name, given, default_keys=default), self.list_latency_s)
+            return Answer(
+                200, listing(self.bucket, name, given, default_keys=default), self.list_latency_s
+            )
         except ValueError as wrong:
             return Answer(400, (error("InvalidArgument", str(wrong)),))
 
@@ -75,7 +79,10 @@ class Stub:
             self.list_calls = 0
             self.registry.reset()
         elif what == "latency":
-            self.list_latency_s, self.register_latency_s = float(given["list_s"]), float(given["register_s"])
+            self.list_latency_s, self.register_latency_s = (
+                float(given["list_s"]),
+                float(given["register_s"]),
+            )
         elif what == "cuts":
             answer = [key.decode() for key in self.bucket.cuts(int(given["every"]))]
         elif what == "add":
@@ -130,9 +137,12 @@ class Connection(asyncio.Protocol):
         given = dict(parse_qsl(query, keep_blank_values=True))
         if body and not path.startswith("/__stub/"):
             given.update(parse_qsl(body.decode(), keep_blank_values=True))
-        answer = self._stub.answer(path, given, body, now=self._loop.time(), s3=_S3_SIGNATURE in head)
+        answer = self._stub.answer(
+            path, given, body, now=self._loop.time(), s3=_S3_SIGNATURE in head
+        )
         lines = (
-            f"HTTP/1.1 {answer.status} {_STATUS[answer.status]}\r\nServer: stub\r\nDate: {formatdate(usegmt=True)}\r\n"
+            f"HTTP/1.1 {answer.status} {_STATUS[answer.status]}\r\nServer: stub\r\nDate: "
+            f"{formatdate(usegmt=True)}\r\n"
             f"Content-Type: {answer.kind}\r\nContent-Length: {sum(map(len, answer.body))}\r\n"
             "x-oss-request-id: 0\r\n\r\n"
         )
@@ -143,7 +153,10 @@ class Connection(asyncio.Protocol):
             self._write(parts)
 
     def _write(self, parts: tuple[bytes | memoryview, ...]) -> None:
-        """Send what the kernel takes at once without copying it together; the transport sends the rest."""
+        """Send as much as the kernel takes at once, without a copy.
+
+        The transport sends the rest.
+        """
         sent = 0
         if not self._transport.get_write_buffer_size() and not self._transport.is_closing():
             with contextlib.suppress(OSError):

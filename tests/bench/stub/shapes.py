@@ -1,6 +1,7 @@
 """Key shapes: n keys, strictly increasing, made by arithmetic alone.
 
-The tidy ones have 60 bytes each, all `.mp4`, all Normal, and no object is left out; "mixed" is a bucket as they are.
+The tidy ones have 60 bytes each, all `.mp4`, all Normal, and no object is left out; "mixed" is a
+bucket as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _FIRST_DAY: Final = date(2026, 1, 1)
 
 
 def dated(n: int) -> Iterator[str]:
-    """Yield `uploaded/YYYY/MM/DD/UUID.mp4`; the r-th busiest day of a year has 1/r of the busiest day's objects."""
+    """Yield `uploaded/YYYY/MM/DD/UUID.mp4`, with busy and idle days.
+
+    The r-th busiest day of a year has 1/r of the busiest day's objects.
+    """
     for day, count in enumerate(_counts(n)):
         folder = f"uploaded/{_FIRST_DAY + timedelta(day):%Y/%m/%d}/"
         step = (1 << 96) // count if count else 0
@@ -51,7 +55,11 @@ def deep(n: int) -> Iterator[str]:
             yield f"{folder}{place:0{digits}}.mp4"
 
 
-TIDY: Final[dict[str, Callable[[int], Iterator[str]]]] = {"dated": dated, "sequential": sequential, "deep": deep}
+TIDY: Final[dict[str, Callable[[int], Iterator[str]]]] = {
+    "dated": dated,
+    "sequential": sequential,
+    "deep": deep,
+}
 MIXED: Final = "mixed"
 SHAPES: Final[dict[str, Callable[[int], Iterator[str]]]] = {MIXED: mix.keys, **TIDY}
 
@@ -62,7 +70,8 @@ def facts(shape: str, key: str, number: int) -> Facts:
         return mix.facts(key, number)
     bits = scattered(number)
     return Facts(
-        modified=f"2026-{1 + bits % 9:02}-{1 + bits % 28:02}T{bits % 24:02}:{bits % 60:02}:{bits % 59:02}.000Z",
+        modified=f"2026-{1 + bits % 9:02}-{1 + bits % 28:02}"
+        f"T{bits % 24:02}:{bits % 60:02}:{bits % 59:02}.000Z",
         etag=md5(b"%d" % number, usedforsecurity=False).hexdigest().upper(),
         type="Normal",
         size_bytes=10_000_000 + bits % 90_000_000,

@@ -1,4 +1,4 @@
-"""RegisterMedia without signatures and without a quota: it only counts, so that the caller's pace can be judged."""
+"""RegisterMedia without signatures or quota: a counter, to judge the caller's pace."""
 
 from __future__ import annotations
 
@@ -19,12 +19,19 @@ class Registry:
         self._known: set[bytes] = set()
 
     def register(self, given: Mapping[str, str]) -> bytes:
-        """Return the answer to one call: every file is accepted; its media ID follows from its URL alone."""
+        """Return the answer to one call: every file is accepted.
+
+        Its media ID follows from its URL alone.
+        """
         media = [self._accepted(item["FileURL"]) for item in json.loads(given["RegisterMetadatas"])]
         self.items += len(media)
         number = f"{len(self.arrivals):012X}"
         return json.dumps(
-            {"RequestId": f"00000000-0000-4000-8000-{number}", "RegisteredMediaList": media, "FailedFileURLs": []}
+            {
+                "RequestId": f"00000000-0000-4000-8000-{number}",
+                "RegisteredMediaList": media,
+                "FailedFileURLs": [],
+            }
         ).encode()
 
     def reset(self) -> None:

@@ -1,8 +1,12 @@
-"""The status page and the figures over HTTP: read-only, from local assets only.
+"""The status page and the metrics over HTTP: read-only, with local assets only.
 
-server   listens, in threads of its own        app      who may ask for what, and what every answer carries
-pages    values -> HTML, with `templates/`     charts   samples -> SVG
-view     what is asked of whoever knows        wording  failures, cures, and what happens next
+server   listens, and answers in its own threads
+app      routes, allowed hosts, response headers
+pages    values -> HTML, with `templates/`
+charts   samples -> SVG
+formats  values -> text for the page
+view     the data that the page needs
+advice   failures, their cures, and the next step of an entry
 """
 
 from watcher.observe.health import Health

@@ -1,4 +1,4 @@
-"""Samples as charts: plain shapes in a box of 1000 by 100, which the page stretches to its width."""
+"""Charts of samples: plain shapes in a box of 1000 by 100. The page stretches them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FEWEST: Final = 2  # samples that make a line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """What was done in one part of the time."""
+    """The work in one part of the time span."""
 
     x: float
     width: float
@@ -32,9 +32,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One chart, ready to be drawn; `top` is what its upper edge stands for."""
+    """One chart, ready to draw."""
 
-    top: float
+    top: float  # value at the upper edge
     begin_ms: int
     end_ms: int
     line: str = ""  # of an SVG path
@@ -43,21 +43,27 @@ class Chart:
 
 
 def backlog(samples: Sequence[Sample], *, span_ms: int) -> Chart | None:
-    """Return how many entries waited over the last `span_ms`, or None if there are too few samples."""
+    """Return the chart of waiting entries over the last `span_ms`; None with too few samples."""
     if len(samples) < _FEWEST:
         return None
     end = samples[-1].at_ms
     begin = end - span_ms
     shown = [sample for sample in samples if sample.at_ms >= begin]
     top = nice(max(sample.backlog for sample in shown))
-    points = [(WIDTH * (sample.at_ms - begin) / span_ms, HEIGHT - HEIGHT * sample.backlog / top) for sample in shown]
+    points = [
+        (WIDTH * (sample.at_ms - begin) / span_ms, HEIGHT - HEIGHT * sample.backlog / top)
+        for sample in shown
+    ]
     line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     area = f"{line}L{points[-1][0]:.1f} {HEIGHT}L{points[0][0]:.1f} {HEIGHT}Z"
     return Chart(top=top, begin_ms=begin, end_ms=end, line=line, area=area)
 
 
 def throughput(samples: Sequence[Sample], *, span_ms: int) -> Chart | None:
-    """Return what was registered and failed a minute, in sixty parts of the last `span_ms`."""
+    """Return the chart of registered and failed entries a minute, in sixty bars.
+
+    None with too few samples.
+    """
     if len(samples) < _FEWEST:
         return None
     end = samples[-1].at_ms
@@ -66,7 +72,8 @@ def throughput(samples: Sequence[Sample], *, span_ms: int) -> Chart | None:
     for before, after in itertools.pairwise(samples):
         place = int((after.at_ms - begin - 1) // part_ms)
         if 0 <= place < _BARS:
-            done[place] += max(0, after.registered - before.registered)  # a total that fell began anew
+            # A lower total comes from a restart.
+            done[place] += max(0, after.registered - before.registered)
             failed[place] += max(0, after.failed - before.failed)
     minutes = part_ms / 60_000
     top = nice(max((a + b) / minutes for a, b in zip(done, failed, strict=True)))
@@ -87,7 +94,7 @@ def throughput(samples: Sequence[Sample], *, span_ms: int) -> Chart | None:
 
 
 def nice(most: float) -> float:
-    """Return the least number of one digit, and zeros, that is not below `most`, so that a scale reads easily."""
+    """Return a round number for the top of a scale: the least one that is not below `most`."""
     step = 1.0
     while step * 10 < most:
         step *= 10

@@ -1,4 +1,4 @@
-"""Values as people read them; text from outside cannot break out of where it stands, nor hide what it is."""
+"""Formats values for the page. Text from outside can neither break the HTML nor hide characters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
+
+from watcher.observe.escaping import printable
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -17,37 +19,33 @@ _K: Final = 1024
 _SMALL: Final = 10
 
 
-def visible(text: str) -> str:
-    """Return `text` on one line: what steers a terminal or turns text around is written out."""
-    return "".join(char if char.isprintable() else _written_out(char) for char in text)
-
-
 def shown(text: str) -> Markup:
-    """Return `text` for a page, all of it to be seen: what cannot be printed is written out, and marked."""
+    """Return `text` as HTML. Unprintable characters are escaped and marked."""
     parts = [
-        escape(char) if char.isprintable() else Markup('<span class="odd">{}</span>').format(_written_out(char))
+        escape(char)
+        if char.isprintable()
+        else Markup('<span class="odd">{}</span>').format(printable(char))
         for char in text
     ]
     return Markup("").join(parts)
 
 
 def typed(text: str) -> Markup:
-    """Return `text` as the value of a field: the same text, with what cannot be printed as numbers in the source."""
-    parts = [escape(char) if char.isprintable() else Markup("&#x{};").format(f"{ord(char):x}") for char in text]
+    """Return `text` as the value of an HTML field, with unprintable characters as numbers."""
+    parts = [
+        escape(char) if char.isprintable() else Markup("&#x{};").format(f"{ord(char):x}")
+        for char in text
+    ]
     return Markup("").join(parts)
 
 
-def _written_out(char: str) -> str:
-    return char.encode("unicode_escape").decode()
-
-
 def count(n: float) -> str:
-    """Return a whole number with its thousands parted."""
+    """Return a whole number with a narrow space between thousands."""
     return f"{n:,.0f}".replace(",", "\u202f")
 
 
 def rate(per_minute: float) -> str:
-    """Return so many a minute."""
+    """Return a rate a minute, with tenths below 10."""
     return f"{per_minute:.1f}" if 0 < per_minute < _SMALL else count(per_minute)
 
 
@@ -56,11 +54,15 @@ def size(n_bytes: float) -> str:
     units = "BKMGT"
     while n_bytes >= _K and len(units) > 1:
         n_bytes, units = n_bytes / _K, units[1:]
-    return f"{n_bytes:.1f} {units[0]}" if n_bytes < _SMALL and units[0] != "B" else f"{n_bytes:.0f} {units[0]}"
+    return (
+        f"{n_bytes:.1f} {units[0]}"
+        if n_bytes < _SMALL and units[0] != "B"
+        else f"{n_bytes:.0f} {units[0]}"
+    )
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units, or in tenths of a second."""
+    """Return a duration in its two largest units, or in tenths of a second below 10 s."""
     if seconds < _SMALL:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -74,16 +76,18 @@ def duration(seconds: float) -> str:
 
 
 def brief(seconds: float) -> str:
-    """Return a length of time in its largest unit."""
+    """Return a duration in its largest unit."""
     if seconds < _MINUTE:
         return f"{seconds:.0f} s"
-    size_s, unit = next((n, u) for n, u in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")) if seconds >= n)
+    size_s, unit = next(
+        (n, u) for n, u in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")) if seconds >= n
+    )
     n = seconds / size_s
     return f"{n:.1f} {unit}" if n < _SMALL else f"{n:.0f} {unit}"
 
 
 def ago(at_ms: int, now_ms: int) -> str:
-    """Return how long ago it was, or in how long it will be."""
+    """Return the distance from now, e.g. "5 min 2 s ago" or "in 30 s"."""
     seconds = abs(now_ms - at_ms) / 1000
     if seconds < 1:
         return "now"
@@ -92,7 +96,7 @@ def ago(at_ms: int, now_ms: int) -> str:
 
 
 def instant(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Return an instant in a time zone."""
+    """Return an instant as an HTML time element in a time zone."""
     at = datetime.fromtimestamp(at_ms / 1000, zone)
     return Markup('<time datetime="{}">{}</time>').format(
         at.isoformat(timespec="milliseconds"), f"{at:%Y-%m-%d %H:%M:%S}"
@@ -100,5 +104,5 @@ def instant(at_ms: int, zone: ZoneInfo) -> Markup:
 
 
 def clock(at_ms: float, zone: ZoneInfo) -> str:
-    """Return the time of day."""
+    """Return the time of day, as 13:05."""
     return f"{datetime.fromtimestamp(at_ms / 1000, zone):%H:%M}"

@@ -1,4 +1,4 @@
-"""Values -> HTML."""
+"""Renders values as HTML pages."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import jinja2
 
 from watcher import __version__
 from watcher.model import State
-from watcher.observe.web import charts, formats, wording
+from watcher.observe.web import advice, charts, formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watcher.observe.history import ScanMemory
+    from watcher.model.reports import SearchResult, Story, WatchStatus
+    from watcher.observe.history import EndedScan
     from watcher.observe.web.view import Overview, View
-    from watcher.reports import SearchResult, Story, WatchStatus
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 _SCANS: Final = 6  # shown of each watch
-_LATE_SCANS: Final = 3  # intervals without a complete one
+_LATE_SCANS: Final = 3  # a watch is late after so many intervals without a complete scan
 _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "shown": formats.shown,
     "typed": formats.typed,
@@ -33,13 +33,13 @@ _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "size": formats.size,
     "duration": formats.duration,
     "brief": formats.brief,
-    "cure": wording.cure,
+    "cure": advice.cure,
     "quoted": shlex.quote,
 }
 
 
 class Pages:
-    """All pages; each is rendered anew."""
+    """All pages. Each request renders its page."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -64,7 +64,10 @@ class Pages:
             now=now,
             total=_total(now),
             states=[str(state) for state in State],
-            lag_ms=min((row.oldest_pending_at for row in now.rows if row.oldest_pending_at is not None), default=None),
+            lag_ms=min(
+                (row.oldest_pending_at for row in now.rows if row.oldest_pending_at is not None),
+                default=None,
+            ),
             watches=[self._watch(row, now) for row in now.rows],
             day=day,
             backlog=charts.backlog(samples, span_ms=span_ms),
@@ -73,15 +76,19 @@ class Pages:
         )
 
     def search(self, text: str, found: SearchResult | None) -> str:
-        """Return what a search found; None: nothing was searched for."""
-        more = "/search?" + urlencode({"q": text, "after": found.go_on}) if found and found.go_on else ""
+        """Return the search page. `found` is None before a search."""
+        more = (
+            "/search?" + urlencode({"q": text, "after": found.go_on})
+            if found and found.go_on
+            else ""
+        )
         return self._render("search.html", asked=text, found=found, more=more)
 
     def entry(self, bucket: str, key: str, story: Story | None) -> str:
-        """Return one entry's whole story; None: there is none."""
+        """Return the page of one entry. `story` is None if the ledger has no such entry."""
         if story is None:
             return self._render("entry.html", bucket=bucket, key=key, story=None)
-        next_step = wording.what_next(
+        next_step = advice.what_next(
             story,
             self._view.breakers(),
             now_ms=self._view.now_ms(),
@@ -89,9 +96,9 @@ class Pages:
         )
         return self._render("entry.html", bucket=bucket, key=key, story=story, next=next_step)
 
-    def told(self, title: str, sentence: str, hint: str) -> str:
-        """Return a page that says one thing."""
-        return self._render("told.html", title=title, sentence=sentence, hint=hint)
+    def message(self, title: str, sentence: str, hint: str) -> str:
+        """Return a page with one message and its hint."""
+        return self._render("message.html", title=title, sentence=sentence, hint=hint)
 
     def _watch(self, row: WatchStatus, now: Overview) -> dict[str, Any]:
         watching = now.watching.get(row.watch)
@@ -101,7 +108,11 @@ class Pages:
             "watching": watching,
             "bill": now.bills.get(row.watch),
             "unfinished": row.unfinished,
-            "late": bool(watching and last and self._view.now_ms() - last > _LATE_SCANS * 1000 * watching.interval_s),
+            "late": bool(
+                watching
+                and last
+                and self._view.now_ms() - last > _LATE_SCANS * 1000 * watching.interval_s
+            ),
         }
 
     def _render(self, template: str, **values: object) -> str:
@@ -130,10 +141,14 @@ def _total(now: Overview) -> dict[str, int]:
     return {name: sum(getattr(row, name) for row in now.rows) for name in names}
 
 
-def _scans(scans: Mapping[str, tuple[ScanMemory, ...]], now: Overview) -> list[tuple[str, tuple[ScanMemory, ...]]]:
-    """Return the last scans by watch, in the order of the watches; those no longer known last."""
+def _scans(
+    scans: Mapping[str, tuple[EndedScan, ...]], now: Overview
+) -> list[tuple[str, tuple[EndedScan, ...]]]:
+    """Return the last scans of each watch, in the order of the watches, removed watches last."""
     order = {row.watch: n for n, row in enumerate(now.rows)}
     return [
         (watch, kept[:_SCANS])
-        for watch, kept in sorted(scans.items(), key=lambda each: (order.get(each[0], len(order)), each[0]))
+        for watch, kept in sorted(
+            scans.items(), key=lambda each: (order.get(each[0], len(order)), each[0])
+        )
     ]

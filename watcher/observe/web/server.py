@@ -1,8 +1,9 @@
-"""Listens, and answers in threads of its own."""
+"""The HTTP server: listens, and answers in its own threads."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import socket
 import threading
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 6
 _CONNECTIONS: Final = 500
-_IDLE_S: Final = 30  # then a connection is closed
+_IDLE_S: Final = 30  # before an idle connection is closed
 _MOST_HEADER_BYTES: Final = 32_768
 _POLL_S: Final = 1.0
-_LAST_ANSWERS_S: Final = 0.4  # for what is being answered when it closes
+_LAST_ANSWERS_S: Final = 0.4  # for answers in progress at `close`
 
 
 class WebServer:
-    """The status page and the figures on one address.
+    """The status page and the metrics on one address.
 
     Raises:
-        AddressUnusable: somebody listens there already, or it is no address of this machine.
+        AddressUnusable: the port is in use, or the address does not belong to this machine.
     """
 
     def __init__(self, listen: str, *, allowed_hosts: Sequence[str], view: View) -> None:
@@ -39,13 +40,15 @@ class WebServer:
         host = host.strip("[]")
         self._socket = _bound(host, int(port), listen)
         self.address = _written(self._socket.getsockname())
-        self._application = Application(view, loopback=_is_loopback(host), allowed_hosts=allowed_hosts)
+        self._application = Application(
+            view, loopback=_is_loopback(host), allowed_hosts=allowed_hosts
+        )
         self._server: Any = None
         self._loop: threading.Thread | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Serve from now on; who called before is answered now."""
+        """Serve from now on, including the connections that already wait."""
         self._server = create_server(
             self._application,
             sockets=[self._socket],
@@ -61,7 +64,10 @@ class WebServer:
         self._loop.start()
 
     def close(self) -> None:
-        """Stop; what is being answered has a moment to end.  May be called again, and without `start`."""
+        """Stop. Answers in progress have a moment to end.
+
+        It may be called twice, and without `start`.
+        """
         self._stopping.set()
         if self._loop is None:
             self._socket.close()
@@ -87,9 +93,16 @@ def _bound(host: str, port: int, listen: str) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
         raise AddressUnusable(
-            f"[http] listen: nobody can be served on {listen}: {error.strerror}",
-            hint='`ss -ltnp` names who listens there. Stop it, or set [http] listen to another HOST:PORT, or to "".',
+            f"[http] listen: cannot listen on {listen}: {_reason(error)}",
+            hint=(
+                "`ss -ltnp` names the process on this port. Stop it, or set [http] listen to "
+                'another HOST:PORT, or to "".'
+            ),
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    return "port in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
 
 
 def _written(name: tuple[Any, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the page asks of whoever knows."""
+"""The data that the page needs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from watcher.model import Breaker
+    from watcher.model.reports import FailureGroup, SearchResult, Story, WatchStatus
     from watcher.observe.health import Health
     from watcher.observe.history import History
     from watcher.observe.metrics import Metrics
-    from watcher.reports import FailureGroup, SearchResult, Story, WatchStatus
     from watcher.rules.listing_bill import ListingBill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
-    """What the configuration says of one watch."""
+class ConfiguredWatch:
+    """The settings of one watch that the page shows."""
 
     source: str  # oss://BUCKET/PREFIX
     schedule: str
@@ -28,44 +28,47 @@ class Watching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """How all stands at one moment."""
+    """The state of everything at one moment."""
 
     rows: tuple[WatchStatus, ...]
-    watching: Mapping[str, Watching]  # by configured watch
+    watching: Mapping[str, ConfiguredWatch]  # by configured watch
     bills: Mapping[str, ListingBill | None]
     breakers: tuple[Breaker, ...]
     calls_per_second: float
     most_calls_per_second: int
     failures: tuple[FailureGroup, ...]
-    notes: tuple[str, ...] = field(default=())  # what to do about watches that are dear to list
+    notes: tuple[str, ...] = field(default=())  # advice for watches that are expensive to list
 
 
 class View(Protocol):
-    """All that the page shows; for any number of threads.  What reads the ledger may raise a `WatcherError`."""
+    """All data of the page. Threads may share it.
+
+    Methods that read the ledger may raise a `WatcherError`.
+    """
 
     @property
     def metrics(self) -> Metrics:
-        """Figures for Prometheus."""
+        """Metrics for Prometheus."""
         ...
 
     @property
     def history(self) -> History:
-        """What went on since the process began."""
+        """Samples and scans since the process began."""
         ...
 
     @property
     def timezone(self) -> ZoneInfo:
-        """Of the instants that people read."""
+        """Time zone of the instants on the page."""
         ...
 
     @property
     def max_attempts(self) -> int:
-        """Refusals that make an entry `failed`."""
+        """Number of refusals that make an entry `failed`."""
         ...
 
     @property
     def health(self) -> Callable[[], Health]:
-        """Tells whether the process is alive and ready."""
+        """Function that returns the health of the process."""
         ...
 
     def now_ms(self) -> int:
@@ -77,17 +80,17 @@ class View(Protocol):
         ...
 
     def overview(self) -> Overview:
-        """Return how all stands now."""
+        """Return the present state of everything."""
         ...
 
     def breakers(self) -> tuple[Breaker, ...]:
-        """Return why calls stopped: the open breakers."""
+        """Return the open breakers."""
         ...
 
     def search(self, text: str, *, after: str) -> SearchResult:
-        """Return what a search for a key or a media ID finds in about two seconds."""
+        """Return the entries with a key or media ID, found in about two seconds."""
         ...
 
     def story(self, bucket: str, key: str) -> Story | None:
-        """Return all that is known of one entry, or None."""
+        """Return all that the ledger knows of one entry; None if it has no such entry."""
         ...

@@ -1,4 +1,4 @@
-// Puts what is new on the page, without moving it: the same address is asked again, and its <main> taken over.
+// Refreshes the page in place: fetches the same address and replaces <main>.
 "use strict";
 (() => {
   const main = document.getElementById("main");

@@ -1,0 +1,234 @@
+"""`backfill`: everything that the watches select, whatever their `start` says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watcher.cli import one_shot
+from watcher.cli.context import global_options
+from watcher.cli.output import output_format_option
+from watcher.cli.progress import Bar
+from watcher.errors import UsageError
+from watcher.observe.escaping import printable
+from watcher.rules import globs
+from watcher.rules.units import parse_duration_ms, parse_size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watcher.cli.context import Invocation
+    from watcher.config import Config
+    from watcher.operations.backfill import BackfillRequest
+
+
+class _Parsed(click.ParamType[Any]):
+    """A value that one of our own parsers reads."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(f'"{value}": {error}', param, ctx)
+
+
+def _glob(text: str) -> str:
+    if problem := globs.check(text):
+        raise ValueError(problem)
+    return text
+
+
+_GLOB = _Parsed("glob", _glob)
+_DURATION = _Parsed("duration", parse_duration_ms)
+_SIZE = _Parsed("size", parse_size_bytes)
+
+
+@click.command()
+@click.option(
+    "-n",
+    "--dry-run",
+    is_flag=True,
+    help="List and decide for real, write nothing, call nothing else.",
+)
+@click.option(
+    "--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated."
+)
+@click.option(
+    "--include",
+    multiple=True,
+    type=_GLOB,
+    metavar="GLOB",
+    help="Only what matches; may be repeated.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    type=_GLOB,
+    metavar="GLOB",
+    help="Not what matches; may be repeated.",
+)
+@click.option(
+    "--min-age",
+    "min_age_ms",
+    type=_DURATION,
+    default="0s",
+    metavar="AGE",
+    help="Not modified since: 90s 24h 7d.",
+)
+@click.option("--max-age", "max_age_ms", type=_DURATION, metavar="AGE", help="Modified since.")
+@click.option(
+    "--min-size",
+    "min_size_bytes",
+    type=_SIZE,
+    default="0B",
+    metavar="SIZE",
+    help="At least: 1B 10M 1.5G.",
+)
+@click.option("--max-size", "max_size_bytes", type=_SIZE, metavar="SIZE", help="At most.")
+@click.option(
+    "--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole."
+)
+@click.option("--end-with", default="", metavar="KEY", help="Only keys up to this one, and it.")
+@click.option("--files-from", metavar="FILE", help="Look at these instead of listing; - is stdin.")
+@click.option(
+    "--list-manifest-from",
+    metavar="OSS-URL",
+    help="Read this bucket inventory (manifest.json) instead of listing.",
+)
+@click.option(
+    "--give-up-after",
+    "give_up_after_ms",
+    type=_DURATION,
+    default="10m",
+    show_default=True,
+    metavar="DURATION",
+    help="Without one file registered, refused or failed, once listing has ended; 0 = never.",
+)
+@click.option("--encoding-type", type=click.Choice(["url"]), help="Keys are given percent-encoded.")
+@one_shot.verbose_option
+@one_shot.yes_option
+@output_format_option(formats=("table", "json", "jsonl"))
+@global_options
+@click.pass_obj
+def backfill(
+    invocation: Invocation,
+    /,
+    *,
+    dry_run: bool,
+    watches: tuple[str, ...],
+    files_from: str | None,
+    list_manifest_from: str | None,
+    give_up_after_ms: int,
+    encoding_type: str | None,
+    verbose: bool,
+    yes: bool,
+    output_format: str,
+    **filters: Any,
+) -> int:
+    """Register everything that the watches select, whatever `start` says, and exit.
+
+    Filters narrow what is put in line; what is in line already is registered too. Interrupted at
+    any time, the same command goes on. Fresh uploads that a scan finds meanwhile overtake it. It
+    waits for all next attempts, and gives up when no file was registered, refused or failed for
+    `--give-up-after`. Beside a process that registers, it waits for that one. An inventory is a
+    picture of the past: a scan must follow, for what was written since. On a terminal it asks
+    before it registers more than 10,000 objects; "no" exits 1.
+    """
+    from watcher.observe import logs
+    from watcher.operations.progress import ProgressTicker, ProgressTracker
+    from watcher.wiring import App
+
+    config = invocation.load()
+    names = one_shot.chosen(config, watches)
+    encoded = encoding_type == "url"
+    asked, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
+    give_up_after_s = give_up_after_ms / 1000 if give_up_after_ms else math.inf
+    asked = replace(asked, give_up_after_s=give_up_after_s)
+    if list_manifest_from is not None:
+        asked = replace(asked, manifest=_manifest(list_manifest_from, files_from, encoded=encoded))
+
+    def also() -> dict[str, object]:
+        return {} if files_from is None else {"gone": len(app.gone), "outside": len(outside)}
+
+    with App(config, watches=names, backfill=asked) as app, Bar(wanted=not dry_run) as bar:
+        for bucket, key in outside:
+            click.echo(f"outside every watch: oss://{bucket}/{printable(key)}", err=True)
+        tracker = ProgressTracker(
+            app.clock, emit=_mute if bar.is_shown else logs.emit, show=bar.show
+        )
+        if dry_run:
+            return one_shot.dry_run(app, tracker, output_format, verbose=verbose, also=also)
+        with ProgressTicker(tracker, app.clock):
+            report = one_shot.take(app, tracker, bar, yes=yes)
+    if isinstance(report, int):
+        return report
+    one_shot.show(report, output_format, **also())
+    return one_shot.conclude(app, report)
+
+
+def _asked(
+    config: Config,
+    names: tuple[str, ...],
+    files_from: str | None,
+    *,
+    encoded: bool,
+    filters: dict[str, Any],
+) -> tuple[BackfillRequest, list[tuple[str, str]]]:
+    """Return what is asked for, and the keys of a list that no chosen watch covers.
+
+    Raises:
+        UsageError: filters contradict each other, or a line of the list is no key.
+    """
+    from watcher.cli import key_file
+    from watcher.discovery.key_list import share_out
+    from watcher.operations.backfill import BackfillRequest
+    from watcher.rules.filters import Filters
+
+    watches = {
+        watch.name: (watch.bucket, watch.prefix) for watch in config.watches if watch.name in names
+    }
+    buckets = tuple(dict.fromkeys(bucket for bucket, _ in watches.values()))
+    digest, shares = "", None
+    outside: list[tuple[str, str]] = []
+    if files_from is not None:
+        named, digest = key_file.read(files_from, buckets=buckets, encoded=encoded)
+        shares, outside = share_out(named, watches)
+    found = Filters(**filters, key_list=digest)
+    if problem := found.contradiction():
+        raise UsageError(
+            f"{problem}: nothing is left", hint="Correct one of them, or leave it out."
+        )
+    return BackfillRequest(filters=found, keys=shares), outside
+
+
+def _manifest(address: str, files_from: str | None, *, encoded: bool) -> tuple[str, str]:
+    """Return the bucket and key of an inventory's manifest.
+
+    Raises:
+        UsageError: the address is none, or a list of keys is given, too.
+    """
+    from watcher.cli import key_file
+
+    if files_from is not None:
+        raise UsageError(
+            "--files-from and --list-manifest-from each stand in for a listing",
+            hint="Leave one of them out.",
+        )
+    try:
+        return key_file.address(address, encoded=encoded)
+    except ValueError as error:
+        raise UsageError(
+            f'--list-manifest-from "{printable(address)}": {error}',
+            hint="Write oss://BUCKET/KEY, the key being that of the inventory's manifest.json.",
+        ) from None
+
+
+def _mute(*_: object, **__: object) -> None:
+    """Say nothing: a terminal shows it."""

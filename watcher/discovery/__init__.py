@@ -1,0 +1,1 @@
+"""From a bucket into the ledger: list, select, record."""

@@ -1,0 +1,1 @@
+"""From the ledger to VOD and back: claim, call, settle."""

@@ -1,0 +1,54 @@
+"""The kinds of faults: where each may occur, when the operation takes effect, and its fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from watcher.sandbox.faults.answers import ERRORS, FOREIGN
+
+Effect = Literal["before", "after", "none"]
+"""When the operation takes effect: before the fault shows, after it, or not at all."""
+SERVICES: Final = frozenset({"oss", "vod"})
+_VOD: Final = frozenset({"vod"})
+_LISTING: Final = frozenset({"ListObjectsV2"})
+_REGISTERING: Final = frozenset({"RegisterMedia"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of fault."""
+
+    applies_to: frozenset[str] = SERVICES  # services or operations
+    effects: tuple[Effect, ...] = ("none", "before", "after")  # the first is the default
+    takes: frozenset[str] = frozenset()  # fields of its own, besides those for when and where
+
+
+_ANSWER: Final = frozenset({"status", "code", "message", "retry_after_s"})
+_BEFORE: Final[tuple[Effect, ...]] = ("before",)
+_CUT: Final[tuple[Effect, ...]] = ("before", "none", "after")
+KINDS: Final[dict[str, Kind]] = {
+    **{
+        name: Kind(takes=_ANSWER, applies_to=frozenset(answers)) for name, answers in ERRORS.items()
+    },
+    **{
+        name: Kind(takes=frozenset({"status"}), applies_to=frozenset(bodies))
+        for name, bodies in FOREIGN.items()
+    },
+    "timeout": Kind(takes=frozenset({"seconds"})),
+    "reset": Kind(),
+    "slow": Kind(effects=("after", "before"), takes=frozenset({"seconds"})),
+    "call": Kind(effects=("after", "before", "none"), takes=frozenset({"callback"})),
+    "truncated": Kind(effects=_CUT),
+    "cut_off": Kind(effects=_CUT),
+    "missing_date": Kind(effects=_BEFORE),
+    "partial_refusal": Kind(applies_to=_REGISTERING, effects=_BEFORE, takes=frozenset({"items"})),
+    "missing_items": Kind(
+        applies_to=_REGISTERING, effects=("before", "none"), takes=frozenset({"items"})
+    ),
+    "echo": Kind(applies_to=_REGISTERING, effects=_BEFORE, takes=frozenset({"spelling"})),
+    "shuffled": Kind(applies_to=_VOD, effects=_BEFORE),
+    "empty_listing": Kind(applies_to=_LISTING, effects=_BEFORE),
+    "out_of_order": Kind(applies_to=_LISTING, effects=_BEFORE),
+    "no_advance": Kind(applies_to=_LISTING, effects=_BEFORE),
+}

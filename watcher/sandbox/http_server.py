@@ -1,0 +1,213 @@
+"""HTTP/1.1 on 127.0.0.1: requests in, answers out. It knows no service."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import struct
+import sys
+import threading
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_Socket = Any  # the base class allows a datagram and its socket, too
+MAX_REQUEST_LINE_BYTES: Final = 16 * 1024
+_POLL_S: Final = 0.02  # how long closing waits at most for the listening thread to notice
+_ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
+
+
+def do_nothing() -> None:
+    """Do nothing, as after most answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it came. Bytes that are not UTF-8 become surrogate escapes in text."""
+
+    method: str
+    target: bytes  # as in the request line
+    path: bytes  # percent-decoded
+    query: tuple[tuple[str, str], ...]  # decoded; parameters without a value have ""
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of a query parameter, or None if it was not sent."""
+        return next((value for found, value in self.query if found == name), None)
+
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """Return the parameters of a form body; none if the body is no form."""
+        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return ()
+        return _parameters(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer. `Content-Length` is that of the body unless `headers` has another.
+
+    `then` is called when the answer has been sent, or could not be sent.
+    """
+
+    status: int = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    then: Callable[[], object] = do_nothing
+
+    def encoded(self, *, head: bool) -> bytes:
+        """Return the whole answer as bytes, without the body if it answers a HEAD request."""
+        headers = {"Content-Length": str(len(self.body)), **self.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        start = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{lines}\r\n"
+        return start.encode("latin-1") + (b"" if head else self.body)
+
+
+class HungUp(Exception):
+    """Raised in place of an answer: resets the connection, then calls `then`."""
+
+    def __init__(self, then: Callable[[], object] = do_nothing) -> None:
+        self.then = then
+        super().__init__()
+
+
+class HttpServer(socketserver.ThreadingTCPServer):
+    """A server with a thread for each connection. `close` ends all threads and sockets."""
+
+    allow_reuse_address = True
+    block_on_close = True
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, answer: Callable[[Request], Answer]) -> None:
+        self.answer = answer
+        self._connections: set[_Socket] = set()
+        self._connections_lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Connection)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(_POLL_S,), name="sandbox", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.server_address[1])
+
+    def close(self) -> None:
+        """Close the port, cut every connection and wait for the threads."""
+        self.shutdown()
+        self._thread.join()
+        with self._connections_lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+    def process_request(self, request: _Socket, client_address: object) -> None:
+        """Remember the connection, so that `close` can cut it, and give it a thread."""
+        with self._connections_lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: _Socket) -> None:
+        """Forget the connection and end it."""
+        with self._connections_lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print errors of the sandbox itself, not those of clients that went away."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One kept-alive connection."""
+
+    server: HttpServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def handle_one_request(self) -> None:
+        """Read and answer one request; set `close_connection` as the base class does."""
+        self.raw_requestline = self.rfile.readline(MAX_REQUEST_LINE_BYTES + 1)
+        if not self.raw_requestline:
+            self.close_connection = True
+        elif len(self.raw_requestline) > MAX_REQUEST_LINE_BYTES:
+            self._too_long()
+        elif self.parse_request():
+            self._answer()
+
+    def _answer(self) -> None:
+        request = _request(
+            self.command, self.raw_requestline.split()[1], dict(self.headers.items()), self._body()
+        )
+        try:
+            answer = self.server.answer(request)
+        except HungUp as hung_up:
+            self._reset()
+            hung_up.then()
+            return
+        if answer.headers.get("Connection") == "close":
+            self.close_connection = True
+        try:
+            self.wfile.write(answer.encoded(head=self.command == "HEAD"))
+        finally:
+            answer.then()
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self.rfile.close()  # or it would keep the connection open
+        self.connection.close()
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # trailers
+            pass
+        return b"".join(chunks)
+
+    def _too_long(self) -> None:
+        """Answer as a gateway does that never passes such a request on to the service."""
+        page = b"<html><head><title>414 Request-URI Too Large</title></head></html>"
+        headers = {"Connection": "close", "Content-Type": "text/html"}
+        with contextlib.suppress(OSError):
+            self.connection.settimeout(0.2)
+            # Unread bytes would turn the answer into a reset.
+            while self.rfile.readline() not in {b"", b"\r\n"}:
+                pass
+        answer = Answer(status=HTTPStatus.REQUEST_URI_TOO_LONG, headers=headers, body=page)
+        self.wfile.write(answer.encoded(head=False))
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class named it
+        """Say nothing: the services keep journals."""
+
+
+def _request(method: str, target: bytes, headers: Mapping[str, str], body: bytes) -> Request:
+    path, _, query = target.partition(b"?")
+    return Request(
+        method=method,
+        target=target,
+        path=unquote_to_bytes(path),
+        query=_parameters(query),
+        headers={name.lower(): value.strip() for name, value in headers.items()},
+        body=body,
+    )
+
+
+def _parameters(text: bytes) -> tuple[tuple[str, str], ...]:
+    pairs = parse_qsl(text.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+    return tuple(pairs)

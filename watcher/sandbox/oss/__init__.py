@@ -1,0 +1,1 @@
+"""The local OSS: requests, signatures, objects and listings."""

@@ -1,0 +1,86 @@
+"""OSS answers: XML without a namespace, and errors in OSS's words."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
+
+from watcher.sandbox.http_server import Answer
+from watcher.sandbox.text import key_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CODE: Final = re.compile(rb'<Code>([^<]*)</Code>|"Code": "([^"]*)"')
+_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class OssRefused(Exception):
+    """A request that OSS refuses; `details` become further elements of the error."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **details: str,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+        self.details = details
+        super().__init__(f"{code}: {message}")
+
+    def body(self, request_id: str, host: str) -> bytes:
+        """Return the error document."""
+        fields = {
+            "Code": self.code,
+            "Message": self.message,
+            "RequestId": request_id,
+            "HostId": host,
+            **self.details,
+        }
+        return document(
+            "Error",
+            "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()),
+        )
+
+
+def code_in(answer: Answer) -> str:
+    """Return the error code in an answer of either service; "" if there is none."""
+    found = _CODE.search(answer.body) if answer.status >= HTTPStatus.BAD_REQUEST else None
+    return (found[1] or found[2] or b"").decode("ascii", "replace") if found else ""
+
+
+def element(name: str, text: str | int) -> str:
+    """Return one element with its text escaped."""
+    return f"<{name}>{escape(str(text))}</{name}>"
+
+
+def document(root: str, inside: str) -> bytes:
+    """Return a whole document; surrogate escapes become their bytes."""
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inside}</{root}>'
+    return key_bytes(text)
+
+
+def xml(root: str, inside: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return a document as an answer."""
+    return Answer(
+        headers={"Content-Type": "application/xml", **(headers or {})}, body=document(root, inside)
+    )
+
+
+def iso_date(at_ms: int) -> str:
+    """Return an instant, in milliseconds since the epoch, as listings write it."""
+    return second_text(datetime.fromtimestamp(at_ms // 1000, UTC))
+
+
+def second_text(at: datetime) -> str:
+    """Return an instant as OSS writes it: whole seconds, always with `.000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

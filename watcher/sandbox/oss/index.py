@@ -1,0 +1,108 @@
+"""The keys of one bucket in byte order, and the pages of ListObjectsV2."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LAST_BYTE: Final = 0xFF
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+RESTORED: Final = 'ongoing-request="false", expiry-date="Thu, 31 Dec 2099 00:00:00 GMT"'
+"""The state of a restored object, as OSS shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """The facts of one object, without its body."""
+
+    key: bytes
+    etag: str  # upper case, without quotes
+    size_bytes: int
+    modified_at: int  # milliseconds since the epoch, whole seconds
+    type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
+    storage_class: str = "Standard"
+    restored: bool = False
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
+    shared_body: str = ""  # moto's name of a body that many objects share; "" = a body of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page: objects, common prefixes, and the first key of the next page (b"" = none)."""
+
+    objects: tuple[StoredObject, ...]
+    prefixes: tuple[bytes, ...]
+    next_key: bytes
+
+
+class KeyIndex:
+    """Objects by key, sorted on reads and not on writes."""
+
+    def __init__(self) -> None:
+        self._objects: dict[bytes, StoredObject] = {}
+        self._order: list[bytes] = []
+        self._sorted = True
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self._objects)
+
+    def get(self, key: bytes) -> StoredObject | None:
+        """Return the object, or None."""
+        return self._objects.get(key)
+
+    def put(self, found: StoredObject) -> None:
+        """Add or replace an object."""
+        if found.key not in self._objects:
+            self._sorted = self._sorted and (not self._order or self._order[-1] < found.key)
+            self._order.append(found.key)
+        self._objects[found.key] = found
+
+    def drop(self, key: bytes) -> None:
+        """Remove an object, if it exists."""
+        if self._objects.pop(key, None) is not None:
+            order = self._in_order()
+            del order[bisect_left(order, key)]
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Return all keys in byte order."""
+        return tuple(self._in_order())
+
+    def page(self, *, first: bytes, prefix: bytes, delimiter: bytes, limit: int) -> Listing:
+        """Return at most `limit` objects and common prefixes below `prefix`.
+
+        The page begins at the key `first`.
+        """
+        order = self._in_order()
+        at = bisect_left(order, max(first, prefix))
+        objects: list[StoredObject] = []
+        prefixes: list[bytes] = []
+        while at < len(order) and order[at].startswith(prefix):
+            if len(objects) + len(prefixes) == limit:
+                return Listing(objects=tuple(objects), prefixes=tuple(prefixes), next_key=order[at])
+            key = order[at]
+            cut = key.find(delimiter, len(prefix)) if delimiter else -1
+            if cut < 0:
+                objects.append(self._objects[key])
+                at += 1
+            else:
+                prefixes.append(key[: cut + len(delimiter)])
+                at = bisect_left(order, _after_all_below(prefixes[-1]), lo=at)
+        return Listing(objects=tuple(objects), prefixes=tuple(prefixes), next_key=b"")
+
+    def _in_order(self) -> list[bytes]:
+        if not self._sorted:
+            self._order.sort()
+            self._sorted = True
+        return self._order
+
+
+def _after_all_below(prefix: bytes) -> bytes:
+    """Return the smallest key greater than every key that begins with `prefix`."""
+    stem = prefix.rstrip(bytes([_LAST_BYTE]))
+    return stem[:-1] + bytes([stem[-1] + 1])

@@ -1,0 +1,275 @@
+"""Buckets and objects: the bodies in moto's S3 store, all other facts in our own index."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from watcher.model import MAX_KEY_BYTES
+from watcher.sandbox.oss.answers import OssRefused
+from watcher.sandbox.oss.index import KeyIndex, StoredObject
+from watcher.sandbox.text import key_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.oss.index import Listing
+
+STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+ARCHIVES: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredBucket:
+    """One bucket."""
+
+    name: str
+    region: str
+    created_at: int  # milliseconds since the epoch
+    shelf: str  # its name in moto: unique in the process, where other sandboxes have buckets too
+    index: KeyIndex = field(default_factory=KeyIndex)
+
+
+class ObjectStore:
+    """All buckets of one sandbox. Every method is atomic."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        from moto.s3.models import S3Backend  # slow to import
+
+        self._clock = clock
+        self.account = f"{secrets.randbelow(10**12):012d}"
+        self._moto: Any = S3Backend("us-east-1", self.account)
+        self._buckets: dict[str, StoredBucket] = {}
+        self._lock = threading.RLock()
+
+    def create_bucket(self, name: str, region: str) -> StoredBucket:
+        """Create a bucket, or return it if it exists.
+
+        Raises:
+            OssRefused: the name is no bucket name.
+        """
+        if not _BUCKET_NAME.fullmatch(name):
+            raise OssRefused(
+                400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
+            )
+        with self._lock:
+            if name not in self._buckets:
+                shelf = f"{name[:38]}-{secrets.token_hex(12)}"
+                self._moto.create_bucket(shelf, "us-east-1")
+                self._buckets[name] = StoredBucket(
+                    name=name, region=region, created_at=self._clock.now_ms(), shelf=shelf
+                )
+            return self._buckets[name]
+
+    def bucket(self, name: str) -> StoredBucket:
+        """Return a bucket.
+
+        Raises:
+            OssRefused: no bucket has that name.
+        """
+        with self._lock:
+            if name in self._buckets:
+                return self._buckets[name]
+        raise OssRefused(
+            404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name
+        )
+
+    def buckets(self) -> tuple[StoredBucket, ...]:
+        """Return all buckets by name."""
+        with self._lock:
+            return tuple(self._buckets[name] for name in sorted(self._buckets))
+
+    def drop_bucket(self, name: str) -> None:
+        """Delete an empty bucket.
+
+        Raises:
+            OssRefused: the bucket does not exist, or is not empty.
+        """
+        with self._lock:
+            bucket = self.bucket(name)
+            if len(bucket.index):
+                raise OssRefused(
+                    409,
+                    "BucketNotEmpty",
+                    "The bucket you tried to delete is not empty.",
+                    BucketName=name,
+                )
+            self._moto.delete_bucket(bucket.shelf)
+            del self._buckets[name]
+
+    def put(
+        self,
+        bucket: StoredBucket,
+        key: bytes,
+        body: bytes,
+        *,
+        modified_at: int | None = None,
+        etag: str = "",
+        type: str = "Normal",  # noqa: A002 - OSS's word
+        storage_class: str = "Standard",
+        restored: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        """Store an object; it replaces one of the same key.
+
+        Raises:
+            OssRefused: the key or the storage class is not valid.
+        """
+        check_key(key)
+        if storage_class not in STORAGE_CLASSES:
+            raise OssRefused(400, "InvalidArgument", "The specified storage class is not valid.")
+        with self._lock:
+            at = self._clock.now_ms() if modified_at is None else modified_at
+            self._moto.put_object(bucket.shelf, key_text(key), body, disable_notification=True)
+            stored = StoredObject(
+                key=key,
+                etag=etag or etag_of(body),
+                size_bytes=len(body),
+                modified_at=at // 1000 * 1000,
+                type=type,
+                storage_class=storage_class,
+                restored=restored,
+                headers=headers or {},
+            )
+            bucket.index.put(stored)
+            return stored
+
+    def fill(
+        self, bucket: StoredBucket, keys: Iterable[bytes], body: bytes, *, modified_at: int | None
+    ) -> None:
+        """Store many objects that share one body.
+
+        Each takes some hundred bytes of memory; in moto it would take thousands.
+        """
+        with self._lock:
+            at = self._clock.now_ms() if modified_at is None else modified_at
+            etag = etag_of(body)
+            shared = f"/{etag}"  # no key of OSS begins with a slash
+            self._moto.put_object(bucket.shelf, shared, body, disable_notification=True)
+            for key in keys:
+                check_key(key)
+                bucket.index.put(
+                    StoredObject(
+                        key=key,
+                        etag=etag,
+                        size_bytes=len(body),
+                        modified_at=at // 1000 * 1000,
+                        shared_body=shared,
+                    )
+                )
+
+    def keys(self, bucket: StoredBucket) -> tuple[bytes, ...]:
+        """Return all keys in byte order."""
+        with self._lock:
+            return bucket.index.keys()
+
+    def page(
+        self, bucket: StoredBucket, *, first: bytes, prefix: bytes, delimiter: bytes, limit: int
+    ) -> Listing:
+        """Return one page of a listing, from the key `first` on."""
+        with self._lock:
+            return bucket.index.page(first=first, prefix=prefix, delimiter=delimiter, limit=limit)
+
+    def find(self, bucket: StoredBucket, key: bytes) -> StoredObject | None:
+        """Return what is known of an object, or None if it does not exist."""
+        with self._lock:
+            return bucket.index.get(key)
+
+    def get(self, bucket: StoredBucket, key: bytes) -> StoredObject:
+        """Return what is known of an object.
+
+        Raises:
+            OssRefused: it is not there.
+        """
+        if (found := self.find(bucket, key)) is not None:
+            return found
+        raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=key_text(key))
+
+    def body(self, bucket: StoredBucket, key: bytes) -> bytes:
+        """Return an object's bytes.
+
+        Raises:
+            OssRefused: it is not there.
+        """
+        with self._lock:
+            found = self.get(bucket, key)
+            return bytes(
+                self._moto.get_object(bucket.shelf, found.shared_body or key_text(key)).value
+            )
+
+    def append(
+        self, bucket: StoredBucket, key: bytes, body: bytes, *, position: int
+    ) -> StoredObject:
+        """Append to an appendable object, which position 0 creates.
+
+        Raises:
+            OssRefused: the object is not appendable, or has another length.
+        """
+        with self._lock:
+            found = bucket.index.get(key)
+            if found is not None and found.type != "Appendable":
+                raise OssRefused(409, "ObjectNotAppendable", "The object is not appendable")
+            length = found.size_bytes if found else 0
+            if position != length:
+                raise OssRefused(
+                    409, "PositionNotEqualToLength", "Position is not equal to file length"
+                )
+            whole = (self.body(bucket, key) if found else b"") + body
+            return self.put(
+                bucket, key, whole, type="Appendable", headers=found.headers if found else None
+            )
+
+    def restore(self, bucket: StoredBucket, key: bytes, *, restored: bool) -> None:
+        """Make an archived object readable, or unreadable again."""
+        with self._lock:
+            bucket.index.put(replace(self.get(bucket, key), restored=restored))
+
+    def delete(self, bucket: StoredBucket, key: bytes) -> None:
+        """Delete an object, if it exists."""
+        with self._lock:
+            found = bucket.index.get(key)
+            if found is not None and not found.shared_body:
+                self._moto.delete_object(bucket.shelf, key_text(key))
+            bucket.index.drop(key)
+
+    def close(self) -> None:
+        """Free the memory of moto, which would keep every object until the process ends."""
+        from moto.s3.models import (
+            FakeAcl,
+            FakeGrant,
+            FakeGrantee,
+            FakeKey,
+            FakeMultipart,
+            s3_backends,
+        )
+
+        with self._lock:
+            kinds: tuple[Any, ...] = (FakeMultipart, FakeKey)
+            for tracked in (kind.instances_tracked for kind in kinds):
+                for held in [each for each in tracked if each.account_id == self.account]:
+                    held.dispose()
+                tracked[:] = [each for each in tracked if each.account_id != self.account]
+            unused: tuple[Any, ...] = (FakeAcl, FakeGrant, FakeGrantee)  # moto never reads these
+            for kind in unused:
+                kind.instances_tracked.clear()
+            for bucket in self._buckets.values():
+                s3_backends.bucket_accounts.pop(bucket.shelf, None)
+
+
+def check_key(key: bytes) -> None:
+    """Refuse a key that OSS does not allow."""
+    if not 1 <= len(key) <= MAX_KEY_BYTES or key[:1] in {b"/", b"\\"}:
+        raise OssRefused(
+            400, "InvalidObjectName", "The specified object is not valid.", Key=key_text(key)
+        )
+
+
+def etag_of(body: bytes) -> str:
+    """Return the ETag of a body, in upper case and without quotes."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest().upper()

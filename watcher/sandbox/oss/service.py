@@ -1,0 +1,282 @@
+"""The local OSS: checks, routes and journals requests; tests read and control it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+from dataclasses import dataclass, replace
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+
+from watcher.sandbox.hook import answer_through
+from watcher.sandbox.http_server import Answer, HungUp
+from watcher.sandbox.oss import multipart, operations
+from watcher.sandbox.oss.answers import OssRefused, code_in, element, iso_date, xml
+from watcher.sandbox.oss.listing import list_objects
+from watcher.sandbox.oss.operations import Call, Operation
+from watcher.sandbox.oss.routes import operation_of, place_of
+from watcher.sandbox.oss.signatures import verify
+from watcher.sandbox.oss.uploads import Uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from watcher.sandbox.account import Account
+    from watcher.sandbox.clock import SandboxClock
+    from watcher.sandbox.hook import Hook
+    from watcher.sandbox.http_server import Request
+    from watcher.sandbox.oss.index import StoredObject
+    from watcher.sandbox.oss.objects import ObjectStore
+
+_OPERATIONS: Final[Mapping[str, Operation]] = {
+    "GetBucketInfo": operations.get_bucket_info,
+    "GetBucketLocation": operations.get_bucket_location,
+    "ListObjectsV2": list_objects,
+    "DeleteMultipleObjects": operations.delete_objects,
+    "DeleteBucket": operations.delete_bucket,
+    "PutSymlink": operations.put_symlink,
+    "CopyObject": operations.copy_object,
+    "PutObject": operations.put_object,
+    "GetSymlink": operations.get_symlink,
+    "GetObject": operations.get_object,
+    "HeadObject": operations.head_object,
+    "AppendObject": operations.append_object,
+    "RestoreObject": operations.restore_object,
+    "DeleteObject": operations.delete_object,
+    "ListParts": multipart.list_parts,
+    "UploadPart": multipart.upload_part,
+    "InitiateMultipartUpload": multipart.initiate,
+    "CompleteMultipartUpload": multipart.complete,
+    "AbortMultipartUpload": multipart.abort,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OssCall:
+    """One request in the journal, written once it is answered or reset."""
+
+    operation: str
+    bucket: str
+    key: bytes
+    params: Mapping[str, str]
+    status: int  # 0 = not answered
+    code: str  # of the error; "" = none
+
+
+class SandboxOss:
+    """OSS of all regions at one address: a V4 signature's region stands for the endpoint."""
+
+    def __init__(
+        self,
+        *,
+        account: Account,
+        clock: SandboxClock,
+        store: ObjectStore,
+        region: str,
+        bucket_created: Callable[[str], None],
+    ) -> None:
+        self.journal: list[OssCall] = []
+        self._account = account
+        self._clock = clock
+        self._store = store
+        self._uploads = Uploads(store)
+        self._region = region
+        self._bucket_created = bucket_created
+        self._writing = threading.Lock()
+
+    def create_bucket(
+        self, bucket: str, region: str | None = None, *, add_to_vod: bool = True
+    ) -> None:
+        """Create a bucket and, if `add_to_vod`, add it to VOD.
+
+        Without `region` it is created in that of the sandbox.
+        """
+        self._store.create_bucket(bucket, region or self._region)
+        if add_to_vod:
+            self._bucket_created(bucket)
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes = b"x",
+        *,
+        modified_at: datetime | None = None,
+        type: str = "Normal",  # noqa: A002 - OSS's word
+        storage_class: str = "Standard",
+        restored: bool = False,
+    ) -> StoredObject:
+        """Store an object without HTTP; `modified_at` is rounded down to whole seconds."""
+        return self.put_raw_key(
+            bucket, key.encode(), body,
+            modified_at=modified_at, type=type, storage_class=storage_class, restored=restored,
+        )  # fmt: skip
+
+    def put_raw_key(
+        self,
+        bucket: str,
+        key: bytes,
+        body: bytes = b"x",
+        *,
+        modified_at: datetime | None = None,
+        type: str = "Normal",  # noqa: A002 - OSS's word
+        storage_class: str = "Standard",
+        restored: bool = False,
+    ) -> StoredObject:
+        """Store an object without HTTP under a key that need not be UTF-8."""
+        return self._store.put(
+            self._store.bucket(bucket),
+            key,
+            body,
+            modified_at=_milliseconds(modified_at),
+            type=type,
+            storage_class=storage_class,
+            restored=restored,
+        )
+
+    def fill(
+        self,
+        bucket: str,
+        keys: Iterable[str],
+        body: bytes = b"x",
+        *,
+        modified_at: datetime | None = None,
+    ) -> None:
+        """Store many objects with one body without HTTP.
+
+        For very large buckets: faster than `put`, and smaller.
+        """
+        self._store.fill(
+            self._store.bucket(bucket),
+            (key.encode() for key in keys),
+            body,
+            modified_at=_milliseconds(modified_at),
+        )
+
+    def restore(self, bucket: str, key: str, *, restored: bool = True) -> None:
+        """Make an archived object readable, or unreadable again."""
+        self._store.restore(self._store.bucket(bucket), key.encode(), restored=restored)
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete an object without HTTP; nothing happens if it is not there."""
+        self._store.delete(self._store.bucket(bucket), key.encode())
+
+    def find(self, bucket: str, key: str) -> StoredObject | None:
+        """Return what the bucket knows of an object, or None."""
+        return self._store.find(self._store.bucket(bucket), key.encode())
+
+    def body(self, bucket: str, key: str) -> bytes:
+        """Return an object's bytes.
+
+        Raises:
+            OssRefused: it is not there.
+        """
+        return self._store.body(self._store.bucket(bucket), key.encode())
+
+    def keys(self, bucket: str) -> tuple[bytes, ...]:
+        """Return all keys of a bucket in byte order."""
+        return self._store.keys(self._store.bucket(bucket))
+
+    def answer(self, request: Request, hook: Hook) -> Answer:
+        """Answer one request, unless the hook does, and write it into the journal."""
+        try:
+            answer = answer_through(hook, "oss", request, lambda: self.take_effect(request))
+        except HungUp:
+            self._note(request, 0, "")
+            raise
+        self._note(request, answer.status, code_in(answer))
+        return answer
+
+    def take_effect(self, request: Request, *, as_if: Request | None = None) -> Answer:
+        """Check a request, perform it, and return the answer.
+
+        With `as_if`, that request is performed in its place.
+        """
+        try:
+            signed_region = verify(request, self._account, self._clock.now())
+            answer = self._perform(as_if or request, signed_region)
+        except OssRefused as refused:
+            return self.refuse_call(request, refused)
+        return self._complete(answer, _new_request_id())
+
+    def refuse_call(self, request: Request, refused: OssRefused) -> Answer:
+        """Return the answer to a request that OSS refuses."""
+        request_id = _new_request_id()
+        return self._complete(self._refusal(refused, request, request_id), request_id)
+
+    def _note(self, request: Request, status: int, code: str) -> None:
+        operation, (bucket, key) = operation_of(request), place_of(request)
+        call = OssCall(
+            operation=operation,
+            bucket=bucket,
+            key=key,
+            params=dict(request.query),
+            status=status,
+            code=code,
+        )
+        with self._writing:
+            self.journal.append(call)
+
+    def _complete(self, answer: Answer, request_id: str) -> Answer:
+        always = {
+            "Date": format_datetime(self._clock.now(), usegmt=True),
+            "Server": "AliyunOSS",
+            "x-oss-request-id": request_id,
+        }
+        return replace(answer, headers={**always, **answer.headers})
+
+    def _perform(self, request: Request, signed_region: str) -> Answer:
+        operation, (bucket, key) = operation_of(request), place_of(request)
+        if operation == "ListBuckets":
+            return self._list_buckets()
+        if operation == "PutBucket":
+            self.create_bucket(bucket, signed_region or None)
+            return Answer(headers={"Location": f"/{bucket}"})
+        found = self._store.bucket(bucket)
+        if signed_region not in {"", found.region}:
+            raise _wrong_endpoint(bucket, found.region)
+        if operation not in _OPERATIONS:
+            raise OssRefused(501, "NotImplemented", "The sandbox does not know this operation.")
+        return _OPERATIONS[operation](
+            Call(request=request, store=self._store, uploads=self._uploads, bucket=found, key=key)
+        )
+
+    def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
+        body = refused.body(request_id, request.headers.get("host", ""))
+        headers = {"Content-Type": "application/xml", **refused.headers}
+        if request.method == "HEAD":  # the answer has no body for the error
+            headers["x-oss-err"] = base64.b64encode(body).decode("ascii")
+        return Answer(status=refused.status, headers=headers, body=body)
+
+    def _list_buckets(self) -> Answer:
+        inside = "".join(
+            f"<Bucket>{element('Name', each.name)}{element('Location', f'oss-{each.region}')}"
+            f"{element('CreationDate', iso_date(each.created_at))}"
+            f"{element('ExtranetEndpoint', f'oss-{each.region}.aliyuncs.com')}"
+            f"{element('IntranetEndpoint', f'oss-{each.region}-internal.aliyuncs.com')}"
+            f"{element('StorageClass', 'Standard')}</Bucket>"
+            for each in self._store.buckets()
+        )
+        owner = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
+        return xml("ListAllMyBucketsResult", f"{owner}<Buckets>{inside}</Buckets>")
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)
+
+
+def _new_request_id() -> str:
+    return secrets.token_hex(12).upper()
+
+
+def _wrong_endpoint(bucket: str, region: str) -> OssRefused:
+    """Return the refusal of an endpoint whose region is not that of the bucket."""
+    message = (
+        "The bucket you are attempting to access must be addressed using the specified endpoint. "
+        "Please send all future requests to this endpoint."
+    )
+    return OssRefused(
+        403, "AccessDenied", message, Bucket=bucket, Endpoint=f"oss-{region}.aliyuncs.com"
+    )

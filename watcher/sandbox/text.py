@@ -1,0 +1,23 @@
+"""Keys as bytes, as text and percent-encoded.
+
+Bytes that are not UTF-8 become surrogate escapes in text.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+
+def key_text(key: bytes) -> str:
+    """Return a key as text."""
+    return key.decode("utf-8", "surrogateescape")
+
+
+def key_bytes(text: str) -> bytes:
+    """Return the bytes of a key."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def percent_encoded(text: str, *, keep: str = "") -> str:
+    """Return text percent-encoded, except unreserved characters and those of `keep`."""
+    return quote(text, safe="-_.~" + keep, errors="surrogateescape")

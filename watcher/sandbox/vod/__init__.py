@@ -1,0 +1,1 @@
+"""The local VOD: calls, signatures and registered media."""
