@@ -19,6 +19,7 @@ from watcher.sandbox.oss.index import RESTORED
 from watcher.sandbox.oss.objects import ARCHIVES, ObjectStore, StoredBucket
 
 if TYPE_CHECKING:
+    from watcher.sandbox.account import Principal
     from watcher.sandbox.oss.index import StoredObject
     from watcher.sandbox.oss.uploads import Uploads
 
@@ -34,6 +35,7 @@ class Call:
     uploads: Uploads
     bucket: StoredBucket
     key: bytes
+    principal: Principal
 
 
 Operation = Callable[[Call], Answer]
@@ -124,6 +126,14 @@ def head_object(call: Call) -> Answer:
     """Answer with the headers of an object, an archived one too."""
     found = call.store.get(call.bucket, call.key)
     return Answer(headers={**_headers_of(found), "Content-Length": str(found.size_bytes)})
+
+
+def get_object_meta(call: Call) -> Answer:
+    """Answer with the ETag, the size and the time of an object only."""
+    found = call.store.get(call.bucket, call.key)
+    headers = _headers_of(found)
+    kept = {name: headers[name] for name in ("ETag", "Last-Modified")}
+    return Answer(headers={**kept, "Content-Length": str(found.size_bytes)})
 
 
 def get_object(call: Call) -> Answer:

@@ -15,7 +15,7 @@ from watcher.sandbox.oss import multipart, operations
 from watcher.sandbox.oss.answers import OssRefused, code_in, element, iso_date, xml
 from watcher.sandbox.oss.listing import list_objects
 from watcher.sandbox.oss.operations import Call, Operation
-from watcher.sandbox.oss.routes import operation_of, place_of
+from watcher.sandbox.oss.routes import operation_of, place_of, route_of
 from watcher.sandbox.oss.signatures import verify
 from watcher.sandbox.oss.uploads import Uploads
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
     from watcher.sandbox.oss.index import StoredObject
     from watcher.sandbox.oss.objects import ObjectStore
+    from watcher.sandbox.oss.signatures import Signer
 
 _OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetBucketInfo": operations.get_bucket_info,
@@ -41,6 +42,7 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "PutObject": operations.put_object,
     "GetSymlink": operations.get_symlink,
     "GetObject": operations.get_object,
+    "GetObjectMeta": operations.get_object_meta,
     "HeadObject": operations.head_object,
     "AppendObject": operations.append_object,
     "RestoreObject": operations.restore_object,
@@ -51,6 +53,9 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "CompleteMultipartUpload": multipart.complete,
     "AbortMultipartUpload": multipart.abort,
 }
+
+
+MAX_BUCKETS: Final = 100  # in one answer, unless the request says less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +200,8 @@ class SandboxOss:
         With `as_if`, that request is performed in its place.
         """
         try:
-            signed_region = verify(request, self._account, self._clock.now())
-            answer = self._perform(as_if or request, signed_region)
+            signer = verify(request, self._account, self._clock.now())
+            answer = self._perform(as_if or request, signer)
         except OssRefused as refused:
             return self.refuse_call(request, refused)
         return self._complete(answer, _new_request_id())
@@ -227,20 +232,27 @@ class SandboxOss:
         }
         return replace(answer, headers={**always, **answer.headers})
 
-    def _perform(self, request: Request, signed_region: str) -> Answer:
-        operation, (bucket, key) = operation_of(request), place_of(request)
-        if operation == "ListBuckets":
-            return self._list_buckets()
-        if operation == "PutBucket":
-            self.create_bucket(bucket, signed_region or None)
+    def _perform(self, request: Request, signer: Signer) -> Answer:
+        route, (bucket, key) = route_of(request), place_of(request)
+        if bucket and not signer.principal.may_touch(bucket, key):
+            raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+        if route.name == "ListBuckets":
+            return self._list_buckets(request)
+        if route.name == "PutBucket":
+            self.create_bucket(bucket, signer.region or None)
             return Answer(headers={"Location": f"/{bucket}"})
         found = self._store.bucket(bucket)
-        if signed_region not in {"", found.region}:
+        if signer.region not in {"", found.region}:
             raise _wrong_endpoint(bucket, found.region)
-        if operation not in _OPERATIONS:
-            raise OssRefused(501, "NotImplemented", "The sandbox does not know this operation.")
-        return _OPERATIONS[operation](
-            Call(request=request, store=self._store, uploads=self._uploads, bucket=found, key=key)
+        return _OPERATIONS[route.name](
+            Call(
+                request=request,
+                store=self._store,
+                uploads=self._uploads,
+                bucket=found,
+                key=key,
+                principal=signer.principal,
+            )
         )
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
@@ -250,17 +262,27 @@ class SandboxOss:
             headers["x-oss-err"] = base64.b64encode(body).decode("ascii")
         return Answer(status=refused.status, headers=headers, body=body)
 
-    def _list_buckets(self) -> Answer:
+    def _list_buckets(self, request: Request) -> Answer:
+        prefix, marker = (request.parameter(name) or "" for name in ("prefix", "marker"))
+        limit = int(request.parameter("max-keys") or MAX_BUCKETS)
+        found = [
+            each
+            for each in self._store.buckets()
+            if each.name.startswith(prefix) and each.name > marker
+        ]
         inside = "".join(
             f"<Bucket>{element('Name', each.name)}{element('Location', f'oss-{each.region}')}"
             f"{element('CreationDate', iso_date(each.created_at))}"
             f"{element('ExtranetEndpoint', f'oss-{each.region}.aliyuncs.com')}"
             f"{element('IntranetEndpoint', f'oss-{each.region}-internal.aliyuncs.com')}"
             f"{element('StorageClass', 'Standard')}</Bucket>"
-            for each in self._store.buckets()
+            for each in found[:limit]
         )
         owner = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
-        return xml("ListAllMyBucketsResult", f"{owner}<Buckets>{inside}</Buckets>")
+        more = ""
+        if len(found) > limit:
+            more = element("IsTruncated", "true") + element("NextMarker", found[limit - 1].name)
+        return xml("ListAllMyBucketsResult", f"{owner}{more}<Buckets>{inside}</Buckets>")
 
 
 def _milliseconds(at: datetime | None) -> int | None:
