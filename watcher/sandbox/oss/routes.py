@@ -102,6 +102,7 @@ ROUTES: Final = (
     ),
     _route("GetBucketInfo", "GET", Level.BUCKET, "bucketInfo"),
     _route("GetBucketLocation", "GET", Level.BUCKET, "location"),
+    _route("GetBucketAcl", "GET", Level.BUCKET, "acl"),
     _route(
         "ListObjectsV2", "GET", Level.BUCKET, "list-type",
         parameters=_LISTED | {"continuation-token", "fetch-owner", "start-after"},
@@ -110,7 +111,9 @@ ROUTES: Final = (
         "DeleteMultipleObjects", "POST", Level.BUCKET, "delete",
         parameters=frozenset({"encoding-type"}),
     ),
-    _route("PutBucket", "PUT", Level.BUCKET),
+    _route("ListObjects", "GET", Level.BUCKET, parameters=_LISTED | {"marker"}),
+    _route("PutBucketAcl", "PUT", Level.BUCKET, "acl", headers=frozenset({"x-oss-acl"})),
+    _route("PutBucket", "PUT", Level.BUCKET, headers=frozenset({"x-oss-acl"})),
     _route("DeleteBucket", "DELETE", Level.BUCKET),
     _route(
         "PutSymlink", "PUT", Level.OBJECT, "symlink",
