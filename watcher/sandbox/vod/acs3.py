@@ -63,8 +63,39 @@ def read(request: Request) -> SignedCall:
     """Return the parts of a call's signature.
 
     Raises:
-        VodRefused: one is missing, or the method is another one.
+        VodRefused: one is missing, the method is another one, or the hash is not the body's.
     """
+    headers = request.headers
+    authorization = _authorization_of(request)
+    payload_hash = hashlib.sha256(request.body).hexdigest()
+    canonical = canonical_request(
+        request.method,
+        request.target.partition(b"?")[0].decode("latin-1"),
+        request.query,
+        [(name, headers.get(name, "")) for name in _names_in(authorization)],
+        payload_hash,
+    )
+    text = string_to_sign(canonical)
+    mismatch = (
+        "Specified signature does not match our calculation. "
+        f"server StringToSign is [{text}] server CanonicalRequest is [{canonical}]"
+    )
+    if headers[_HASH] != payload_hash:
+        raise VodRefused(400, "SignatureDoesNotMatch", mismatch)
+    return SignedCall(
+        access_key_id=authorization["id"],
+        security_token=headers.get("x-acs-security-token", ""),
+        time=headers["x-acs-date"],
+        nonce=headers["x-acs-signature-nonce"],
+        signature=authorization["signature"],
+        text=text,
+        sign=signature,
+        mismatch=mismatch,
+    )
+
+
+def _authorization_of(request: Request) -> re.Match[str]:
+    """Return the parts of the header Authorization, once all that a call needs is there."""
     headers = request.headers
     given = {
         "Action": action_of(request),
@@ -82,42 +113,19 @@ def read(request: Request) -> SignedCall:
             400, "InvalidSignatureMethod", "The specified signature method is invalid."
         )
     found = _AUTHORIZATION.fullmatch(rest.strip())
-    if found is None:
-        raise _incomplete()
-    names = found["headers"].lower().split(";")
-    if not _must_be_signed(request) <= frozenset(names):
-        raise _incomplete()
-    payload_hash = hashlib.sha256(request.body).hexdigest()
-    # The hash that the body has takes the place of the one that was sent, so that they must agree.
-    values = {**headers, _HASH: payload_hash}
-    canonical = canonical_request(
-        request.method,
-        request.target.partition(b"?")[0].decode("latin-1"),
-        request.query,
-        [(name, values.get(name, "")) for name in names],
-        payload_hash,
-    )
-    text = string_to_sign(canonical)
-    return SignedCall(
-        access_key_id=found["id"],
-        security_token=headers.get("x-acs-security-token", ""),
-        time=given["Timestamp"],
-        nonce=given["SignatureNonce"],
-        signature=found["signature"],
-        text=text,
-        sign=signature,
-        mismatch="Specified signature does not match our calculation. "
-        f"server StringToSign is [{text}] server CanonicalRequest is [{canonical}]",
-    )
+    if found is None or _HASH not in headers or not _must_be_signed(request) <= _names_in(found):
+        raise VodRefused(
+            400,
+            "IncompleteSignature",
+            "The request signature does not conform to Aliyun standards.",
+        )
+    return found
+
+
+def _names_in(authorization: re.Match[str]) -> frozenset[str]:
+    return frozenset(authorization["headers"].lower().split(";"))
 
 
 def _must_be_signed(request: Request) -> frozenset[str]:
-    """Return the headers that a call has to sign: these, and all of `x-acs-` that it sent."""
-    sent = {name for name in request.headers if name.startswith("x-acs-")}
-    return frozenset({"host", _HASH, *sent})
-
-
-def _incomplete() -> VodRefused:
-    return VodRefused(
-        400, "IncompleteSignature", "The request signature does not conform to Aliyun standards."
-    )
+    """Return the headers that a call has to sign: the host, and all of `x-acs-` that it sent."""
+    return frozenset({"host", *(name for name in request.headers if name.startswith("x-acs-"))})
