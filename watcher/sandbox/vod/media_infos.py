@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from watcher.sandbox.vod.calls import Call
     from watcher.sandbox.vod.media import Media, MediaTable
+    from watcher.sandbox.vod.options import VodOptions
 
 MAX_IDS: Final = 20
 _APP_ID: Final = "app-1000000"  # the default application
@@ -26,19 +27,19 @@ _SOURCE_STATUS: Final = {
 class MediaInfos:
     """Answers for the media of one table."""
 
-    def __init__(self, table: MediaTable, region: str) -> None:
-        self.refuses_unknown = True  # as GetVideoInfos does if it finds none
+    def __init__(self, table: MediaTable, options: VodOptions, region: str) -> None:
         self._table = table
+        self._options = options
         self._region = region
 
     def get_video_infos(self, call: Call) -> dict[str, object]:
         """Return the facts of videos, and the IDs that no video has.
 
         Raises:
-            VodRefused: no video was found while `refuses_unknown`, or the IDs are not valid.
+            VodRefused: the IDs are not valid, or no video was found and the options refuse that.
         """
         found, unknown_ids, unknown_references = self._find(call, "VideoIds")
-        if not found and self.refuses_unknown:
+        if not found and self._options.refuses_unknown_videos:
             raise VodRefused(404, "InvalidVideo.NotFound", "The video does not exist.")
         return {
             "NonExistVideoIds": unknown_ids,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from watcher.sandbox.vod.calls import Call
     from watcher.sandbox.vod.items import Item
     from watcher.sandbox.vod.media import MediaTable
+    from watcher.sandbox.vod.options import VodOptions
 
 _VIDEO: Final = """
     mp4 ts 3gp mpg mpeg mpe dat vob asf avi wmv flv f4v rm rmvb mov mkv m3u8 dv gif m2t m4v mj2
@@ -29,18 +30,19 @@ _VIDEO: Final = """
 _AUDIO: Final = "mp3 wma wav aac ra m4a flac ape ac3 amr caf acm"
 EXTENSIONS: Final = frozenset((_VIDEO + _AUDIO).split())
 _NO_TRANSCODE: Final = "VOD_NO_TRANSCODE"  # in place of a template group
-_TRANSCODING_S: Final = 60.0
 
 
 class Registry:
     """The rules by which VOD registers objects."""
 
-    def __init__(self, store: ObjectStore, table: MediaTable, region: str) -> None:
+    def __init__(
+        self, store: ObjectStore, table: MediaTable, options: VodOptions, region: str
+    ) -> None:
         self.buckets: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
-        self.transcoding_s = _TRANSCODING_S
         self._store = store
         self._table = table
+        self._options = options
         self._region = region
         self._lock = threading.Lock()
 
@@ -142,7 +144,7 @@ class Registry:
         template = call.parameters.get("TemplateGroupId", "")
         workflow = call.parameters.get("WorkflowId", "")
         status = _first_status(template, workflow)
-        ends_at = call.at + timedelta(seconds=self.transcoding_s)
+        ends_at = call.at + timedelta(seconds=self._options.transcoding_s)
         return Media(
             media_id=hashlib.md5(key_bytes(f"{bucket}/{key}"), usedforsecurity=False).hexdigest(),
             bucket=bucket,

@@ -17,6 +17,7 @@ from watcher.sandbox.vod.answers import VodRefused, accepted, refusal
 from watcher.sandbox.vod.calls import Call, Deviation
 from watcher.sandbox.vod.media import MediaTable, Status
 from watcher.sandbox.vod.media_infos import MediaInfos
+from watcher.sandbox.vod.options import VodOptions
 from watcher.sandbox.vod.parameters import (
     action_of,
     items_of,
@@ -78,17 +79,18 @@ class SandboxVod:
     ) -> None:
         self.journal: list[VodCall] = []
         self.latency_s = 0.0  # before every answer
+        self.options = VodOptions()
         self._clock = clock
         self._signatures = SignatureCheck(account)
         self._quota = Quota(calls_per_second)
         self._region = region
         self._table = MediaTable()
-        self._registry = Registry(store, self._table, region)
-        self._infos = MediaInfos(self._table, region)
+        self._registry = Registry(store, self._table, self.options, region)
+        infos = MediaInfos(self._table, self.options, region)
         self._operations: dict[str, Operation] = {
             "RegisterMedia": self._registry.register,
-            "GetVideoInfos": self._infos.get_video_infos,
-            "BatchGetMediaInfos": self._infos.batch_get_media_infos,
+            "GetVideoInfos": infos.get_video_infos,
+            "BatchGetMediaInfos": infos.batch_get_media_infos,
         }
         self._writing = threading.Lock()
 
@@ -111,27 +113,6 @@ class SandboxVod:
         """The most calls in a second of single operations, in place of `calls_per_second`."""
         return self._quota.of
 
-    @property
-    def transcoding_s(self) -> float:
-        """Seconds of the services' clock that a transcoding takes; may be set."""
-        return self._registry.transcoding_s
-
-    @transcoding_s.setter
-    def transcoding_s(self, seconds: float) -> None:
-        self._registry.transcoding_s = seconds
-
-    @property
-    def refuses_unknown_videos(self) -> bool:
-        """Whether GetVideoInfos is refused if it finds no video; may be set.
-
-        VOD documents the error but not when it occurs, so that clients must expect both.
-        """
-        return self._infos.refuses_unknown
-
-    @refuses_unknown_videos.setter
-    def refuses_unknown_videos(self, refuses: bool) -> None:
-        self._infos.refuses_unknown = refuses
-
     def add_bucket(self, bucket: str) -> None:
         """Add a bucket to VOD, which registers its objects from now on."""
         self._registry.buckets.add(bucket)
@@ -147,6 +128,10 @@ class SandboxVod:
     def accept(self, bucket: str, key: str) -> None:
         """Undo a `refuse`."""
         self._registry.refused.discard((bucket, key))
+
+    def add_media(self, media: Media) -> None:
+        """Add a media that was not registered, as an upload does."""
+        self._table.add(media)
 
     def set_status(self, media_id: str, status: str) -> None:
         """Give a media another status, which stays from now on.
