@@ -13,6 +13,7 @@ import requests
 from tests.support.acs3 import acs3_call
 from tests.support.vod_calls import HOST, item
 from tests.support.workspace import BUCKET
+from watcher.sandbox.account import Grant
 from watcher.sandbox.faults import Fault, Faults, InvalidFault
 from watcher.sandbox.faults.answers import ERRORS
 
@@ -75,18 +76,21 @@ def test_a_lost_answer_takes_effect_before_after_or_not_at_all(
     assert registered(filled) == (set() if effect == "none" else {"0.mp4"})
 
 
-def test_a_late_call_of_nobody_has_no_effect(filled: Sandbox) -> None:
+def test_a_late_call_of_somebody_else_has_no_effect(filled: Sandbox) -> None:
     seen: list[Request] = []
     filled.hook = faults = Faults()
-    faults.on("RegisterMedia", seen.append, effect="none", next=1)
-    with pytest.raises(requests.ConnectionError):
-        register(filled, "0.mp4")
+    faults.on("RegisterMedia", seen.append, effect="none", next=2)
+    limited = filled.account.issue(filled.clock.now(), 60, [Grant(bucket=BUCKET, keys=b"*")])
+    for signer in (limited, filled.credentials):
+        with pytest.raises(requests.ConnectionError):
+            register(filled, "0.mp4", signer=signer)
     known = filled.credentials
     filled.credentials = type(known)("another", known.access_key_secret, "")
-    filled.vod.take_effect_late(seen[0])
+    for request in seen:
+        filled.vod.take_effect_late(request)
     assert not filled.vod.media
     filled.credentials = known
-    filled.vod.take_effect_late(seen[0])
+    filled.vod.take_effect_late(seen[1])
     assert registered(filled) == {"0.mp4"}
 
 

@@ -176,6 +176,7 @@ class SandboxVod:
         now = self._clock.now()
         with contextlib.suppress(VodRefused):
             principal = self._signatures.identify(request, now)
+            _authorize(principal)
             self._operation(request)(_call(request, principal, now, _NO_DEVIATION))
 
     def refuse_call(self, request: Request, refused: VodRefused) -> Answer:
