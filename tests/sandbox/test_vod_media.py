@@ -73,7 +73,7 @@ def test_get_video_infos_has_the_facts_of_the_first_registration(sandbox: Sandbo
     sandbox.clock_offset_s = 500
     before = second(sandbox)
     media_id = registered(sandbox, "视频/1.mp4", UserData="{}", TemplateGroupId="VOD_NO_TRANSCODE")
-    answer = ask(sandbox, GetVideoInfosRequest, VideoIds=f"{media_id},unknown,{media_id}")
+    answer = ask(sandbox, GetVideoInfosRequest, VideoIds=f"{media_id},unknown,{media_id},unknown")
     assert set(answer) == {"RequestId", "NonExistVideoIds", "NonExistReferenceIds", "VideoList"}
     assert answer["NonExistVideoIds"] == ["unknown"]
     (one,) = answer["VideoList"]
@@ -105,6 +105,7 @@ def test_batch_get_media_infos_has_the_source_file_too(sandbox: Sandbox) -> None
         ({}, "UploadSucc", "UploadSucc"),
         ({"TemplateGroupId": "VOD_NO_TRANSCODE"}, "Normal", "Normal"),
         ({"TemplateGroupId": "group"}, "Transcoding", "Normal"),
+        ({"WorkflowId": "flow"}, "Transcoding", "Normal"),
         ({"TemplateGroupId": "VOD_NO_TRANSCODE", "WorkflowId": "flow"}, "Transcoding", "Normal"),
     ],
 )
