@@ -13,6 +13,7 @@ from watcher.sandbox.http_server import HttpServer
 from watcher.sandbox.oss.objects import ObjectStore
 from watcher.sandbox.oss.service import SandboxOss
 from watcher.sandbox.services import Services
+from watcher.sandbox.vod.parameters import is_vod_call
 from watcher.sandbox.vod.service import SandboxVod
 
 if TYPE_CHECKING:
@@ -134,5 +135,5 @@ class Sandbox:
         self.close()
 
     def _answer(self, request: Request) -> Answer:
-        service = self.vod if self.vod.is_vod_call(request) else self.oss
+        service = self.vod if is_vod_call(request) else self.oss
         return service.answer(request, self.hook)

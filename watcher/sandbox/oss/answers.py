@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from watcher.sandbox.http_server import Answer
-from watcher.sandbox.text import key_bytes
+from watcher.sandbox.text import key_bytes, xml_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CODE: Final = re.compile(rb'<Code>([^<]*)</Code>|"Code": "([^"]*)"')
-_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 OWNER: Final = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
 
@@ -50,7 +49,7 @@ class OssRefused(Exception):
         }
         return document(
             "Error",
-            "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()),
+            "".join(element(name, xml_text(value)) for name, value in fields.items()),
         )
 
 
