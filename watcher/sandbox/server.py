@@ -9,6 +9,7 @@ from watcher.sandbox.account import Account
 from watcher.sandbox.clock import SandboxClock
 from watcher.sandbox.faults import Faults
 from watcher.sandbox.hook import NoHook
+from watcher.sandbox.hosts import service_at
 from watcher.sandbox.http_server import HttpServer
 from watcher.sandbox.oss.objects import ObjectStore
 from watcher.sandbox.oss.service import SandboxOss
@@ -134,5 +135,7 @@ class Sandbox:
         self.close()
 
     def _answer(self, request: Request) -> Answer:
-        service = self.vod if self.vod.is_vod_call(request) else self.oss
-        return service.answer(request, self.hook)
+        named = service_at(request.headers.get("host", ""))
+        if named == "vod" or (named is None and self.vod.is_vod_call(request)):
+            return self.vod.answer(request, self.hook)
+        return self.oss.answer(request, self.hook)

@@ -15,7 +15,7 @@ from watcher.sandbox.oss import multipart, operations
 from watcher.sandbox.oss.answers import OssRefused, code_in, element, iso_date, xml
 from watcher.sandbox.oss.listing import list_objects
 from watcher.sandbox.oss.operations import Call, Operation
-from watcher.sandbox.oss.routes import operation_of, place_of
+from watcher.sandbox.oss.routes import check_style, operation_of, place_of
 from watcher.sandbox.oss.signatures import verify
 from watcher.sandbox.oss.uploads import Uploads
 
@@ -195,6 +195,7 @@ class SandboxOss:
         With `as_if`, that request is performed in its place.
         """
         try:
+            check_style(request)
             signed_region = verify(request, self._account, self._clock.now())
             answer = self._perform(as_if or request, signed_region)
         except OssRefused as refused:

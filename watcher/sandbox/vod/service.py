@@ -178,7 +178,7 @@ class SandboxVod:
         with self._writing:  # so that the journal is in order of arrival
             call = VodCall(
                 at=self._clock.monotonic(),
-                action=given["Action"],
+                action=action_of(request),
                 params=given,
                 items=items_of(request),
                 url_bytes=len(request.target),
@@ -197,8 +197,8 @@ def _new_request_id() -> str:
 
 
 def action_of(request: Request) -> str:
-    """Return the name of the operation that a call asks for."""
-    return dict(_parameters(request))["Action"]
+    """Return the name of the operation that a call asks for; "" if it names none."""
+    return dict(_parameters(request)).get("Action", "")
 
 
 def items_of(request: Request) -> tuple[Mapping[str, object], ...]:
