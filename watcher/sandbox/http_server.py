@@ -39,6 +39,11 @@ class Request:
     headers: Mapping[str, str]  # names in lower case
     body: bytes
 
+    @property
+    def host(self) -> str:
+        """The `Host` header."""
+        return self.headers.get("host", "")
+
     def parameter(self, name: str) -> str | None:
         """Return the first value of a query parameter, or None if it was not sent."""
         return next((value for found, value in self.query if found == name), None)

@@ -163,7 +163,7 @@ class Sandbox:
             self._certificate.close()
 
     def _answer(self, request: Request) -> Answer:
-        named = service_at(request.headers.get("host", ""))
+        named = service_at(request.host)
         if named == "vod" or (named is None and self.vod.is_vod_call(request)):
             return self.vod.answer(request, self.hook)
         return self.oss.answer(request, self.hook)

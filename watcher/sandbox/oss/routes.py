@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from watcher.sandbox.hosts import bucket_at, takes_paths
-from watcher.sandbox.oss.answers import OssRefused
+from watcher.sandbox.hosts import bucket_at
 
 if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
@@ -41,29 +40,10 @@ def place_of(request: Request) -> tuple[str, bytes]:
 
     The bucket stands in the host name (virtual-hosted style) or in the path (path style).
     """
-    if bucket := bucket_at(_host(request)):
+    if bucket := bucket_at(request.host):
         return bucket, request.path.removeprefix(b"/")
     name, _, key = request.path.removeprefix(b"/").partition(b"/")
     return name.decode("latin-1"), key
-
-
-def resource_path(request: Request) -> bytes:
-    """Return /BUCKET/KEY as signatures have it, whichever style the request was sent in."""
-    bucket = bucket_at(_host(request))
-    return b"/" + bucket.encode("latin-1") + request.path if bucket else request.path
-
-
-def check_style(request: Request) -> None:
-    """Check that a request names its bucket where the host takes it.
-
-    Raises:
-        OssRefused: the path names a bucket, and the host is one of the real service.
-    """
-    bucket, _ = place_of(request)
-    if bucket and not bucket_at(_host(request)) and not takes_paths(_host(request)):
-        raise OssRefused(
-            403, "SecondLevelDomainForbidden", "Please use virtual hosted style to access."
-        )
 
 
 def operation_of(request: Request) -> str:
@@ -78,7 +58,3 @@ def operation_of(request: Request) -> str:
         if (method, with_key) == (request.method, bool(key)) and sign in sent:
             return name
     return "Unknown"
-
-
-def _host(request: Request) -> str:
-    return request.headers.get("host", "")

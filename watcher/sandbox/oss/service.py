@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.http_server import Answer, HungUp
 from watcher.sandbox.oss import multipart, operations
+from watcher.sandbox.oss.addressing import check_style
 from watcher.sandbox.oss.answers import OssRefused, code_in, element, iso_date, xml
 from watcher.sandbox.oss.listing import list_objects
 from watcher.sandbox.oss.operations import Call, Operation
-from watcher.sandbox.oss.routes import check_style, operation_of, place_of
+from watcher.sandbox.oss.routes import operation_of, place_of
 from watcher.sandbox.oss.signatures import verify
 from watcher.sandbox.oss.uploads import Uploads
 
