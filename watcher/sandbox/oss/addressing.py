@@ -1,4 +1,4 @@
-"""Path style and virtual-hosted style: where a bucket may be named, and how it is signed."""
+"""Path style and virtual-hosted style: where a request may name its bucket."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from watcher.sandbox.oss.routes import place_of
 
 if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
-
-
-def resource_path(request: Request) -> bytes:
-    """Return /BUCKET/KEY as signatures have it, whichever style the request was sent in."""
-    bucket = bucket_at(request.host)
-    return b"/" + bucket.encode("latin-1") + request.path if bucket else request.path
 
 
 def check_style(request: Request) -> None:

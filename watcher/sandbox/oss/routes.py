@@ -46,6 +46,12 @@ def place_of(request: Request) -> tuple[str, bytes]:
     return name.decode("latin-1"), key
 
 
+def resource_path(request: Request) -> bytes:
+    """Return /BUCKET/KEY as signatures have it."""
+    bucket, key = place_of(request)
+    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
+
+
 def operation_of(request: Request) -> str:
     """Return the name of the operation that a request asks for, or "Unknown"."""
     bucket, key = place_of(request)

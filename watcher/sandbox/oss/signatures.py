@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from watcher.sandbox.account import MAX_SKEW_S
-from watcher.sandbox.oss.addressing import resource_path
 from watcher.sandbox.oss.answers import OssRefused, second_text
+from watcher.sandbox.oss.routes import resource_path
 from watcher.sandbox.text import key_bytes, percent_encoded
 
 if TYPE_CHECKING:
