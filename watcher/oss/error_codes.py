@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import oss2
@@ -25,7 +26,13 @@ from watcher.oss.denials import ARREARS, SEE_RAM, denial_cure, wrong_region_cure
 from watcher.oss.listing.xml import answered_at
 from watcher.oss.refusals import Refusal
 from watcher.rules.backoff import asked_rest_s
-from watcher.rules.reachable import LOGIN, WANTS_LOGIN, inside_region, proxy_refusal
+from watcher.rules.reachable import (
+    LOGIN,
+    WANTS_LOGIN,
+    certificate_refusal,
+    inside_region,
+    proxy_refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,6 +135,12 @@ def _no_answer(error: Exception, bucket: str, endpoint: str) -> CloudError:
     if proxy := proxy_refusal(error):
         return Unreachable(
             f"OSS could not be reached for bucket {bucket}: {proxy[0]}", hint=proxy[1], code="Proxy"
+        )
+    if certificate := certificate_refusal(error):
+        host = urlsplit(endpoint).hostname or endpoint
+        return Unreachable(
+            f"OSS could not be verified over TLS for bucket {bucket} at {host} ({certificate[0]})",
+            hint=certificate[1],
         )
     if isinstance(error, _NOT_VERIFIED) or not isinstance(
         error, (requests.RequestException, wire.HTTPError)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.hosts import bucket_at
 from watcher.sandbox.oss.answers import OssRefused
 
 if TYPE_CHECKING:
@@ -148,7 +149,12 @@ NAMES: Final = frozenset({UNKNOWN}) | {route.name for route in ROUTES}
 
 
 def place_of(request: Request) -> tuple[str, bytes]:
-    """Return the bucket and the key that a request names; either may be empty."""
+    """Return the bucket and the key that a request names; either may be empty.
+
+    The bucket stands in the host name (virtual-hosted style) or in the path (path style).
+    """
+    if bucket := bucket_at(request.host):
+        return bucket, request.path.removeprefix(b"/")
     name, _, key = request.path.removeprefix(b"/").partition(b"/")
     return name.decode("latin-1"), key
 
@@ -168,6 +174,12 @@ def route_of(request: Request) -> Route:
                 raise _not_offered(f"{route.name} with {', '.join(sorted(unknown))}")
             return route
     raise _not_offered(f"{request.method} on the {level} with {', '.join(sorted(parameters))}")
+
+
+def resource_path(request: Request) -> bytes:
+    """Return /BUCKET/KEY as signatures have it."""
+    bucket, key = place_of(request)
+    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
 
 
 def operation_of(request: Request) -> str:

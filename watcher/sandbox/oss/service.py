@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.http_server import Answer, HungUp
 from watcher.sandbox.oss import buckets, listing, multipart, operations
+from watcher.sandbox.oss.addressing import check_style
 from watcher.sandbox.oss.answers import OssRefused, code_in
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
@@ -211,6 +212,7 @@ class SandboxOss:
         With `as_if`, that request is performed in its place.
         """
         try:
+            check_style(request)
             signer = verify(request, self._account, self._clock.now())
             answer = self._perform(as_if or request, signer)
         except OssRefused as refused:

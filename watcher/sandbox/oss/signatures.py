@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from watcher.sandbox.account import MAX_SKEW_S, IdentityProblem, IdentityRefused
 from watcher.sandbox.oss.answers import OssRefused, second_text
+from watcher.sandbox.oss.routes import resource_path
 from watcher.sandbox.text import key_bytes, percent_encoded
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _v4_text(request: Request, date: str, region: str, additional: str) -> str:
     canonical = "\n".join(
         (
             request.method,
-            quote(request.path, safe="/-_.~"),
+            quote(resource_path(request), safe="/-_.~"),
             "&".join(f"{name}={value}" if value else name for name, value in query),
             "".join(f"{name}:{value}\n" for name, value in signed),
             ";".join(sorted(also)),
@@ -190,4 +191,4 @@ def _v1_text(request: Request) -> bytes:
         *(f"{name}:{value}" for name, value in signed),
     )
     head = "".join(f"{line}\n" for line in lines).encode("latin-1")
-    return head + request.path + (b"?" + key_bytes(query) if query else b"")
+    return head + resource_path(request) + (b"?" + key_bytes(query) if query else b"")
