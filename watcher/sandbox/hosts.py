@@ -8,7 +8,8 @@ from typing import Final, Literal
 _PORT: Final = re.compile(r":\d*$")
 # Public, internal and accelerate names. The labels before a service's name are the bucket.
 _OSS: Final = re.compile(r"(?:(?P<bucket>.+)\.)?oss-[a-z0-9-]+\.aliyuncs\.com")
-_VOD: Final = re.compile(r"vod\.[a-z0-9-]+\.aliyuncs\.com")
+# A bucket of OSS may have the name "vod".
+_VOD: Final = re.compile(r"vod(-vpc)?(\.(?!oss-)[a-z0-9-]+)?\.aliyuncs\.com")
 _OWN: Final = re.compile(r"(?P<bucket>.+)\.(?:127\.0\.0\.1|localhost)")
 
 Service = Literal["oss", "vod"]

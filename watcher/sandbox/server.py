@@ -9,7 +9,6 @@ from watcher.sandbox.account import Account
 from watcher.sandbox.clock import SandboxClock
 from watcher.sandbox.faults import Faults
 from watcher.sandbox.hook import NoHook
-from watcher.sandbox.hosts import service_at
 from watcher.sandbox.http_server import HttpServer
 from watcher.sandbox.oss.objects import ObjectStore
 from watcher.sandbox.oss.service import SandboxOss
@@ -164,10 +163,8 @@ class Sandbox:
             self._certificate.close()
 
     def _answer(self, request: Request) -> Answer:
-        named = service_at(request.host)
-        if named == "vod" or (named is None and is_vod_call(request)):
-            return self.vod.answer(request, self.hook)
-        return self.oss.answer(request, self.hook)
+        service = self.vod if is_vod_call(request) else self.oss
+        return service.answer(request, self.hook)
 
 
 def _certificate(region: str) -> RegionCertificate:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final
+
+from watcher.sandbox.hosts import service_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 CARRIERS: Final = ("query", "body")
 """Where a call may carry its own parameters."""
-_HOST: Final = re.compile(r"vod(-vpc)?(\.(?!oss)[a-z0-9-]+)?\.aliyuncs\.com(:\d+)?")
 _MARKS: Final = frozenset(
     {
         "Action", "Version", "AccessKeyId", "SignatureMethod", "SignatureNonce",
@@ -25,10 +25,10 @@ _MARKS: Final = frozenset(
 
 def is_vod_call(request: Request) -> bool:
     """Return whether a request is for VOD, be it a valid call or not."""
-    host = request.headers.get("host", "").lower()
-    if _HOST.fullmatch(host):
-        return True
-    if request.path != b"/" or ".aliyuncs.com" in host:
+    named = service_at(request.host)
+    if named is not None:
+        return named == "vod"
+    if request.path != b"/":
         return False
     if any(name.startswith("x-acs-") for name in request.headers):
         return True
