@@ -6,6 +6,7 @@ is never taken for the operation that it resembles.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -140,6 +141,9 @@ ROUTES: Final = (
     _route("AbortMultipartUpload", "DELETE", Level.OBJECT, "uploadId"),
     _route("DeleteObject", "DELETE", Level.OBJECT),
 )  # fmt: skip
+_ENDPOINT: Final = re.compile(
+    r"(?:.+\.)?oss-((?!accelerate)[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com(?::\d*)?"
+)
 UNKNOWN: Final = "Unknown"
 NAMES: Final = frozenset({UNKNOWN}) | {route.name for route in ROUTES}
 
@@ -148,6 +152,27 @@ def place_of(request: Request) -> tuple[str, bytes]:
     """Return the bucket and the key that a request names; either may be empty."""
     name, _, key = request.path.removeprefix(b"/").partition(b"/")
     return name.decode("latin-1"), key
+
+
+def resource_path(request: Request) -> bytes:
+    """Return /BUCKET/KEY as signatures have it."""
+    bucket, key = place_of(request)
+    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
+
+
+def endpoint_region(request: Request) -> str:
+    """Return the region whose host name a request came under; "" if it is none of OSS."""
+    found = _ENDPOINT.fullmatch(request.headers.get("host", "").lower())
+    return found[1] if found else ""
+
+
+def creates_a_bucket(request: Request) -> bool:
+    """Return whether a request is PutBucket, be it with headers that are not offered."""
+    return (
+        request.method == "PUT"
+        and _level_of(request) == Level.BUCKET
+        and {name for name, _ in request.query} <= SIGNING_PARAMETERS
+    )
 
 
 def route_of(request: Request) -> Route:
