@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from watcher.sandbox import Sandbox
 
-OWN = "127.0.0.1"
-
 
 @dataclass(kw_only=True)
 class Key:
@@ -85,7 +83,8 @@ def sign_v1_url(asked: Asked, key: Key, *, expires: str, subresources: str = "")
     """Sign in the URL; `subresources` without the token."""
     if key.token:
         asked.query["security-token"] = key.token
-        subresources = "&".join(filter(None, (subresources, f"security-token={key.token}")))
+        named = [*subresources.split("&"), f"security-token={key.token}"]
+        subresources = "&".join(sorted(filter(None, named)))
     signature = _v1(asked, key, expires, subresources)
     asked.query |= {"OSSAccessKeyId": key.id, "Expires": expires, "Signature": signature}
     return asked
