@@ -10,10 +10,12 @@ import click
 
 from watcher.cli.context import global_options
 from watcher.cli.output import give_up_when, work_comes_first
+from watcher.cli.parameters import DURATION
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
+    from watcher.sandbox.account import Principal
 
 BUCKET = "sandbox-bucket"
 
@@ -51,8 +53,24 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
     metavar="FILE",
     help="What goes wrong: TOML with [[fault]] tables.",
 )
+@click.option(
+    "--sts",
+    "lifetime_ms",
+    type=DURATION,
+    is_flag=False,
+    flag_value="1h",
+    metavar="[LIFETIME]",
+    help="Print a temporary credential, valid for 1h or LIFETIME, before the permanent one.",
+)
 @global_options
-def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
+def sandbox(
+    *,
+    port: int,
+    buckets: tuple[str, ...],
+    samples: bool,
+    faults: Path | None,
+    lifetime_ms: int | None,
+) -> None:
     """Run a local OSS and VOD until stopped.
 
     Prints a configuration that points to them; its first lines are the environment to export.
@@ -68,15 +86,16 @@ def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path 
             local.oss.create_bucket(bucket)
         if samples:
             put_samples(local, buckets[0])
-        click.echo(configuration(local, buckets))
+        issued = None if lifetime_ms is None else local.issue(lifetime_ms / 1000)
+        click.echo(configuration(local, buckets, issued))
         sys.stdout.flush()
         while not clock.wait(3600):
             pass
 
 
-def configuration(local: Sandbox, buckets: tuple[str, ...]) -> str:
+def configuration(local: Sandbox, buckets: tuple[str, ...], issued: Principal | None = None) -> str:
     """Return a ready configuration for the sandbox, with the environment to export as comments."""
-    exports = [f"# export {name}={value}" for name, value in environment(local).items()]
+    exports = [f"# export {name}={value}" for name, value in environment(local, issued).items()]
     watches = [
         f'[[watch]]\nname = "{bucket}"\nsource = "oss://{bucket}/"\nendpoint = "{local.url}"\n'
         'start = "all"\n'
@@ -87,11 +106,21 @@ def configuration(local: Sandbox, buckets: tuple[str, ...]) -> str:
     )
 
 
-def environment(local: Sandbox) -> dict[str, str]:
-    """Return the variables with which the sandbox is signed for."""
+def environment(local: Sandbox, issued: Principal | None = None) -> dict[str, str]:
+    """Return the variables with which the sandbox is signed for.
+
+    They hold the temporary credential `issued`, if there is one, and the permanent one after it.
+    """
+    permanent = local.credentials
+    current = issued or permanent
     found = {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": local.credentials.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": local.credentials.access_key_secret,
-        "ALIBABA_CLOUD_SECURITY_TOKEN": local.credentials.security_token,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": current.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": current.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": current.security_token,
     }
+    if issued:
+        found |= {
+            "SANDBOX_PERMANENT_ACCESS_KEY_ID": permanent.access_key_id,
+            "SANDBOX_PERMANENT_ACCESS_KEY_SECRET": permanent.access_key_secret,
+        }
     return {name: value for name, value in found.items() if value}
