@@ -41,6 +41,13 @@ def test_a_missing_bucket_is_said_to_anyone(sandbox: Sandbox, auth: Any) -> None
     )
 
 
+@pytest.mark.parametrize("name", ["UPPER", "x", "under_score", "index.html"])
+def test_a_name_that_no_bucket_can_have_is_invalid(sandbox: Sandbox, name: str) -> None:
+    refused = Asked(path=f"/{name}/a").sent(sandbox)
+    assert (refused.status_code, code_of(refused)) == (400, "InvalidBucketName")
+    assert f"<BucketName>{name}</BucketName>" in refused.text
+
+
 def test_only_the_account_creates_a_bucket(sandbox: Sandbox) -> None:
     with pytest.raises(oss2.exceptions.ServerError, match="InvalidAccessKeyId"):
         client(sandbox, "new-bucket", auth=oss2.AuthV4("nobody", "guess")).create_bucket()
