@@ -32,7 +32,7 @@ OBJECT = f"/{BUCKET}/{KEY}"
 WEEK_S = 7 * 24 * 3600
 
 
-@pytest.fixture(params=["", "a token/+="])
+@pytest.fixture(params=["", "a+token/with=odd&characters%2B=="])
 def signed_for(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox whose credential has no token, and one whose has."""
     with Sandbox(security_token=request.param) as sandbox:

@@ -18,12 +18,11 @@ from tests.support.oss_signer import (
     sign_v4,
 )
 from tests.support.workspace import BUCKET
+from watcher.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-
-    from watcher.sandbox import Sandbox
 
 OBJECT = f"/{BUCKET}/视频/a b+c.mp4"
 
@@ -82,6 +81,27 @@ def test_v1_signs_the_headers_of_oss_and_the_body_s(sandbox: Sandbox) -> None:
     assert sign_v1(put, Key.of(sandbox), date=date).sent(sandbox).ok
     put.headers["x-oss-meta-a"] = "changed"
     assert put.sent(sandbox).status_code == 403
+
+
+@pytest.mark.parametrize("header", ["x-oss-security-token", "security-token"])
+def test_v1_takes_the_token_of_each_sdk_of_the_vendor(header: str) -> None:
+    """The second one for Python sends it without a prefix, so it is not signed."""
+    with Sandbox(security_token="token") as sandbox:
+        sandbox.oss.create_bucket(BUCKET)
+        key = Key(id=sandbox.access_key_id, secret=sandbox.access_key_secret)
+        date = http_date(machine_time())
+        for token, status in (("token", 404), ("another", 403), ("", 403)):
+            headers = {"Date": date, header: token}
+            signed = sign_v1(Asked(path=f"/{BUCKET}/none", headers=headers), key, date=date)
+            assert signed.sent(sandbox).status_code == status
+
+
+def test_v1_signs_a_bucket_with_a_slash_whether_it_is_sent_or_not(sandbox: Sandbox) -> None:
+    date = http_date(machine_time())
+    asked = Asked(path=f"/{BUCKET}/", query={"list-type": "2"}, headers={"Date": date})
+    signed = sign_v1(asked, Key.of(sandbox), date=date)
+    signed.path = f"/{BUCKET}"
+    assert signed.sent(sandbox).ok
 
 
 def test_v4_takes_a_bare_date(sandbox: Sandbox) -> None:

@@ -45,6 +45,10 @@ SUBRESOURCES: Final = frozenset(
 )  # fmt: skip
 """The query parameters that V1 signs: those of the vendor's SDKs for Python and Go."""
 _HEADER: Final = re.compile(r"OSS ([^:]*):(.*)")
+_TOKEN_HEADERS: Final = (
+    "x-oss-security-token",
+    "security-token",  # of the vendor's second SDK for Python
+)
 _MISMATCH: Final = "0002-00000040"
 
 
@@ -70,7 +74,7 @@ def in_header(request: Request, authorization: str) -> Claim:
     text = _string_to_sign(request, date)
     return Claim(
         access_key_id=found[1],
-        token=request.headers.get("x-oss-security-token", ""),
+        token=next(filter(None, map(request.headers.get, _TOKEN_HEADERS)), ""),
         given=found[2],
         signature_of=partial(_signature, text),
         check_time=check_time,
