@@ -10,10 +10,12 @@ import click
 
 from watcher.cli.context import global_options
 from watcher.cli.output import give_up_when, work_comes_first
+from watcher.cli.parameters import DURATION
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
+    from watcher.sandbox.account import Principal
 
 BUCKET = "sandbox-bucket"
 REGION = "cn-shanghai"
@@ -71,6 +73,15 @@ def _start(
 @click.option(
     "--print-hosts", is_flag=True, help="Print the lines for /etc/hosts that --tls needs, and exit."
 )
+@click.option(
+    "--sts",
+    "lifetime_ms",
+    type=DURATION,
+    is_flag=False,
+    flag_value="1h",
+    metavar="[LIFETIME]",
+    help="Print a temporary credential, valid for 1h or LIFETIME, before the permanent one.",
+)
 @global_options
 def sandbox(
     *,
@@ -81,6 +92,7 @@ def sandbox(
     faults: Path | None,
     tls: bool,
     print_hosts: bool,
+    lifetime_ms: int | None,
 ) -> None:
     """Run a local OSS and VOD until stopped.
 
@@ -104,7 +116,8 @@ def sandbox(
             local.oss.create_bucket(bucket)
         if samples:
             put_samples(local, buckets[0])
-        click.echo(configuration(local, buckets))
+        issued = None if lifetime_ms is None else local.issue(lifetime_ms / 1000)
+        click.echo(configuration(local, buckets, issued))
         sys.stdout.flush()
         while not clock.wait(3600):
             pass
@@ -119,12 +132,12 @@ def _check_region(region: str) -> None:
         raise UsageError(f"--region {region}: {error}") from None
 
 
-def configuration(local: Sandbox, buckets: tuple[str, ...]) -> str:
+def configuration(local: Sandbox, buckets: tuple[str, ...], issued: Principal | None = None) -> str:
     """Return a ready configuration for the sandbox, with the environment to export as comments.
 
     Over TLS it names no endpoint: the real host names lead to the sandbox.
     """
-    exports = [f"# export {name}={value}" for name, value in environment(local).items()]
+    exports = [f"# export {name}={value}" for name, value in environment(local, issued).items()]
     endpoint, network = f'endpoint = "{local.url}"\n', []
     if local.ca_bundle:
         exports += _names_wanted(local, buckets)
@@ -148,11 +161,21 @@ def _names_wanted(local: Sandbox, buckets: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def environment(local: Sandbox) -> dict[str, str]:
-    """Return the variables with which the sandbox is signed for."""
+def environment(local: Sandbox, issued: Principal | None = None) -> dict[str, str]:
+    """Return the variables with which the sandbox is signed for.
+
+    They hold the temporary credential `issued`, if there is one, and the permanent one after it.
+    """
+    permanent = local.credentials
+    current = issued or permanent
     found = {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": local.credentials.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": local.credentials.access_key_secret,
-        "ALIBABA_CLOUD_SECURITY_TOKEN": local.credentials.security_token,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": current.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": current.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": current.security_token,
     }
+    if issued:
+        found |= {
+            "SANDBOX_PERMANENT_ACCESS_KEY_ID": permanent.access_key_id,
+            "SANDBOX_PERMANENT_ACCESS_KEY_SECRET": permanent.access_key_secret,
+        }
     return {name: value for name, value in found.items() if value}

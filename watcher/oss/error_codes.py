@@ -205,7 +205,7 @@ def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError
     kind: type[CloudError]
     kind, hint = CloudError, "If this goes on, ask OSS support and name the RequestId."
     if _names_another_region(code, message):
-        kind, hint = BucketRefused, wrong_region_cure(refusal.endpoint)
+        kind, hint = BucketRefused, wrong_region_cure(refusal)
     elif code in _ACCOUNT:
         kind, hint = AccountRefused, _ACCOUNT[code]
     elif status == _FORBIDDEN and any(word in message for word in ARREARS):
@@ -214,6 +214,8 @@ def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError
         kind, hint = BucketRefused, denial_cure(refusal) or _BUCKET.get(code) or _elsewhere(code)
     elif code in _THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
         kind, hint = Throttled, "Lower list_calls_per_second of the watch."
+    elif code == "notimplemented":
+        hint = "OSS does not offer the request: check `endpoint`. If it is right, report this line."
     elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
         kind, hint = (
             Unavailable,
@@ -239,7 +241,7 @@ def _names_another_region(code: str, message: str) -> bool:
 def table() -> Iterator[tuple[str, str, str]]:
     """Yield (answer of OSS, class, reaction) for the documentation."""
     yield (
-        "no connection; a timeout, a reset, 5xx",
+        "no connection; a timeout, a reset, 5xx without `NotImplemented`",
         "transient",
         "the page is requested again, up to five times in 30 s, with growing waits",
     )

@@ -7,9 +7,12 @@ from typing import Final, Literal
 
 _PORT: Final = re.compile(r":\d*$")
 # Public, internal and accelerate names. The labels before a service's name are the bucket.
-_OSS: Final = re.compile(r"(?:(?P<bucket>.+)\.)?oss-[a-z0-9-]+\.aliyuncs\.com")
+_OSS: Final = re.compile(
+    r"(?:(?P<bucket>.+)\.)?oss-(?P<region>[a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com"
+)
 # A bucket of OSS may have the name "vod".
 _VOD: Final = re.compile(r"vod(-vpc)?(\.(?!oss-)[a-z0-9-]+)?\.aliyuncs\.com")
+_ACCELERATED: Final = frozenset({"accelerate", "accelerate-overseas"})  # of any region
 _OWN: Final = re.compile(r"(?P<bucket>.+)\.(?:127\.0\.0\.1|localhost)")
 
 Service = Literal["oss", "vod"]
@@ -28,6 +31,12 @@ def bucket_at(host: str) -> str:
     name = _name(host)
     found = _OSS.fullmatch(name) or _OWN.fullmatch(name)
     return (found["bucket"] or "") if found else ""
+
+
+def region_at(host: str) -> str:
+    """Return the region of OSS that a `Host` names, or "" if it names none."""
+    found = _OSS.fullmatch(_name(host))
+    return "" if found is None or found["region"] in _ACCELERATED else found["region"]
 
 
 def takes_paths(host: str) -> bool:

@@ -17,9 +17,11 @@ from watcher.sandbox.vod.parameters import is_vod_call
 from watcher.sandbox.vod.service import SandboxVod
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from watcher.sandbox.account import Grant, Principal
     from watcher.sandbox.certificates import RegionCertificate
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
@@ -90,6 +92,13 @@ class Sandbox:
     @credentials.setter
     def credentials(self, credentials: Credentials) -> None:
         self.account.credentials = credentials
+
+    def issue(self, lifetime_s: float, grants: Sequence[Grant] | None = None) -> Principal:
+        """Issue a temporary credential for both services, as the service STS does.
+
+        Without `grants` it may do all that `credentials` may.
+        """
+        return self.account.issue(self.clock.now(), lifetime_s, grants)
 
     @property
     def access_key_id(self) -> str:

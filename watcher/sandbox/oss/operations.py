@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
 
 from watcher.sandbox.http_server import Answer, Request
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss.index import RESTORED
 from watcher.sandbox.oss.objects import ARCHIVES, ObjectStore, StoredBucket
@@ -66,6 +67,7 @@ def copy_object(call: Call) -> Answer:
     source = unquote_to_bytes(call.request.headers["x-oss-copy-source"]).removeprefix(b"/")
     name, _, key = source.partition(b"/")
     bucket = call.store.bucket(name.decode("latin-1"))
+    check_object(call.principal, "GetObject", bucket.name, key)
     found = _readable(call.store, bucket, key)
     _check_overwrite(call)
     replaced = call.request.headers.get("x-oss-metadata-directive", "COPY") == "REPLACE"
@@ -114,6 +116,7 @@ def get_object(call: Call) -> Answer:
     key, found = call.key, call.store.get(call.bucket, call.key)
     if found.type == "Symlink":
         key = unquote_to_bytes(found.headers["x-oss-symlink-target"])
+        check_object(call.principal, "GetObject", call.bucket.name, key)
         if call.store.find(call.bucket, key) is None:
             raise OssRefused(
                 404, "SymlinkTargetNotExist", "The symlink target object does not exist"
@@ -146,6 +149,8 @@ def delete_object(call: Call) -> Answer:
 def delete_objects(call: Call) -> Answer:
     """Delete the objects that the body names."""
     wanted = [node.findtext("Key", "") for node in body_tree(call.request).iter("Object")]
+    for key in wanted:
+        check_object(call.principal, "DeleteObject", call.bucket.name, key.encode())
     for key in wanted:
         call.store.delete(call.bucket, key.encode())
     return xml(

@@ -159,6 +159,21 @@ def place_of(request: Request) -> tuple[str, bytes]:
     return name.decode("latin-1"), key
 
 
+def resource_path(request: Request) -> bytes:
+    """Return /BUCKET/KEY as signatures have it."""
+    bucket, key = place_of(request)
+    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
+
+
+def creates_a_bucket(request: Request) -> bool:
+    """Return whether a request is PutBucket, be it with headers that are not offered."""
+    return (
+        request.method == "PUT"
+        and _level_of(request) == Level.BUCKET
+        and {name for name, _ in request.query} <= SIGNING_PARAMETERS
+    )
+
+
 def route_of(request: Request) -> Route:
     """Return the operation that a request asks for.
 
@@ -174,12 +189,6 @@ def route_of(request: Request) -> Route:
                 raise _not_offered(f"{route.name} with {', '.join(sorted(unknown))}")
             return route
     raise _not_offered(f"{request.method} on the {level} with {', '.join(sorted(parameters))}")
-
-
-def resource_path(request: Request) -> bytes:
-    """Return /BUCKET/KEY as signatures have it."""
-    bucket, key = place_of(request)
-    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
 
 
 def operation_of(request: Request) -> str:

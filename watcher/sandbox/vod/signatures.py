@@ -28,6 +28,11 @@ _IDENTITY_ERRORS: Final = {
         "MissingSecurityToken",
         "SecurityToken is mandatory for this action.",
     ),
+    IdentityProblem.TOKEN_UNEXPECTED: (
+        400,
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        "Specified SecurityToken mismatch with the AccessKey.",
+    ),
     IdentityProblem.TOKEN_WRONG: (
         400,
         "InvalidSecurityToken.Malformed",
