@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from oss2.exceptions import AccessDenied
 
-from tests.sandbox.test_oss import client
+from tests.sandbox.test_oss import client, guest_of
 from tests.support.oss_calls import send_signed
 from tests.support.workspace import BUCKET
 
@@ -112,6 +113,17 @@ def test_a_copy_spares_what_is_there_if_it_says_so(sandbox: Sandbox, bucket: oss
     bucket.put_object("copy", b"other")
     answer = copy(sandbox, x_oss_forbid_overwrite="true")
     assert (answer.status_code, bucket.get_object("copy").read()) == (409, b"other")
+
+
+def test_a_source_that_the_signer_may_not_touch_is_not_copied(
+    sandbox: Sandbox, bucket: oss2.Bucket
+) -> None:
+    guest = guest_of(sandbox, b"guest/*")
+    guest.put_object("guest/own", b"own")
+    guest.copy_object(BUCKET, "guest/own", "guest/copy")
+    with pytest.raises(AccessDenied):
+        guest.copy_object(BUCKET, KEY, "guest/stolen")
+    assert not bucket.object_exists("guest/stolen")
 
 
 def test_a_version_of_a_source_is_not_offered(sandbox: Sandbox, bucket: oss2.Bucket) -> None:

@@ -13,6 +13,7 @@ import requests
 from tests.support.workspace import BUCKET
 from watcher.ports import Credentials
 from watcher.sandbox import Sandbox
+from watcher.sandbox.account import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,17 @@ def client(
     sandbox: Sandbox, bucket: str = BUCKET, *, auth: Any = None, region: str = "cn-shanghai"
 ) -> oss2.Bucket:
     return oss2.Bucket(auth or v4(sandbox), sandbox.url, bucket, region=region)
+
+
+def guest_of(sandbox: Sandbox, keys: bytes) -> oss2.Bucket:
+    """Return a client whose temporary credential may touch only these keys."""
+    issued = sandbox.account.issue(
+        sandbox.clock.now(), 900, grants=[Grant(bucket=BUCKET, keys=keys)]
+    )
+    provider = oss2.credentials.StaticCredentialsProvider(
+        issued.access_key_id, issued.access_key_secret, issued.security_token
+    )
+    return client(sandbox, auth=oss2.ProviderAuthV4(provider))
 
 
 def listed(bucket: oss2.Bucket, **given: Any) -> list[str]:

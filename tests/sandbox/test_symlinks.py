@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import oss2
 import pytest
 
-from tests.sandbox.test_oss import client
+from tests.sandbox.test_oss import client, guest_of
 from tests.support.oss_calls import send_signed
 from tests.support.workspace import BUCKET
 
@@ -157,6 +157,16 @@ def test_a_link_that_is_not_valid_is_not_stored(
     answer = send_signed(sandbox, "PUT", BUCKET, "link", params={"symlink": ""}, headers=headers)
     assert refusal(answer) == (400, code)
     assert sandbox.oss.keys(BUCKET) == ()
+
+
+def test_a_link_leads_nobody_to_what_the_signer_may_not_touch(
+    sandbox: Sandbox, bucket: oss2.Bucket
+) -> None:
+    guest = guest_of(sandbox, b"guest/*")
+    guest.put_symlink(TARGET, "guest/link")
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        guest.get_object("guest/link")
+    assert bucket.get_object("guest/link").read() == b"abc"
 
 
 def test_what_is_no_link_has_no_target(sandbox: Sandbox) -> None:
