@@ -3,7 +3,7 @@
 # For a service: PREFIX (/usr/local), DESTDIR, WHEELHOUSE (a folder of wheels in the place of a package index), EXTRAS (sandbox).
 
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 4
 BENCH_ARGS ?= --plot tests/bench/growth.png
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)

@@ -118,7 +118,7 @@ class _Answering(BaseHTTPRequestHandler):
 def running(folder: Path) -> Iterator[Seen]:
     """Run the server in a thread; its certificate lies in `folder`."""
     with TlsServer(folder) as made:
-        thread = threading.Thread(target=made.serve_forever)
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield made.seen
