@@ -13,6 +13,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=25
 SERVICE = PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" WHEELHOUSE="$(WHEELHOUSE)" EXTRAS="$(EXTRAS)" \
 	PYTHON="$(if $(filter-out file,$(origin PYTHON)),$(PYTHON))" sh systemd/setup.sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # or each process compiles every test
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-long coverage test-system check bench soak format clean setup install uninstall wheelhouse

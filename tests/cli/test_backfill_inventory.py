@@ -194,7 +194,7 @@ def test_cut_short_in_the_middle_the_same_command_completes(
     sandbox.vod.remove_bucket(BUCKET)
     last = f"{FOLDER}/data/11.csv.gz"
     with (
-        held_calls(sandbox, "GetObject", keys=(last,)) as let_go,
+        held_calls(sandbox, "GetObject", keys=(last,), effect="none") as let_go,
         workspace.begin("backfill", *READ) as child,
     ):
         until(lambda: entries(workspace) > 0, child)

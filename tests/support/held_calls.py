@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 def held_calls(
     sandbox: Sandbox, operation: str, *others: Fault, **when: Any
 ) -> Iterator[Callable[[], None]]:
-    """Hold the calls of an operation beside other faults; yield what lets them go, for good."""
+    """Hold the calls of an operation; yield what lets them go.
+
+    `others` are faults that stay in force.  With `effect="none"` the calls are reset in the end, so
+    that nobody gets an answer before the block ends.
+    """
     let_go = threading.Event()
 
     def hold(_request: object) -> None:
@@ -30,3 +34,4 @@ def held_calls(
         yield let_go.set
     finally:
         let_go.set()
+        sandbox.hook = Faults(*others)
