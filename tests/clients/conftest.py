@@ -1,0 +1,84 @@
+"""Clients that nobody here wrote, unchanged, each in a process for all tests."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.clients.names import NamesProxy
+from tests.clients.process import ClientProcess
+from tests.support.workspace import BUCKET
+from watcher.ports import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.clients.roster import Client
+    from watcher.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[NamesProxy]:
+    """The proxy through which a client finds the sandbox under the service's own names."""
+    with closing(NamesProxy()) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def process_of(names: NamesProxy) -> Iterator[Callable[[str], ClientProcess]]:
+    """A function that returns the process of a driver, and starts it when it is first wanted."""
+    running: dict[str, ClientProcess] = {}
+    with ExitStack() as stack:
+
+        def process(driver: str) -> ClientProcess:
+            if driver not in running:
+                running[driver] = stack.enter_context(ClientProcess(driver, proxy_url=names.url))
+            return running[driver]
+
+        yield process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A client that is set up for the sandbox."""
+
+    about: Client
+    sandbox: Sandbox
+    process: ClientProcess
+
+    def connect(self, credentials: Credentials | None = None, *, bucket: str = BUCKET) -> None:
+        """Make a new client, with the sandbox's credentials or with others."""
+        used = credentials or self.sandbox.credentials
+        self.process.call(
+            "connect",
+            id=used.access_key_id,
+            secret=used.access_key_secret,
+            token=used.security_token,
+            signature=self.about.signature,
+            style=self.about.style,
+            endpoint=self.about.endpoint(int(self.sandbox.host.rpartition(":")[2])),
+            bucket=bucket,
+            region=self.sandbox.region,
+        )
+
+    def __call__(self, operation: str, **given: Any) -> Any:
+        """Return what the client returned for a call."""
+        return self.process.call(operation, **given)
+
+
+@pytest.fixture
+def client(
+    request: pytest.FixtureRequest,
+    sandbox: Sandbox,
+    names: NamesProxy,
+    process_of: Callable[[str], ClientProcess],
+) -> Connected:
+    """The client that the test's mark names, connected to the sandbox."""
+    names.port = int(sandbox.host.rpartition(":")[2])
+    about: Client = request.param
+    made = Connected(about=about, sandbox=sandbox, process=process_of(about.driver))
+    made.connect()
+    return made
