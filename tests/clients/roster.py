@@ -42,14 +42,18 @@ class Client:
         return f"http://127.0.0.1:{port}"
 
 
-_SDK: Final = frozenset({"list_v1", "delete_many", "presign", "page", "etag"})
+_SDK: Final = frozenset({"list_v1", "delete_many", "presign", "etag"})
+_PAGES: Final = {("oss2", "V4", "path"), ("oss-v2", "V4", "virtual")}
 
 
 def _oss_clients() -> Iterator[Client]:
     for signature in ("V1", "V4"):
         for style in ("path", "virtual"):
-            yield Client(driver="oss2", signature=signature, style=style, offers=_SDK)
-            yield Client(driver="oss-v2", signature=signature, style=style, offers=_SDK)
+            for driver in ("oss2", "oss-v2"):
+                pages = {"page"} if (driver, signature, style) in _PAGES else set()
+                yield Client(
+                    driver=driver, signature=signature, style=style, offers=_SDK | pages
+                )
             yield Client(
                 driver="ali-oss", signature=signature, style=style,
                 offers=frozenset({"list_v1", "delete_many", "etag", "presign", "managed"}),
