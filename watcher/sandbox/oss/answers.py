@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _CODE: Final = re.compile(rb'<Code>([^<]*)</Code>|"Code": "([^"]*)"')
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+OWNER: Final = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
+
 
 class OssRefused(Exception):
     """A request that OSS refuses; `details` become further elements of the error."""
@@ -50,6 +52,12 @@ class OssRefused(Exception):
             "Error",
             "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()),
         )
+
+
+def invalid_argument(name: str, value: str, rule: str) -> OssRefused:
+    """Return the refusal of an argument; the rule completes the sentence `Argument NAME ...`."""
+    message = f"Argument {name} {rule}."
+    return OssRefused(400, "InvalidArgument", message, ArgumentName=name, ArgumentValue=value)
 
 
 def code_in(answer: Answer) -> str:

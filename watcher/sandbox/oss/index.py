@@ -1,4 +1,4 @@
-"""The keys of one bucket in byte order, and the pages of ListObjectsV2."""
+"""The keys of one bucket in byte order, and the pages of its listings."""
 
 from __future__ import annotations
 
@@ -32,12 +32,40 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which keys a page shows, and how many objects and common prefixes at most."""
+
+    limit: int
+    prefix: bytes = b""
+    delimiter: bytes = b""  # b"" = no common prefixes
+    after: bytes = b""  # only keys after this one; b"" = all
+    from_key: bytes = b""  # only this key and those after it; b"" = all
+    begun_prefixes: bool = True  # shows a common prefix that holds keys on both sides of `after`
+
+    @property
+    def first(self) -> bytes:
+        """The smallest key that the page may show."""
+        return max(self.from_key, self.after + b"\0" if self.after else b"")
+
+    def leaves_out(self, common: bytes) -> bool:
+        """Return whether `after` has passed a common prefix, though keys below it follow."""
+        if common == self.after:
+            return True
+        return self.after.startswith(common) and not self.begun_prefixes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One page: objects, common prefixes, and the first key of the next page (b"" = none)."""
 
     objects: tuple[StoredObject, ...]
     prefixes: tuple[bytes, ...]
     next_key: bytes
+
+    @property
+    def last_shown(self) -> bytes:
+        """The last key or common prefix of the page."""
+        return max((*(found.key for found in self.objects[-1:]), *self.prefixes[-1:]))
 
 
 class KeyIndex:
@@ -73,26 +101,27 @@ class KeyIndex:
         """Return all keys in byte order."""
         return tuple(self._in_order())
 
-    def page(self, *, first: bytes, prefix: bytes, delimiter: bytes, limit: int) -> Listing:
-        """Return at most `limit` objects and common prefixes below `prefix`.
-
-        The page begins at the key `first`.
-        """
-        order = self._in_order()
-        at = bisect_left(order, max(first, prefix))
+    def page(self, wanted: Wanted) -> Listing:
+        """Return one page: objects and common prefixes in byte order."""
+        order, prefix, delimiter = self._in_order(), wanted.prefix, wanted.delimiter
+        at = bisect_left(order, max(wanted.first, prefix))
         objects: list[StoredObject] = []
         prefixes: list[bytes] = []
         while at < len(order) and order[at].startswith(prefix):
-            if len(objects) + len(prefixes) == limit:
-                return Listing(objects=tuple(objects), prefixes=tuple(prefixes), next_key=order[at])
             key = order[at]
             cut = key.find(delimiter, len(prefix)) if delimiter else -1
-            if cut < 0:
+            common = b"" if cut < 0 else key[: cut + len(delimiter)]
+            if common and wanted.leaves_out(common):
+                at = bisect_left(order, _after_all_below(common), lo=at)
+                continue
+            if len(objects) + len(prefixes) == wanted.limit:
+                return Listing(objects=tuple(objects), prefixes=tuple(prefixes), next_key=key)
+            if common:
+                prefixes.append(common)
+                at = bisect_left(order, _after_all_below(common), lo=at)
+            else:
                 objects.append(self._objects[key])
                 at += 1
-            else:
-                prefixes.append(key[: cut + len(delimiter)])
-                at = bisect_left(order, _after_all_below(prefixes[-1]), lo=at)
         return Listing(objects=tuple(objects), prefixes=tuple(prefixes), next_key=b"")
 
     def _in_order(self) -> list[bytes]:

@@ -18,11 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from watcher.sandbox.clock import SandboxClock
-    from watcher.sandbox.oss.index import Listing
+    from watcher.sandbox.oss.index import Listing, Wanted
 
 STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 ARCHIVES: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketFacts:
+    """The properties that a bucket is created with."""
+
+    storage_class: str = "Standard"  # of objects that name none
+    redundancy: str = "LRS"  # LRS | ZRS
+    acl: str = "private"  # private | public-read | public-read-write
+
+
+PRIVATE: Final = BucketFacts()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +45,7 @@ class StoredBucket:
     region: str
     created_at: int  # milliseconds since the epoch
     shelf: str  # its name in moto: unique in the process, where other sandboxes have buckets too
+    facts: BucketFacts = PRIVATE
     index: KeyIndex = field(default_factory=KeyIndex)
 
 
@@ -48,8 +61,8 @@ class ObjectStore:
         self._buckets: dict[str, StoredBucket] = {}
         self._lock = threading.RLock()
 
-    def create_bucket(self, name: str, region: str) -> StoredBucket:
-        """Create a bucket, or return it if it exists.
+    def create_bucket(self, name: str, region: str, facts: BucketFacts = PRIVATE) -> StoredBucket:
+        """Create a bucket; one that exists keeps all but its access control.
 
         Raises:
             OssRefused: the name is no bucket name.
@@ -63,8 +76,14 @@ class ObjectStore:
                 shelf = f"{name[:38]}-{secrets.token_hex(12)}"
                 self._moto.create_bucket(shelf, "us-east-1")
                 self._buckets[name] = StoredBucket(
-                    name=name, region=region, created_at=self._clock.now_ms(), shelf=shelf
+                    name=name,
+                    region=region,
+                    created_at=self._clock.now_ms(),
+                    shelf=shelf,
+                    facts=facts,
                 )
+            elif facts.acl != self._buckets[name].facts.acl:
+                self.set_acl(self._buckets[name], facts.acl)
             return self._buckets[name]
 
     def bucket(self, name: str) -> StoredBucket:
@@ -84,6 +103,11 @@ class ObjectStore:
         """Return all buckets by name."""
         with self._lock:
             return tuple(self._buckets[name] for name in sorted(self._buckets))
+
+    def set_acl(self, bucket: StoredBucket, acl: str) -> None:
+        """Set who may read and write a bucket."""
+        with self._lock:
+            bucket.facts = replace(bucket.facts, acl=acl)
 
     def drop_bucket(self, name: str) -> None:
         """Delete an empty bucket.
@@ -169,12 +193,10 @@ class ObjectStore:
         with self._lock:
             return bucket.index.keys()
 
-    def page(
-        self, bucket: StoredBucket, *, first: bytes, prefix: bytes, delimiter: bytes, limit: int
-    ) -> Listing:
-        """Return one page of a listing, from the key `first` on."""
+    def page(self, bucket: StoredBucket, wanted: Wanted) -> Listing:
+        """Return one page of a listing."""
         with self._lock:
-            return bucket.index.page(first=first, prefix=prefix, delimiter=delimiter, limit=limit)
+            return bucket.index.page(wanted)
 
     def find(self, bucket: StoredBucket, key: bytes) -> StoredObject | None:
         """Return what is known of an object, or None if it does not exist."""

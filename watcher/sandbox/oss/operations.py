@@ -19,7 +19,9 @@ from watcher.sandbox.oss.index import RESTORED
 from watcher.sandbox.oss.objects import ARCHIVES, ObjectStore, StoredBucket
 
 if TYPE_CHECKING:
+    from watcher.sandbox.account import Principal
     from watcher.sandbox.oss.index import StoredObject
+    from watcher.sandbox.oss.options import OssOptions
     from watcher.sandbox.oss.uploads import Uploads
 
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
@@ -34,38 +36,11 @@ class Call:
     uploads: Uploads
     bucket: StoredBucket
     key: bytes
+    principal: Principal
+    options: OssOptions
 
 
 Operation = Callable[[Call], Answer]
-
-
-def get_bucket_info(call: Call) -> Answer:
-    """Answer with the facts of a bucket."""
-    bucket = call.bucket
-    fields = {
-        "CreationDate": iso_date(bucket.created_at),
-        "ExtranetEndpoint": f"oss-{bucket.region}.aliyuncs.com",
-        "IntranetEndpoint": f"oss-{bucket.region}-internal.aliyuncs.com",
-        "Location": f"oss-{bucket.region}",
-        "Name": bucket.name,
-        "StorageClass": "Standard",
-        "DataRedundancyType": "LRS",
-    }
-    owner = "<Owner><DisplayName>1</DisplayName><ID>1</ID></Owner>"
-    grant = "<AccessControlList><Grant>private</Grant></AccessControlList>"
-    inside = "".join(element(name, value) for name, value in fields.items())
-    return xml("BucketInfo", f"<Bucket>{inside}{owner}{grant}</Bucket>")
-
-
-def get_bucket_location(call: Call) -> Answer:
-    """Answer with the region of a bucket."""
-    return xml("LocationConstraint", f"oss-{call.bucket.region}")
-
-
-def delete_bucket(call: Call) -> Answer:
-    """Delete an empty bucket."""
-    call.store.drop_bucket(call.bucket.name)
-    return Answer(status=204)
 
 
 def put_object(call: Call) -> Answer:
@@ -124,6 +99,14 @@ def head_object(call: Call) -> Answer:
     """Answer with the headers of an object, an archived one too."""
     found = call.store.get(call.bucket, call.key)
     return Answer(headers={**_headers_of(found), "Content-Length": str(found.size_bytes)})
+
+
+def get_object_meta(call: Call) -> Answer:
+    """Answer with the ETag, the size and the time of an object only."""
+    found = call.store.get(call.bucket, call.key)
+    headers = _headers_of(found)
+    kept = {name: headers[name] for name in ("ETag", "Last-Modified")}
+    return Answer(headers={**kept, "Content-Length": str(found.size_bytes)})
 
 
 def get_object(call: Call) -> Answer:
@@ -209,8 +192,8 @@ def kept_headers(request: Request) -> dict[str, str]:
 
 
 def storage_class_of(call: Call) -> str:
-    """Return the storage class that an upload asks for."""
-    return call.request.headers.get("x-oss-storage-class", "Standard")
+    """Return the storage class that an upload asks for, or that of the bucket."""
+    return call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
 
 
 def body_tree(request: Request) -> ET.Element:

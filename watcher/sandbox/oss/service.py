@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.http_server import Answer, HungUp
-from watcher.sandbox.oss import multipart, operations
-from watcher.sandbox.oss.answers import OssRefused, code_in, element, iso_date, xml
-from watcher.sandbox.oss.listing import list_objects
+from watcher.sandbox.oss import buckets, listing, multipart, operations
+from watcher.sandbox.oss.answers import OssRefused, code_in
+from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
-from watcher.sandbox.oss.routes import operation_of, place_of
+from watcher.sandbox.oss.options import OssOptions
+from watcher.sandbox.oss.routes import operation_of, place_of, route_of
 from watcher.sandbox.oss.signatures import verify
 from watcher.sandbox.oss.uploads import Uploads
 
@@ -29,18 +30,23 @@ if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
     from watcher.sandbox.oss.index import StoredObject
     from watcher.sandbox.oss.objects import ObjectStore
+    from watcher.sandbox.oss.signatures import Signer
 
 _OPERATIONS: Final[Mapping[str, Operation]] = {
-    "GetBucketInfo": operations.get_bucket_info,
-    "GetBucketLocation": operations.get_bucket_location,
-    "ListObjectsV2": list_objects,
+    "GetBucketInfo": buckets.get_bucket_info,
+    "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketAcl": buckets.get_bucket_acl,
+    "PutBucketAcl": buckets.put_bucket_acl,
+    "ListObjects": listing.list_objects,
+    "ListObjectsV2": listing.list_objects_v2,
     "DeleteMultipleObjects": operations.delete_objects,
-    "DeleteBucket": operations.delete_bucket,
+    "DeleteBucket": buckets.delete_bucket,
     "PutSymlink": operations.put_symlink,
     "CopyObject": operations.copy_object,
     "PutObject": operations.put_object,
     "GetSymlink": operations.get_symlink,
     "GetObject": operations.get_object,
+    "GetObjectMeta": operations.get_object_meta,
     "HeadObject": operations.head_object,
     "AppendObject": operations.append_object,
     "RestoreObject": operations.restore_object,
@@ -78,6 +84,7 @@ class SandboxOss:
         bucket_created: Callable[[str], None],
     ) -> None:
         self.journal: list[OssCall] = []
+        self.options = OssOptions()
         self._account = account
         self._clock = clock
         self._store = store
@@ -87,13 +94,18 @@ class SandboxOss:
         self._writing = threading.Lock()
 
     def create_bucket(
-        self, bucket: str, region: str | None = None, *, add_to_vod: bool = True
+        self,
+        bucket: str,
+        region: str | None = None,
+        *,
+        add_to_vod: bool = True,
+        facts: BucketFacts = PRIVATE,
     ) -> None:
         """Create a bucket and, if `add_to_vod`, add it to VOD.
 
         Without `region` it is created in that of the sandbox.
         """
-        self._store.create_bucket(bucket, region or self._region)
+        self._store.create_bucket(bucket, region or self._region, facts)
         if add_to_vod:
             self._bucket_created(bucket)
 
@@ -175,6 +187,10 @@ class SandboxOss:
         """
         return self._store.body(self._store.bucket(bucket), key.encode())
 
+    def buckets(self) -> tuple[str, ...]:
+        """Return the names of all buckets."""
+        return tuple(bucket.name for bucket in self._store.buckets())
+
     def keys(self, bucket: str) -> tuple[bytes, ...]:
         """Return all keys of a bucket in byte order."""
         return self._store.keys(self._store.bucket(bucket))
@@ -195,8 +211,8 @@ class SandboxOss:
         With `as_if`, that request is performed in its place.
         """
         try:
-            signed_region = verify(request, self._account, self._clock.now())
-            answer = self._perform(as_if or request, signed_region)
+            signer = verify(request, self._account, self._clock.now())
+            answer = self._perform(as_if or request, signer)
         except OssRefused as refused:
             return self.refuse_call(request, refused)
         return self._complete(answer, _new_request_id())
@@ -227,20 +243,29 @@ class SandboxOss:
         }
         return replace(answer, headers={**always, **answer.headers})
 
-    def _perform(self, request: Request, signed_region: str) -> Answer:
-        operation, (bucket, key) = operation_of(request), place_of(request)
-        if operation == "ListBuckets":
-            return self._list_buckets()
-        if operation == "PutBucket":
-            self.create_bucket(bucket, signed_region or None)
+    def _perform(self, request: Request, signer: Signer) -> Answer:
+        route, (bucket, key) = route_of(request), place_of(request)
+        if bucket and not signer.principal.may_touch(bucket, key):
+            raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+        if route.name == "ListBuckets":
+            return buckets.list_buckets(request, self._store.buckets())
+        if route.name == "PutBucket":
+            facts = buckets.facts_asked_for(request)
+            self.create_bucket(bucket, signer.region or None, facts=facts)
             return Answer(headers={"Location": f"/{bucket}"})
         found = self._store.bucket(bucket)
-        if signed_region not in {"", found.region}:
+        if signer.region not in {"", found.region}:
             raise _wrong_endpoint(bucket, found.region)
-        if operation not in _OPERATIONS:
-            raise OssRefused(501, "NotImplemented", "The sandbox does not know this operation.")
-        return _OPERATIONS[operation](
-            Call(request=request, store=self._store, uploads=self._uploads, bucket=found, key=key)
+        return _OPERATIONS[route.name](
+            Call(
+                request=request,
+                store=self._store,
+                uploads=self._uploads,
+                bucket=found,
+                key=key,
+                principal=signer.principal,
+                options=self.options,
+            )
         )
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
@@ -249,18 +274,6 @@ class SandboxOss:
         if request.method == "HEAD":  # the answer has no body for the error
             headers["x-oss-err"] = base64.b64encode(body).decode("ascii")
         return Answer(status=refused.status, headers=headers, body=body)
-
-    def _list_buckets(self) -> Answer:
-        inside = "".join(
-            f"<Bucket>{element('Name', each.name)}{element('Location', f'oss-{each.region}')}"
-            f"{element('CreationDate', iso_date(each.created_at))}"
-            f"{element('ExtranetEndpoint', f'oss-{each.region}.aliyuncs.com')}"
-            f"{element('IntranetEndpoint', f'oss-{each.region}-internal.aliyuncs.com')}"
-            f"{element('StorageClass', 'Standard')}</Bucket>"
-            for each in self._store.buckets()
-        )
-        owner = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
-        return xml("ListAllMyBucketsResult", f"{owner}<Buckets>{inside}</Buckets>")
 
 
 def _milliseconds(at: datetime | None) -> int | None:

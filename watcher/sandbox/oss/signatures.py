@@ -6,17 +6,18 @@ import base64
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from watcher.sandbox.account import MAX_SKEW_S
+from watcher.sandbox.account import MAX_SKEW_S, IdentityProblem, IdentityRefused
 from watcher.sandbox.oss.answers import OssRefused, second_text
 from watcher.sandbox.text import key_bytes, percent_encoded
 
 if TYPE_CHECKING:
-    from watcher.sandbox.account import Account
+    from watcher.sandbox.account import Account, Principal
     from watcher.sandbox.http_server import Request
 
 _V1: Final = re.compile(r"OSS ([^:]+):(.+)")
@@ -25,6 +26,22 @@ _V4: Final = re.compile(
     r"Credential=(?P<id>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/oss/aliyun_v4_request"
     r"(?=.*Signature=(?P<signature>[0-9a-f]{64}))(?:.*AdditionalHeaders=(?P<additional>[^,\s]+))?.*"
 )
+_UNKNOWN_ID: Final = (
+    "InvalidAccessKeyId",
+    "The OSS Access Key Id you provided does not exist in our records.",
+)
+_IDENTITY_ERRORS: Final = {
+    IdentityProblem.UNKNOWN_ID: _UNKNOWN_ID,
+    IdentityProblem.TOKEN_MISSING: _UNKNOWN_ID,
+    IdentityProblem.TOKEN_WRONG: (
+        "InvalidSecurityToken",
+        "The security token you provided is invalid.",
+    ),
+    IdentityProblem.TOKEN_EXPIRED: (
+        "SecurityTokenExpired",
+        "The security token you provided has expired.",
+    ),
+}
 _SIGNED_HEADERS: Final = frozenset({"content-type", "content-md5"})
 # The query parameters that V1 signs, as far as this sandbox knows them.
 _V1_SUBRESOURCES: Final = frozenset(
@@ -38,29 +55,34 @@ _V1_SUBRESOURCES: Final = frozenset(
 )  # fmt: skip
 
 
-def verify(request: Request, account: Account, now: datetime) -> str:
-    """Check the signature and its time; return the region of a V4 signature, or "" for V1.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who signed a request, and for which region."""
+
+    principal: Principal
+    region: str  # that of a V4 signature; "" for V1
+
+
+def verify(request: Request, account: Account, now: datetime) -> Signer:
+    """Check the signature and its time, and return the signer.
 
     Raises:
         OssRefused: the account did not sign the request, or not at this time.
     """
     authorization = request.headers.get("authorization", "")
     if found := _V4.fullmatch(authorization):
-        _check_identity(request, account, found["id"])
+        principal = _identify(request, account, found["id"], now)
         _check_date(_v4_date(request), now)
         text = _v4_text(request, found["date"], found["region"], found["additional"] or "")
-        _compare(found["signature"], v4(account.credentials.access_key_secret, text), text)
-        return found["region"]
+        _compare(found["signature"], v4(principal.access_key_secret, text), text)
+        return Signer(principal=principal, region=found["region"])
     if found := _V1.fullmatch(authorization):
-        _check_identity(request, account, found[1])
+        principal = _identify(request, account, found[1], now)
         _check_date(_v1_date(request), now)
         signed = _v1_text(request)
-        _compare(
-            found[2],
-            v1(account.credentials.access_key_secret, signed),
-            signed.decode("utf-8", "replace"),
-        )
-        return ""
+        ours = v1(principal.access_key_secret, signed)
+        _compare(found[2], ours, signed.decode("utf-8", "replace"))
+        return Signer(principal=principal, region="")
     if authorization:
         raise OssRefused(400, "InvalidArgument", "The Authorization header is malformed.")
     raise OssRefused(403, "AccessDenied", "Anonymous access is forbidden for this operation.")
@@ -79,17 +101,12 @@ def v4(secret: str, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-def _check_identity(request: Request, account: Account, access_key_id: str) -> None:
-    known, token = account.credentials, request.headers.get("x-oss-security-token", "")
-    if access_key_id != known.access_key_id or (known.security_token and not token):
-        message = "The OSS Access Key Id you provided does not exist in our records."
-        raise OssRefused(403, "InvalidAccessKeyId", message, OSSAccessKeyId=access_key_id)
-    if token != known.security_token:
-        raise OssRefused(403, "InvalidSecurityToken", "The security token you provided is invalid.")
-    if token and account.token_expired:
-        raise OssRefused(
-            403, "SecurityTokenExpired", "The security token you provided has expired."
-        )
+def _identify(request: Request, account: Account, access_key_id: str, now: datetime) -> Principal:
+    try:
+        return account.identify(access_key_id, request.headers.get("x-oss-security-token", ""), now)
+    except IdentityRefused as refused:
+        code, message = _IDENTITY_ERRORS[refused.problem]
+        raise OssRefused(403, code, message, OSSAccessKeyId=access_key_id) from refused
 
 
 def _check_date(signed_at: datetime | None, now: datetime) -> None:

@@ -9,19 +9,42 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from watcher.sandbox.account import MAX_SKEW_S
+from watcher.sandbox.account import MAX_SKEW_S, IdentityProblem, IdentityRefused
 from watcher.sandbox.text import percent_encoded
 from watcher.sandbox.vod.answers import VodRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from watcher.sandbox.account import Account
+    from watcher.sandbox.account import Account, Principal
 
 _REQUIRED: Final = (
     "Action", "Version", "AccessKeyId", "SignatureMethod", "SignatureVersion", "SignatureNonce",
     "Timestamp", "Signature",
 )  # fmt: skip
+
+_IDENTITY_ERRORS: Final = {
+    IdentityProblem.UNKNOWN_ID: (
+        404,
+        "InvalidAccessKeyId.NotFound",
+        "Specified access key is not found.",
+    ),
+    IdentityProblem.TOKEN_MISSING: (
+        400,
+        "MissingSecurityToken",
+        "SecurityToken is mandatory for this action.",
+    ),
+    IdentityProblem.TOKEN_WRONG: (
+        400,
+        "InvalidSecurityToken.Malformed",
+        "Specified SecurityToken is malformed.",
+    ),
+    IdentityProblem.TOKEN_EXPIRED: (
+        400,
+        "InvalidSecurityToken.Expired",
+        "Specified SecurityToken is expired.",
+    ),
+}
 
 
 def string_to_sign(method: str, parameters: Iterable[tuple[str, str]]) -> str:
@@ -46,8 +69,10 @@ class SignatureCheck:
         self._nonces: set[str] = set()
         self._lock = threading.Lock()
 
-    def check(self, method: str, parameters: tuple[tuple[str, str], ...], now: datetime) -> None:
-        """Check a call.
+    def check(
+        self, method: str, parameters: tuple[tuple[str, str], ...], now: datetime
+    ) -> Principal:
+        """Check a call, and return who signed it.
 
         Raises:
             VodRefused: the signature, its time or its nonce is not valid.
@@ -56,14 +81,14 @@ class SignatureCheck:
         for name in _REQUIRED:
             if not given.get(name):
                 raise VodRefused(400, f"Missing{name}", f"{name} is mandatory for this action.")
-        self._check_identity(given)
+        principal = self._identify(given, now)
         _check_time(given["Timestamp"], now)
         if (given["SignatureMethod"], given["SignatureVersion"]) != ("HMAC-SHA1", "1.0"):
             raise VodRefused(
                 400, "InvalidSignatureMethod", "The specified signature method is invalid."
             )
         text = string_to_sign(method, parameters)
-        ours = signature(self._account.credentials.access_key_secret, text)
+        ours = signature(principal.access_key_secret, text)
         if not hmac.compare_digest(ours.encode(), given["Signature"].encode()):
             message = (
                 "Specified signature is not matched with our calculation. server string to sign "
@@ -76,25 +101,13 @@ class SignatureCheck:
                     400, "SignatureNonceUsed", "Specified signature nonce was used already."
                 )
             self._nonces.add(given["SignatureNonce"])
+        return principal
 
-    def _check_identity(self, given: Mapping[str, str]) -> None:
-        known, token = self._account.credentials, given.get("SecurityToken", "")
-        if given["AccessKeyId"] != known.access_key_id:
-            raise VodRefused(
-                404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."
-            )
-        if known.security_token and not token:
-            raise VodRefused(
-                400, "MissingSecurityToken", "SecurityToken is mandatory for this action."
-            )
-        if token != known.security_token:
-            raise VodRefused(
-                400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."
-            )
-        if token and self._account.token_expired:
-            raise VodRefused(
-                400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."
-            )
+    def _identify(self, given: Mapping[str, str], now: datetime) -> Principal:
+        try:
+            return self._account.identify(given["AccessKeyId"], given.get("SecurityToken", ""), now)
+        except IdentityRefused as refused:
+            raise VodRefused(*_IDENTITY_ERRORS[refused.problem]) from refused
 
 
 class Quota:
