@@ -38,6 +38,7 @@ class _HandedOn(BaseHTTPRequestHandler):
 
     server: NamesProxy
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _hand_on(self) -> None:
         found = _TARGET.fullmatch(self.path)

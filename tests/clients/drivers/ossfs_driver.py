@@ -24,7 +24,6 @@ class OssFs:
             key=settings["id"],
             secret=settings["secret"],
             token=settings["token"] or None,
-            use_listings_cache=False,
             skip_instance_cache=True,
         )
         self._bucket = settings["bucket"]
@@ -47,6 +46,7 @@ class OssFs:
     def list(self, page_size: int) -> list[str]:
         """List the whole tree, folder by folder; it chooses its own page size."""
         del page_size
+        self._files.invalidate_cache()
         return [each.removeprefix(f"{self._bucket}/") for each in self._files.find(self._bucket)]
 
     def multipart(self, key: str, parts: list[bytes]) -> None:
@@ -69,6 +69,8 @@ class OssFs:
 
     @staticmethod
     def refusal(error: Exception) -> Refusal | None:
+        if isinstance(error, FileNotFoundError) and error.__cause__ is None:  # not in the listing
+            return {"status": 404, "code": "NoSuchKey", "message": str(error)}
         cause = error if isinstance(error, oss2.exceptions.ServerError) else error.__cause__
         if not isinstance(cause, oss2.exceptions.ServerError):
             return None
