@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.support import doc_words, doc_words_zh
+from tests.support import doc_words, doc_words_zh, oss_operations
 from tests.support.checkout import CHECKOUT
 from watcher.model import Excluded, Failure
 from watcher.observe import logs, metrics
@@ -92,6 +92,23 @@ def oss_answers() -> str:
     return _table(("OSS answers", "class", "then"), oss.table())
 
 
+def sandbox_operations() -> str:
+    """Return the operations of OSS that the sandbox offers."""
+    return _offered(("operation", "request", "further parameters and headers"))
+
+
+def sandbox_operations_zh() -> str:
+    """Return the same in Chinese."""
+    return _offered(("操作", "请求", "其他参数与请求头"))
+
+
+def not_offered() -> str:
+    """Return the operations of OSS that the sandbox answers with 501."""
+    families = oss_operations.not_offered()
+    rows = ((", ".join(f"`{name}`" for name in family),) for family in families)
+    return _table(("501 `NotImplemented`",), rows)
+
+
 def example_settings() -> Iterator[tuple[str, str, str, str]]:
     """Yield (table, key, default, meaning) of the example configuration.
 
@@ -123,6 +140,11 @@ def _settings(heads: Sequence[str], rows: Iterable[tuple[str, str, str, str]]) -
         return shown, f"`{key}`", f"`{default}`", plain
 
     return _table(heads, (cells(*row) for row in rows))
+
+
+def _offered(heads: Sequence[str]) -> str:
+    rows = ((f"`{name}`", f"`{request}`", more) for name, request, more in oss_operations.offered())
+    return _table(heads, rows)
 
 
 def _words(name: str, meaning: str, reasons: Iterable[str], words: Mapping[str, str]) -> str:
