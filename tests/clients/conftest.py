@@ -6,17 +6,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import oss2
 import pytest
 
 from tests.clients.names import NamesProxy
 from tests.clients.process import ClientProcess
 from tests.support.workspace import BUCKET
-from watcher.ports import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.clients.roster import Client
+    from watcher.ports import Credentials
     from watcher.sandbox import Sandbox
 
 
@@ -82,3 +83,12 @@ def client(
     made = Connected(about=about, sandbox=sandbox, process=process_of(about.driver))
     made.connect()
     return made
+
+
+@pytest.fixture(params=[oss2.ProviderAuth, oss2.ProviderAuthV4], ids=["V1", "V4"])
+def bucket(request: pytest.FixtureRequest, sandbox: Sandbox) -> oss2.Bucket:
+    """The sandbox's bucket, by signature V1 and V4."""
+    provider = oss2.credentials.StaticCredentialsProvider(
+        sandbox.access_key_id, sandbox.access_key_secret
+    )
+    return oss2.Bucket(request.param(provider), sandbox.url, BUCKET, region=sandbox.region)

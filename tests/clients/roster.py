@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -42,25 +42,26 @@ class Client:
         return f"http://127.0.0.1:{port}"
 
 
-_SDK: Final = frozenset({"list_v1", "delete_many", "presign", "etag"})
-_PAGES: Final = {("oss2", "V4", "path"), ("oss-v2", "V4", "virtual")}
+_SDK: Final = frozenset({"list_keys_v1", "delete_many", "presign", "etag"})
+_PAGES: Final = {
+    ("oss2", "V4", "path"): {"page"},
+    ("oss-v2", "V4", "virtual"): {"page", "plain_v1_page"},
+}
 
 
 def _oss_clients() -> Iterator[Client]:
     for signature in ("V1", "V4"):
         for style in ("path", "virtual"):
             for driver in ("oss2", "oss-v2"):
-                pages = {"page"} if (driver, signature, style) in _PAGES else set()
-                yield Client(
-                    driver=driver, signature=signature, style=style, offers=_SDK | pages
-                )
+                pages = _PAGES.get((driver, signature, style), set())
+                yield Client(driver=driver, signature=signature, style=style, offers=_SDK | pages)
             yield Client(
                 driver="ali-oss", signature=signature, style=style,
-                offers=frozenset({"list_v1", "delete_many", "etag", "presign", "managed"}),
+                offers=frozenset({"list_keys_v1", "delete_many", "etag", "presign", "managed"}),
             )  # fmt: skip
         yield Client(
             driver="ali-oss", signature=signature, style="address",
-            offers=frozenset({"list_v1", "delete_many", "etag", "managed"}),
+            offers=frozenset({"list_keys_v1", "delete_many", "etag", "managed"}),
         )  # fmt: skip
     for style in ("path", "virtual"):
         yield Client(
@@ -83,16 +84,16 @@ VOD_CLIENTS: Final = tuple(
 )
 
 
-def oss_clients(*, offering: str = "") -> Any:
-    """Return a mark that runs a test with each client of OSS, or with those that offer something."""
+def oss_clients(*, offering: str = "") -> pytest.MarkDecorator:
+    """Return a mark that runs a test with each client of OSS, or with those that offer a call."""
     return _each(each for each in OSS_CLIENTS if not offering or offering in each.offers)
 
 
-def vod_clients() -> Any:
+def vod_clients() -> pytest.MarkDecorator:
     """Return a mark that runs a test with each client of VOD."""
     return _each(iter(VOD_CLIENTS))
 
 
-def _each(clients: Iterator[Client]) -> Any:
+def _each(clients: Iterator[Client]) -> pytest.MarkDecorator:
     named = [pytest.param(each, id=each.name) for each in clients]
     return pytest.mark.parametrize("client", named, indirect=True)

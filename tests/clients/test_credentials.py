@@ -59,9 +59,7 @@ def test_a_wrong_secret_is_403(client: Connected, sandbox: Sandbox) -> None:
 def test_a_missing_bucket_comes_before_an_unknown_key_id(
     client: Connected, sandbox: Sandbox
 ) -> None:
-    client.connect(
-        replace(sandbox.credentials, access_key_id="unknown"), bucket="no-such-bucket"
-    )
+    client.connect(replace(sandbox.credentials, access_key_id="unknown"), bucket="no-such-bucket")
 
     refused = refused_put(client, sandbox)
 
@@ -76,7 +74,7 @@ def test_temporary_credentials_are_accepted(client: Connected, sandbox: Sandbox)
     client("put", key="a b+c.mp4", body=b"by token")
 
     assert client("get", key="a b+c.mp4") == b"by token"
-    assert client("list", page_size=10) == ["a b+c.mp4"]
+    assert client("list_keys", page_size=10) == ["a b+c.mp4"]
 
 
 @oss_clients()

@@ -112,10 +112,10 @@ def test_odd_keys_are_listed_page_by_page(
     assert len(keys) > 40
     sandbox.oss.fill(BUCKET, keys)
 
-    assert in_order(client("list", page_size=page_size)) == in_order(keys)
+    assert in_order(client("list_keys", page_size=page_size)) == in_order(keys)
 
 
-@oss_clients(offering="list_v1")
+@oss_clients(offering="list_keys_v1")
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
 def test_odd_keys_are_listed_page_by_page_by_the_first_list_operation(
     client: Connected, sandbox: Sandbox, page_size: int
@@ -123,7 +123,7 @@ def test_odd_keys_are_listed_page_by_page_by_the_first_list_operation(
     keys = odd_keys(without=client.about.cannot_send | client.about.cannot_list)
     sandbox.oss.fill(BUCKET, keys)
 
-    assert client("list_v1", page_size=page_size) == in_order(keys)
+    assert client("list_keys_v1", page_size=page_size) == in_order(keys)
     assert {each.operation for each in sandbox.oss.journal} == {"ListObjects"}
 
 

@@ -21,7 +21,9 @@ def file_url(key: str) -> str:
 
 
 def items_of(keys: list[str]) -> list[dict[str, str]]:
-    return [{"FileURL": file_url(key), "Title": f"标题 {number}"} for number, key in enumerate(keys)]
+    return [
+        {"FileURL": file_url(key), "Title": f"标题 {number}"} for number, key in enumerate(keys)
+    ]
 
 
 def registered(client: Connected, keys: list[str]) -> dict[str, Any]:

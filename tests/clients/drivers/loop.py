@@ -13,7 +13,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 Refusal = dict[str, Any]
 
@@ -26,9 +26,10 @@ class Driver(Protocol):
     @staticmethod
     def refusal(error: Exception) -> Refusal | None:
         """Return what the service answered, or None if `error` is no answer of a service."""
+        ...
 
 
-def serve(driver: Callable[[Mapping[str, str]], Any], refusal: Any) -> None:
+def serve(driver: type[Driver]) -> None:
     """Answer calls from standard input until it ends. `connect` makes a new client."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a client prints is no answer
@@ -42,7 +43,7 @@ def serve(driver: Callable[[Mapping[str, str]], Any], refusal: Any) -> None:
             else:
                 answer = {"done": getattr(client, call["operation"])(**call["given"])}
         except Exception as error:  # noqa: BLE001 - the test decides on it
-            refused = refusal(error)
+            refused = driver.refusal(error)
             answer = {"refused": refused} if refused else {"broken": traceback.format_exc()}
         answers.write(json.dumps(answer, default=to_json) + "\n")
         answers.flush()

@@ -47,7 +47,7 @@ class OpenDal:
     def get_range(self, key: str, first: int, last: int) -> bytes:
         return bytes(self._operator.read(key, offset=first, size=last - first + 1))
 
-    def list(self, page_size: int) -> list[str]:
+    def list_keys(self, page_size: int) -> list[str]:
         found = self._operator.list("", recursive=True, limit=page_size)
         return [each.path for each in found]
 
@@ -87,4 +87,4 @@ class OpenDal:
 
 
 if __name__ == "__main__":
-    serve(OpenDal, OpenDal.refusal)
+    serve(OpenDal)

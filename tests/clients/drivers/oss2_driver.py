@@ -44,10 +44,10 @@ class Oss2:
     def get_range(self, key: str, first: int, last: int) -> bytes:
         return bytes(self._bucket.get_object(key, byte_range=(first, last)).read())
 
-    def list(self, page_size: int) -> list[str]:
+    def list_keys(self, page_size: int) -> list[str]:
         return [each.key for each in oss2.ObjectIteratorV2(self._bucket, max_keys=page_size)]
 
-    def list_v1(self, page_size: int) -> list[str]:
+    def list_keys_v1(self, page_size: int) -> list[str]:
         return [each.key for each in oss2.ObjectIterator(self._bucket, max_keys=page_size)]
 
     def page(self, version: int, given: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +71,7 @@ class Oss2:
     def multipart(self, key: str, parts: list[bytes]) -> None:
         upload = self._bucket.init_multipart_upload(key).upload_id
         sent = [
-            oss2.models.PartInfo(
-                number, self._bucket.upload_part(key, upload, number, part).etag
-            )
+            oss2.models.PartInfo(number, self._bucket.upload_part(key, upload, number, part).etag)
             for number, part in enumerate(parts, 1)
         ]
         self._bucket.complete_multipart_upload(key, upload, sent)
@@ -99,4 +97,4 @@ class Oss2:
 
 
 if __name__ == "__main__":
-    serve(Oss2, Oss2.refusal)
+    serve(Oss2)

@@ -48,13 +48,13 @@ class OssV2:
         with self._client.get_object(asked).body as body:
             return bytes(body.read())
 
-    def list(self, page_size: int) -> list[str]:
+    def list_keys(self, page_size: int) -> list[str]:
         return self._walk(
             self._client.list_objects_v2_paginator(limit=page_size),
             oss.ListObjectsV2Request(self._bucket),
         )
 
-    def list_v1(self, page_size: int) -> list[str]:
+    def list_keys_v1(self, page_size: int) -> list[str]:
         return self._walk(
             self._client.list_objects_paginator(limit=page_size),
             oss.ListObjectsRequest(self._bucket),
@@ -123,9 +123,7 @@ class OssV2:
 
     def presign(self, method: str, key: str, expires_s: int) -> dict[str, Any]:
         kind = {"GET": oss.GetObjectRequest, "PUT": oss.PutObjectRequest}[method]
-        made = self._client.presign(
-            kind(self._bucket, key), expires=timedelta(seconds=expires_s)
-        )
+        made = self._client.presign(kind(self._bucket, key), expires=timedelta(seconds=expires_s))
         return {"url": made.url, "headers": dict(made.signed_headers or {})}
 
     @staticmethod
@@ -139,4 +137,4 @@ class OssV2:
 
 
 if __name__ == "__main__":
-    serve(OssV2, OssV2.refusal)
+    serve(OssV2)

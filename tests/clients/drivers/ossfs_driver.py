@@ -43,7 +43,7 @@ class OssFs:
     def get_range(self, key: str, first: int, last: int) -> bytes:
         return bytes(self._files.cat_file(self._path(key), start=first, end=last))
 
-    def list(self, page_size: int) -> list[str]:
+    def list_keys(self, page_size: int) -> list[str]:
         """List the whole tree, folder by folder; it chooses its own page size."""
         del page_size
         self._files.invalidate_cache()
@@ -78,4 +78,4 @@ class OssFs:
 
 
 if __name__ == "__main__":
-    serve(OssFs, OssFs.refusal)
+    serve(OssFs)

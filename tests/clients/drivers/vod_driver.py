@@ -49,4 +49,4 @@ class Vod:
 
 
 if __name__ == "__main__":
-    serve(Vod, Vod.refusal)
+    serve(Vod)

@@ -56,7 +56,7 @@ class AliOss {
 
   // The client hands on what the service encoded, so its caller decodes the keys. The token is
   // given back as it came.
-  async list({ page_size: size }) {
+  async list_keys({ page_size: size }) {
     const keys = [];
     let token;
     do {
@@ -71,7 +71,7 @@ class AliOss {
     return keys;
   }
 
-  async list_v1({ page_size: size }) {
+  async list_keys_v1({ page_size: size }) {
     const keys = [];
     let marker = '';
     do {
