@@ -294,16 +294,6 @@ def test_the_endpoint_of_another_region_names_the_right_one(sandbox: Sandbox) ->
     assert refused.value.details["Endpoint"] == "oss-cn-shanghai.aliyuncs.com"
 
 
-def test_an_archived_object_is_read_after_its_restore(sandbox: Sandbox) -> None:
-    sandbox.oss.put(BUCKET, "old.mp4", storage_class="Archive")
-    bucket = client(sandbox)
-    assert bucket.head_object("old.mp4").headers["x-oss-storage-class"] == "Archive"
-    with pytest.raises(oss2.exceptions.ServerError, match="InvalidObjectState"):
-        bucket.get_object("old.mp4")
-    bucket.restore_object("old.mp4")
-    assert bucket.get_object("old.mp4").read() == b"x"
-
-
 def test_two_sandboxes_share_nothing_and_leave_nothing() -> None:
     with Sandbox() as one, Sandbox() as other:
         for sandbox in (one, other):

@@ -63,7 +63,9 @@ class Answer:
 
     def encoded(self, *, head: bool) -> bytes:
         """Return the whole answer as bytes, without the body if it answers a HEAD request."""
-        headers = {"Content-Length": str(len(self.body)), **self.headers}
+        bodiless = self.status == HTTPStatus.NOT_MODIFIED  # a length would be that of the object
+        length = {} if bodiless else {"Content-Length": str(len(self.body))}
+        headers = {**length, **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         start = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{lines}\r\n"
         return start.encode("latin-1") + (b"" if head else self.body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
@@ -21,7 +22,10 @@ OWNER: Final = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
 
 
 class OssRefused(Exception):
-    """A request that OSS refuses; `details` become further elements of the error."""
+    """A request that OSS refuses; `details` become further elements of the error.
+
+    `ec` says the reason where several have the same code.
+    """
 
     def __init__(
         self,
@@ -29,12 +33,14 @@ class OssRefused(Exception):
         code: str,
         message: str,
         *,
+        ec: str = "",
         headers: Mapping[str, str] | None = None,
         **details: str,
     ) -> None:
         self.status = status
         self.code = code
         self.message = message
+        self.ec = ec
         self.headers = headers or {}
         self.details = details
         super().__init__(f"{code}: {message}")
@@ -47,6 +53,7 @@ class OssRefused(Exception):
             "RequestId": request_id,
             "HostId": host,
             **self.details,
+            **({"EC": self.ec} if self.ec else {}),
         }
         return document(
             "Error",
@@ -87,6 +94,11 @@ def xml(root: str, inside: str, *, headers: Mapping[str, str] | None = None) -> 
 def iso_date(at_ms: int) -> str:
     """Return an instant, in milliseconds since the epoch, as listings write it."""
     return second_text(datetime.fromtimestamp(at_ms // 1000, UTC))
+
+
+def http_date(at_ms: int) -> str:
+    """Return an instant, in milliseconds since the epoch, as headers write it."""
+    return format_datetime(datetime.fromtimestamp(at_ms // 1000, UTC), usegmt=True)
 
 
 def second_text(at: datetime) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
-from watcher.sandbox.oss.operations import body_tree, kept_headers, storage_class_of
+from watcher.sandbox.oss.headers import kept_headers
+from watcher.sandbox.oss.operations import body_tree
+from watcher.sandbox.oss.writes import storage_class_of
 from watcher.sandbox.text import key_text
 
 if TYPE_CHECKING:

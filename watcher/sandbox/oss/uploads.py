@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.objects import check_key, etag_of
+from watcher.sandbox.oss.checks import check_key
+from watcher.sandbox.oss.objects import etag_of
 from watcher.sandbox.text import key_text
 
 if TYPE_CHECKING:
