@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
     "oss-v2": _python("oss_v2_driver", APART / "oss-v2"),
     "opendal": _python("opendal_driver"),
     "ossfs": _python("ossfs_driver", APART / "ossfs"),
+    "ossfs-async": (*_python("ossfs_driver", APART / "ossfs"), "--async"),
     "vod20170321": _python("vod_driver"),
     "ali-oss": ("node", str(NODE / "ali_oss.js")),
     "pop-core": ("node", str(NODE / "pop_core.js")),

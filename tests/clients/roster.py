@@ -75,6 +75,11 @@ def _oss_clients() -> Iterator[Client]:
             offers=frozenset({"delete_below", "append"}),
             cannot_send=frozenset({"slashes"}), cannot_list=frozenset({"folder"}),
         )  # fmt: skip
+    yield Client(
+        driver="ossfs-async", signature="V1", style="path",  # it knows neither proxy nor resolver
+        offers=frozenset({"delete_below", "append"}),
+        cannot_send=frozenset({"slashes"}), cannot_list=frozenset({"folder"}),
+    )  # fmt: skip
 
 
 OSS_CLIENTS: Final = tuple(_oss_clients())

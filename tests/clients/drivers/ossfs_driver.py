@@ -1,8 +1,12 @@
-"""ossfs, the file system of fsspec: an older oss2, signature V1, lists by ListObjects."""
+"""ossfs, the file system of fsspec: an older oss2, signature V1, lists by ListObjects.
+
+With `--async` it is the file system on aiohttp.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import oss2
 import ossfs
@@ -18,8 +22,10 @@ if TYPE_CHECKING:
 class OssFs:
     """One bucket as a folder."""
 
+    kind: ClassVar[Any] = ossfs.OSSFileSystem
+
     def __init__(self, settings: Mapping[str, str]) -> None:
-        self._files = ossfs.OSSFileSystem(
+        self._files = self.kind(
             endpoint=settings["endpoint"],
             key=settings["id"],
             secret=settings["secret"],
@@ -77,5 +83,11 @@ class OssFs:
         return {"status": cause.status, "code": cause.code, "message": cause.message}
 
 
+class AsyncOssFs(OssFs):
+    """The same on aiohttp."""
+
+    kind = ossfs.AioOSSFileSystem
+
+
 if __name__ == "__main__":
-    serve(OssFs)
+    serve(AsyncOssFs if "--async" in sys.argv else OssFs)
