@@ -12,12 +12,13 @@ import pytest
 from tests.clients.names import NamesProxy
 from tests.clients.process import ClientProcess
 from tests.support.workspace import BUCKET
+from watcher.ports import Credentials
+from watcher.sandbox.account import Grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.clients.roster import Client
-    from watcher.ports import Credentials
     from watcher.sandbox import Sandbox
 
 
@@ -64,6 +65,13 @@ class Connected:
             bucket=bucket,
             region=self.sandbox.region,
         )
+
+    def temporary(self, *, lifetime_s: float, keys: str = "") -> Credentials:
+        """Return a credential as STS issues it, for all keys of the bucket or for some of them."""
+        grants = [Grant(bucket=BUCKET, keys=keys.encode())] if keys else None
+        now = self.sandbox.clock.now()
+        issued = self.sandbox.account.issue(now, lifetime_s, grants)
+        return Credentials(issued.access_key_id, issued.access_key_secret, issued.security_token)
 
     def __call__(self, operation: str, **given: Any) -> Any:
         """Return what the client returned for a call."""

@@ -39,9 +39,10 @@ COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
 class Refused(Exception):
     """The service's answer, as the client showed it."""
 
-    def __init__(self, *, status: int, code: str, message: str) -> None:
+    def __init__(self, *, status: int, code: str, message: str, ec: str = "") -> None:
         self.status = status
         self.code = code
+        self.ec = ec
         super().__init__(f"{status} {code}: {message}")
 
 

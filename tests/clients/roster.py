@@ -42,7 +42,7 @@ class Client:
         return f"http://127.0.0.1:{port}"
 
 
-_SDK: Final = frozenset({"list_keys_v1", "delete_many", "presign", "etag"})
+_SDK: Final = frozenset({"list_keys_v1", "delete_many", "presign", "etag", "error_codes"})
 _PAGES: Final = {
     ("oss2", "V4", "path"): {"page"},
     ("oss-v2", "V4", "virtual"): {"page", "plain_v1_page"},
@@ -57,11 +57,11 @@ def _oss_clients() -> Iterator[Client]:
                 yield Client(driver=driver, signature=signature, style=style, offers=_SDK | pages)
             yield Client(
                 driver="ali-oss", signature=signature, style=style,
-                offers=frozenset({"list_keys_v1", "delete_many", "etag", "presign", "managed"}),
+                offers=_SDK | {"managed"},
             )  # fmt: skip
         yield Client(
             driver="ali-oss", signature=signature, style="address",
-            offers=frozenset({"list_keys_v1", "delete_many", "etag", "managed"}),
+            offers=_SDK - {"presign"} | {"managed"},
         )  # fmt: skip
     for style in ("path", "virtual"):
         yield Client(

@@ -89,13 +89,25 @@ def test_a_wrong_token_is_403(client: Connected, sandbox: Sandbox) -> None:
 
 @oss_clients()
 def test_an_expired_token_is_403(client: Connected, sandbox: Sandbox) -> None:
-    sandbox.credentials = TEMPORARY
-    client.connect()
-    sandbox.account.token_expired = True
+    client.connect(client.temporary(lifetime_s=60))
+    client("put", key="a.mp4", body=b"in time")
+    sandbox.oss.delete(BUCKET, "a.mp4")
+    sandbox.clock_offset_s = 61
 
     refused = refused_put(client, sandbox)
 
     assert (refused.status, refused.code) == (403, "SecurityTokenExpired")
+
+
+@oss_clients()
+def test_a_credential_of_one_folder_stays_in_it(client: Connected, sandbox: Sandbox) -> None:
+    client.connect(client.temporary(lifetime_s=60, keys="uploads/*"))
+
+    refused = refused_put(client, sandbox)
+    client("put", key="uploads/a b.mp4", body=b"allowed")
+
+    assert (refused.status, refused.code) == (403, "AccessDenied")
+    assert sandbox.oss.keys(BUCKET) == (b"uploads/a b.mp4",)
 
 
 @vod_clients()
@@ -129,9 +141,8 @@ def test_vod_accepts_temporary_credentials(client: Connected, sandbox: Sandbox) 
 
 @vod_clients()
 def test_vod_refuses_an_expired_token(client: Connected, sandbox: Sandbox) -> None:
-    sandbox.credentials = TEMPORARY
-    client.connect()
-    sandbox.account.token_expired = True
+    client.connect(client.temporary(lifetime_s=60))
+    sandbox.clock_offset_s = 61
 
     refused = refused_registration(client, sandbox)
 

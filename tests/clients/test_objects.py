@@ -77,6 +77,14 @@ def test_a_missing_object_is_404(client: Connected, operation: str) -> None:
     assert refused.value.code in {"NoSuchKey", ""}
 
 
+@oss_clients(offering="error_codes")
+def test_an_error_carries_its_number(client: Connected) -> None:
+    with pytest.raises(Refused) as refused:
+        client("get", key="missing.mp4")
+
+    assert (refused.value.code, refused.value.ec) == ("NoSuchKey", "0026-00000001")
+
+
 @oss_clients()
 def test_odd_keys_are_stored_as_they_are(client: Connected, sandbox: Sandbox) -> None:
     keys = odd_keys(without=client.about.cannot_send)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import oss2
 import pytest
+import requests
 
 from tests.support.workspace import BUCKET
 
@@ -161,3 +162,27 @@ def test_an_upload_id_belongs_to_one_key(bucket: oss2.Bucket) -> None:
 
     with pytest.raises(oss2.exceptions.NoSuchUpload):
         bucket.upload_part("other.mp4", upload, 1, b"stray")
+
+
+def test_a_presigned_upload_holds_its_headers_fast(bucket: oss2.Bucket, sandbox: Sandbox) -> None:
+    signed = {"Content-Type": "video/mp4", "x-oss-meta-author": "one"}
+    url = bucket.sign_url("PUT", KEY, 60, headers=signed, slash_safe=True)
+
+    changed = requests.put(url, BODY, headers={**signed, "x-oss-meta-author": "two"}, timeout=30)
+    kept = requests.put(url, BODY, headers=signed, timeout=30)
+
+    assert (changed.status_code, kept.status_code) == (403, 200)
+    found = bucket.head_object(KEY)
+    assert (found.content_type, found.headers["x-oss-meta-author"]) == ("video/mp4", "one")
+    assert sandbox.oss.body(BUCKET, KEY) == BODY
+
+
+def test_a_presigned_download_names_its_own_headers(bucket: oss2.Bucket) -> None:
+    bucket.put_object(KEY, BODY)
+    shown = {"response-content-disposition": 'attachment; filename="a b.mp4"'}
+    url = bucket.sign_url("GET", KEY, 60, params=shown, slash_safe=True)
+
+    answer = requests.get(url, timeout=30)
+
+    assert answer.content == BODY
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="a b.mp4"'

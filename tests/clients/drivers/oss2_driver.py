@@ -93,7 +93,12 @@ class Oss2:
     def refusal(error: Exception) -> Refusal | None:
         if not isinstance(error, oss2.exceptions.ServerError):
             return None
-        return {"status": error.status, "code": error.code, "message": error.message}
+        return {
+            "status": error.status,
+            "code": error.code,
+            "ec": error.ec,
+            "message": error.message,
+        }
 
 
 if __name__ == "__main__":

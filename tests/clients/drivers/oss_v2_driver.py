@@ -133,7 +133,12 @@ class OssV2:
         answer = error.unwrap()
         if not isinstance(answer, oss.exceptions.ServiceError):
             return None
-        return {"status": answer.status_code, "code": answer.code, "message": answer.message}
+        return {
+            "status": answer.status_code,
+            "code": answer.code,
+            "ec": answer.ec,
+            "message": answer.message,
+        }
 
 
 if __name__ == "__main__":

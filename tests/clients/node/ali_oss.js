@@ -117,7 +117,12 @@ class AliOss {
 
   static refusal(error) {
     if (!(error.status > 0)) return null;
-    return { status: error.status, code: error.code || '', message: error.message };
+    return {
+      status: error.status,
+      code: error.code || '',
+      ec: error.ecCode || '',
+      message: error.message,
+    };
   }
 }
 
