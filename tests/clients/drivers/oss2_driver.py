@@ -69,7 +69,8 @@ class Oss2:
         }
 
     def multipart(self, key: str, parts: list[bytes]) -> None:
-        upload = self._bucket.init_multipart_upload(key).upload_id
+        encoded = {"encoding-type": "url"}  # or the answer is no XML for some keys
+        upload = self._bucket.init_multipart_upload(key, params=encoded).upload_id
         sent = [
             oss2.models.PartInfo(number, self._bucket.upload_part(key, upload, number, part).etag)
             for number, part in enumerate(parts, 1)
