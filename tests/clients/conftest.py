@@ -31,12 +31,12 @@ def names() -> Iterator[NamesProxy]:
 
 @pytest.fixture(scope="session")
 def process_of(names: NamesProxy) -> Iterator[Callable[[str], ClientProcess]]:
-    """A function that returns the process of a driver, and starts it when it is first wanted."""
+    """A function that returns the process of a driver, and starts it when it is needed."""
     running: dict[str, ClientProcess] = {}
     with ExitStack() as stack:
 
         def process(driver: str) -> ClientProcess:
-            if driver not in running:
+            if driver not in running or not running[driver].in_step:
                 running[driver] = stack.enter_context(ClientProcess(driver, proxy_url=names.url))
             return running[driver]
 

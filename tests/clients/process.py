@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -47,9 +48,13 @@ class Refused(Exception):
 
 
 class ClientProcess:
-    """A client that answers calls until it is closed."""
+    """A client that answers calls until it is closed.
+
+    It is out of step once a test gave up on an answer, which would be taken for the next one.
+    """
 
     def __init__(self, driver: str, *, proxy_url: str) -> None:
+        self.in_step = True
         self._process = subprocess.Popen(
             COMMANDS[driver],
             cwd=CHECKOUT,
@@ -76,9 +81,11 @@ class ClientProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         line = json.dumps({"operation": operation, "given": given}, default=to_json)
+        self.in_step = False
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         answered = self._process.stdout.readline()
+        self.in_step = bool(answered)
         assert answered, f"the client ended with status {self._process.wait()}"
         answer: dict[str, Any] = json.loads(answered, object_hook=from_json)
         if refused := answer.get("refused"):
@@ -90,7 +97,10 @@ class ClientProcess:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if not self.in_step:
+            self._process.kill()
         self._process.wait()
         self._process.stdout.close()
 
