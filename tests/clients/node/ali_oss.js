@@ -73,9 +73,13 @@ class AliOss {
 
   async list_keys_v1({ page_size: size }) {
     const keys = [];
-    let marker = '';
+    let marker;
     do {
-      const page = await this.client.list({ 'max-keys': size, 'encoding-type': 'url', marker });
+      const page = await this.client.list({
+        'max-keys': size,
+        'encoding-type': 'url',
+        ...(marker && { marker }),
+      });
       keys.push(...page.objects.map(each => decodeURIComponent(each.name)));
       marker = page.nextMarker && decodeURIComponent(page.nextMarker);
     } while (marker);
