@@ -157,6 +157,7 @@ def test_odd_keys_are_deleted_one_by_one(client: Connected, sandbox: Sandbox) ->
     for key in keys:
         client("delete", key=key)
 
+    assert [key for key in keys if sandbox.oss.find(BUCKET, key) is not None] == []
     assert sandbox.oss.keys(BUCKET) == (b"stays.mp4",)
 
 
