@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # or each process compiles every test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-long coverage test-system check bench soak format clean setup install uninstall wheelhouse
+.PHONY: help demo test test-all test-long coverage test-clients test-system check bench soak format clean setup install uninstall wheelhouse
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -56,6 +56,9 @@ test-system: $(VENV)/.test-ready ## A fresh Debian, a real systemd, browser and 
 		[ -z "$$missing" ] || (apt-get -qq update && apt-get -qq -y install --no-install-recommends $$missing) >/dev/null 2>&1 \
 		|| echo "test-system: apt-get could not install$$missing" >&2; fi
 	$(BIN)/python -m pytest tests/system --timeout 1200 $(PYTEST_ARGS)
+
+test-clients: $(VENV)/.clients-ready ## Unchanged clients of other authors against the sandbox (needs Node.js; installs it as root)
+	$(BIN)/python -m pytest tests/clients $(PYTEST_ARGS)
 
 bench: $(VENV)/.bench-ready ## Ours beside rclone, s5cmd, obstore and the obvious script (BENCH_ARGS="--quick")
 	@if [ "$$(id -u)" = 0 ] && ! command -v rclone >/dev/null; then \
@@ -100,4 +103,19 @@ $(VENV)/.bench-ready: EXTRAS = sandbox,dev,bench
 $(VENV)/.demo-ready $(VENV)/.test-ready $(VENV)/.bench-ready: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV), which takes about a minute ..." >&2
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+# Clients whose packages overwrite those of this program have environments of their own.
+$(VENV)/.clients-ready: pyproject.toml constraints.txt $(wildcard tests/clients/apart/*.txt tests/clients/node/package*.json) | $(BIN)/python
+	@if [ "$$(id -u)" = 0 ] && ! { command -v node && command -v npm; } >/dev/null; then \
+		echo "Installing Node.js ..." >&2; \
+		(apt-get -qq update && apt-get -qq -y install --no-install-recommends nodejs npm) >/dev/null 2>&1 \
+		|| echo "test-clients: apt-get could not install nodejs and npm" >&2; fi
+	@echo "Installing the clients into $(VENV), which takes about a minute ..." >&2
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[sandbox,dev,clients]'
+	@for each in oss-v2 ossfs; do \
+		$(BIN)/python -m venv "$(VENV)/clients/$$each" && \
+		"$(VENV)/clients/$$each/bin/python" -m pip install --quiet -r "tests/clients/apart/$$each.txt" || exit 1; done
+	@mkdir -p "$(VENV)/clients/node" && cp tests/clients/node/package*.json "$(VENV)/clients/node"
+	@npm ci --prefix "$(VENV)/clients/node" --no-audit --no-fund --loglevel error
 	@touch $@
