@@ -218,3 +218,30 @@ def test_a_form_that_is_for_oss_stays_with_oss(sandbox: Sandbox) -> None:
     form: dict[str, Any] = {"Action": "RegisterMedia"}
     requests.post(f"{sandbox.url}/{BUCKET}/a.mp4?append&position=0", data=form, timeout=9)
     assert len(sandbox.oss.journal) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Signature", "SignatureDoesNotMatch"),
+        ("SecurityToken", "InvalidSecurityToken.Malformed"),
+        ("AccessKeyId", "InvalidAccessKeyId.NotFound"),
+        ("Action", "SignatureDoesNotMatch"),
+        ("Timestamp", "InvalidTimeStamp.Format"),
+    ],
+)
+@pytest.mark.parametrize("word", ["JSON", "XML"])
+def test_bytes_that_are_not_utf8_get_an_answer(
+    sandbox: Sandbox, word: str, name: str, code: str
+) -> None:
+    odd: dict[str, str | bytes] = {**signed(sandbox, Format=word), name: b"\xff\xfe"}
+    answer = requests.get(sandbox.url, params=odd, timeout=9)
+    assert code in answer.content.decode()
+
+
+def test_an_id_that_is_not_utf8_is_not_known(sandbox: Sandbox) -> None:
+    ours = {"Action": "BatchGetMediaInfos", "MediaIds": "a\udcff", "RegisterMetadatas": ""}
+    given = signed(sandbox, Format="JSON", **ours)
+    odd = {name: value.encode("utf-8", "surrogateescape") for name, value in given.items()}
+    answer = requests.get(sandbox.url, params=odd, timeout=9)
+    assert answer.json()["NonExistMediaIds"] == ["a?"]

@@ -10,6 +10,8 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.text import key_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -112,7 +114,7 @@ class Account:
             raise IdentityRefused(IdentityProblem.TOKEN_MISSING)
         if token and not known.security_token:
             raise IdentityRefused(IdentityProblem.TOKEN_UNEXPECTED)
-        if not secrets.compare_digest(token.encode(), known.security_token.encode()):
+        if not secrets.compare_digest(key_bytes(token), known.security_token.encode()):
             raise IdentityRefused(IdentityProblem.TOKEN_WRONG)
         if token and self._is_expired(known, now):
             raise IdentityRefused(IdentityProblem.TOKEN_EXPIRED)

@@ -21,7 +21,7 @@ from watcher.sandbox.faults.answers import (
 )
 from watcher.sandbox.faults.kinds import KINDS
 from watcher.sandbox.http_server import Answer, HungUp, do_nothing
-from watcher.sandbox.vod.calls import Deviation
+from watcher.sandbox.vod.calls import NO_DEVIATION, Deviation
 from watcher.sandbox.vod.items import MAX_ITEMS
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _NOT_IN_AN_EMPTY_PAGE: Final = re.compile(
 _START: Final = b"AAAA"  # a continuation token that leads to the first key
 _UNANSWERED_S: Final = 60.0
 _SLOW_S: Final = 1.0
-_NO_DEVIATION: Final = Deviation()
 _RESTORE_S: Final = 24 * 60 * 60.0
 
 
@@ -60,7 +59,7 @@ class Incident:
         """The work that is left once the fault has shown."""
         return self._take_effect_late if self.effect == "after" else do_nothing
 
-    def take_effect(self, deviation: Deviation = _NO_DEVIATION) -> Answer:
+    def take_effect(self, deviation: Deviation = NO_DEVIATION) -> Answer:
         """Make the operation take effect, and return its answer."""
         if self.service == "vod":
             return self.services.vod.take_effect(self.request, deviation)

@@ -66,7 +66,8 @@ def _answer(
     as_json: bool,
 ) -> Answer:
     if as_json:
-        content_type, body = _JSON, json.dumps(fields, ensure_ascii=False).encode()
+        text = json.dumps(fields, ensure_ascii=False)
+        content_type, body = _JSON, text.encode("utf-8", "replace")  # text may hold surrogates
     else:
         content_type, body = _XML, document(root, _inside(fields))
     return Answer(status=status, headers={"Content-Type": content_type, **headers}, body=body)

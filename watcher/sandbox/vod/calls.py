@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.vod.file_url import named_object
 
@@ -33,6 +33,9 @@ class Deviation:
         if self.keys:
             return not self.keys.isdisjoint(named_object(file_url)[1])
         return place < self.first
+
+
+NO_DEVIATION: Final = Deviation()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ class Quota:
     """The most calls of one operation in any second. Refused calls do not count."""
 
     def __init__(self, calls_per_second: int) -> None:
-        self.calls_per_second = calls_per_second  # of each operation that is not in `of`
-        self.of = dict(DOCUMENTED)
+        self.calls_per_second = calls_per_second  # of each operation that is not in `by_action`
+        self.by_action = dict(DOCUMENTED)
         self._admitted: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
@@ -31,7 +31,7 @@ class Quota:
             recent = self._admitted.setdefault(action, deque())
             while recent and recent[0] <= at - 1:
                 recent.popleft()
-            if len(recent) >= self.of.get(action, self.calls_per_second):
+            if len(recent) >= self.by_action.get(action, self.calls_per_second):
                 raise VodRefused(
                     400, "Throttling.User", "Request was denied due to user flow control."
                 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.oss.answers import code_in
 from watcher.sandbox.vod.answers import VodRefused, accepted, refusal
-from watcher.sandbox.vod.calls import Call, Deviation
+from watcher.sandbox.vod.calls import NO_DEVIATION, Call
 from watcher.sandbox.vod.media import MediaTable, Status
 from watcher.sandbox.vod.media_infos import MediaInfos
 from watcher.sandbox.vod.options import VodOptions
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
     from watcher.sandbox.oss.objects import ObjectStore
+    from watcher.sandbox.vod.calls import Deviation
     from watcher.sandbox.vod.media import Media
 
 VERSION: Final = "2017-03-21"
@@ -48,7 +49,6 @@ ACTIONS: Final = frozenset(
     }
 )  # fmt: skip
 Operation = Callable[[Call], dict[str, object]]
-_NO_DEVIATION: Final = Deviation()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class SandboxVod:
     @property
     def quotas(self) -> dict[str, int]:
         """The most calls in a second of single operations, in place of `calls_per_second`."""
-        return self._quota.of
+        return self._quota.by_action
 
     def add_bucket(self, bucket: str) -> None:
         """Add a bucket to VOD, which registers its objects from now on."""
@@ -152,7 +152,7 @@ class SandboxVod:
         return answer
 
     def take_effect(
-        self, request: Request, deviation: Deviation = _NO_DEVIATION, *, at: float | None = None
+        self, request: Request, deviation: Deviation = NO_DEVIATION, *, at: float | None = None
     ) -> Answer:
         """Check a call, perform it, and return the answer.
 
@@ -160,7 +160,7 @@ class SandboxVod:
         """
         self._clock.wait(self.latency_s)
         try:
-            call = self._call(request, deviation)
+            call = self._checked(request, deviation)
             operation = self._operation(request)
             _authorize(call.principal)
             self._quota.admit(call.action, self._clock.monotonic() if at is None else at)
@@ -177,7 +177,7 @@ class SandboxVod:
         with contextlib.suppress(VodRefused):
             principal = self._signatures.identify(request, now)
             _authorize(principal)
-            self._operation(request)(_call(request, principal, now, _NO_DEVIATION))
+            self._operation(request)(_call(request, principal, now, NO_DEVIATION))
 
     def refuse_call(self, request: Request, refused: VodRefused) -> Answer:
         """Return the answer to a call that VOD refuses."""
@@ -193,7 +193,7 @@ class SandboxVod:
         }
         return replace(answer, headers={**headers, **answer.headers})
 
-    def _call(self, request: Request, deviation: Deviation) -> Call:
+    def _checked(self, request: Request, deviation: Deviation) -> Call:
         if request.method not in {"GET", "POST"}:
             raise VodRefused(403, "UnsupportedHTTPMethod", "This http method is not supported.")
         now = self._clock.now()

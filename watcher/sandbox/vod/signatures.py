@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.account import MAX_SKEW_S, IdentityProblem, IdentityRefused
+from watcher.sandbox.text import key_bytes
 from watcher.sandbox.vod import acs3, rpc
 from watcher.sandbox.vod.answers import VodRefused
 from watcher.sandbox.vod.parameters import is_acs3
@@ -64,7 +65,7 @@ class SignatureCheck:
         principal = self._identify(signed, now)
         _check_time(signed.time, now)
         ours = signed.sign(principal.access_key_secret, signed.text)
-        if not hmac.compare_digest(ours.encode(), signed.signature.encode()):
+        if not hmac.compare_digest(ours.encode(), key_bytes(signed.signature)):
             raise VodRefused(400, "SignatureDoesNotMatch", signed.mismatch)
         with self._lock:
             if signed.nonce in self._nonces:
