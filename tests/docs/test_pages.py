@@ -48,6 +48,7 @@ LATIN = {
     *("systemd", "Prometheus", "Grafana", "crontab", "pipx", "wheel", "ossutil", "root", "stdin"),
     *("stdout", "stderr", "SIGPIPE", "JSON", "CSV", "UTF-8", "CRLF", "PEM", "URL", "ID", "HTTP"),
     *(
+        "HTTPS",
         "HEAD",
         "GET",
         "PUT",

@@ -298,14 +298,6 @@ def test_a_clock_sixteen_minutes_off_is_refused(
     assert abs(shown - datetime.now(UTC).timestamp() - offset_s) < 5  # noqa: TID251 (the machine's time is meant)
 
 
-def test_the_endpoint_of_another_region_names_the_right_one(sandbox: Sandbox) -> None:
-    with pytest.raises(
-        oss2.exceptions.AccessDenied, match="must be addressed using the specified endpoint"
-    ) as refused:
-        client(sandbox, region="cn-beijing").list_objects_v2()
-    assert refused.value.details["Endpoint"] == "oss-cn-shanghai.aliyuncs.com"
-
-
 def test_two_sandboxes_share_nothing_and_leave_nothing() -> None:
     with Sandbox() as one, Sandbox() as other:
         for sandbox in (one, other):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
 from watcher.sandbox.oss.headers import kept_headers
@@ -83,6 +84,5 @@ def _source_of(call: Call) -> _Source:
         raise OssRefused(501, "NotImplemented", "The sandbox does not offer versions.")
     name, _, key = unquote_to_bytes(path.encode("latin-1")).removeprefix(b"/").partition(b"/")
     bucket = call.store.bucket(name.decode("latin-1"))
-    if not call.principal.may_touch(bucket.name, key):
-        raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+    check_object(call.principal, "GetObject", bucket.name, key)
     return _Source(bucket=bucket, found=call.store.get(bucket, key))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from watcher.sandbox.http_server import Answer, Request
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, http_date, xml
 from watcher.sandbox.oss.conditions import check_conditions
 from watcher.sandbox.oss.headers import kept_headers, overrides
@@ -121,6 +122,8 @@ def delete_object(call: Call) -> Answer:
 def delete_objects(call: Call) -> Answer:
     """Delete the objects that the body names."""
     wanted = [node.findtext("Key", "") for node in body_tree(call.request).iter("Object")]
+    for key in wanted:
+        check_object(call.principal, "DeleteObject", call.bucket.name, key.encode())
     for key in wanted:
         call.store.delete(call.bucket, key.encode())
     return xml(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from watcher.sandbox.http_server import Answer
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, http_date
 from watcher.sandbox.oss.checks import check_key
 from watcher.sandbox.oss.headers import Shown, kept_headers
@@ -66,8 +67,7 @@ def shown_by(call: Call) -> Shown:
     if own.type != SYMLINK:
         return Shown(own=own, content=own)
     key = _key_in(own.symlink_target)
-    if not call.principal.may_touch(call.bucket.name, key):
-        raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+    check_object(call.principal, "GetObject", call.bucket.name, key)
     target = call.store.find(call.bucket, key)
     if target is None:
         raise OssRefused(
