@@ -306,6 +306,8 @@ def test_two_sandboxes_share_nothing_and_leave_nothing() -> None:
         assert (one.oss.keys(BUCKET), other.oss.keys(BUCKET)) == ((b"a.mp4",), ())
         host, port = one.host.split(":")
         idle = socket.create_connection((host, int(port)))
+        idle.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(65_536).startswith(b"HTTP/1.1 "), "one that is not accepted yet is reset"
     with idle:
         assert idle.recv(1) == b""
     with pytest.raises(OSError, match="refused"):

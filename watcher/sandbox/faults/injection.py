@@ -37,8 +37,8 @@ _NOT_IN_AN_EMPTY_PAGE: Final = re.compile(
 _START: Final = b"AAAA"  # a continuation token that leads to the first key
 _UNANSWERED_S: Final = 60.0
 _SLOW_S: Final = 1.0
-_RESTORE_S: Final = 24 * 60 * 60.0
 _NO_DEVIATION: Final = Deviation()
+_RESTORE_S: Final = 24 * 60 * 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
