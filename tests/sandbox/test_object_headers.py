@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import oss2
 import pytest
+import requests
 
 from tests.sandbox.test_oss import client, v1, v4
 from tests.support.oss_calls import send_signed
@@ -81,6 +82,20 @@ def test_an_sdk_asks_for_other_headers(sandbox: Sandbox, auth: Callable[[Sandbox
     assert (got.headers["Content-Language"], got.headers["Cache-Control"]) == ("en", "no-cache")
     part = bucket.get_object(KEY, byte_range=(0, 1), params=asked)
     assert (part.read(), part.headers["Content-Language"]) == (b"ab", "en")
+
+
+@pytest.mark.parametrize("auth", [v1, v4])
+def test_a_signed_url_asks_for_other_headers(
+    sandbox: Sandbox, auth: Callable[[Sandbox], Any]
+) -> None:
+    bucket = client(sandbox, auth=auth(sandbox))
+    bucket.put_object(KEY, b"abc", headers=KEPT)
+    url = bucket.sign_url("GET", KEY, 60, params=dict(ASKED_FOR))
+    answer = requests.get(url, timeout=9)
+    shown = {f"response-{name.lower()}": value for name, value in answer.headers.items()}
+    assert (answer.content, {name: shown[name] for name in ASKED_FOR}) == (b"abc", ASKED_FOR)
+    altered = requests.get(url.replace("inline", "attachment"), timeout=9)
+    assert altered.status_code == 403
 
 
 def test_a_header_that_is_asked_for_cannot_hold_another(sandbox: Sandbox) -> None:
