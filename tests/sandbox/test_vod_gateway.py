@@ -224,7 +224,7 @@ def test_a_form_that_is_for_oss_stays_with_oss(sandbox: Sandbox) -> None:
     ("name", "code"),
     [
         ("Signature", "SignatureDoesNotMatch"),
-        ("SecurityToken", "InvalidSecurityToken.Malformed"),
+        ("SecurityToken", "InvalidSecurityToken.MismatchWithAccessKey"),
         ("AccessKeyId", "InvalidAccessKeyId.NotFound"),
         ("Action", "SignatureDoesNotMatch"),
         ("Timestamp", "InvalidTimeStamp.Format"),
