@@ -96,12 +96,14 @@ def test_v1_takes_the_token_of_each_sdk_of_the_vendor(header: str) -> None:
             assert signed.sent(sandbox).status_code == status
 
 
-def test_v1_signs_a_bucket_with_a_slash_whether_it_is_sent_or_not(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("path", [f"/{BUCKET}", f"/{BUCKET}/"])
+def test_a_path_is_signed_as_it_is_sent(sandbox: Sandbox, path: str) -> None:
+    """Some clients leave the slash after a bucket out, of the URL and of what they sign."""
     date = http_date(machine_time())
-    asked = Asked(path=f"/{BUCKET}/", query={"list-type": "2"}, headers={"Date": date})
-    signed = sign_v1(asked, Key.of(sandbox), date=date)
-    signed.path = f"/{BUCKET}"
-    assert signed.sent(sandbox).ok
+    by_v1 = Asked(path=path, query={"list-type": "2"}, headers={"Date": date})
+    by_v4 = Asked(path=path, query={"list-type": "2"})
+    assert sign_v1(by_v1, Key.of(sandbox), date=date).sent(sandbox).ok
+    assert sign_v4(by_v4, Key.of(sandbox), at=machine_time()).sent(sandbox).ok
 
 
 def test_v4_takes_a_bare_date(sandbox: Sandbox) -> None:

@@ -160,9 +160,8 @@ def place_of(request: Request) -> tuple[str, bytes]:
 
 
 def resource_path(request: Request) -> bytes:
-    """Return /BUCKET/KEY as signatures have it."""
-    bucket, key = place_of(request)
-    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
+    """Return /BUCKET/KEY as signatures have it: for path style it is the path as it was sent."""
+    return request.path
 
 
 def creates_a_bucket(request: Request) -> bool:
