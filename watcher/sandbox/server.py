@@ -58,7 +58,7 @@ class Sandbox:
             bucket_created=self.vod.add_bucket,
         )
         self.hook = hook or NoHook()
-        self._server = HttpServer(port, self._answer)
+        self._server = HttpServer(port, self._answer, bodies=self._store.bodies)
 
     @property
     def hook(self) -> Hook:

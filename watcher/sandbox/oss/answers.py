@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
@@ -87,6 +88,11 @@ def xml(root: str, inside: str, *, headers: Mapping[str, str] | None = None) -> 
 def iso_date(at_ms: int) -> str:
     """Return an instant, in milliseconds since the epoch, as listings write it."""
     return second_text(datetime.fromtimestamp(at_ms // 1000, UTC))
+
+
+def http_date(at_ms: int) -> str:
+    """Return an instant, in milliseconds since the epoch, as headers write it."""
+    return format_datetime(datetime.fromtimestamp(at_ms // 1000, UTC), usegmt=True)
 
 
 def second_text(at: datetime) -> str:

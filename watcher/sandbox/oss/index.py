@@ -22,13 +22,14 @@ class StoredObject:
 
     key: bytes
     etag: str  # upper case, without quotes
+    crc64: int
     size_bytes: int
     modified_at: int  # milliseconds since the epoch, whole seconds
     type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
     storage_class: str = "Standard"
     restored: bool = False
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
-    shared_body: str = ""  # moto's name of a body that many objects share; "" = a body of its own
+    shared_body: bytes = b""  # the key of a body that many objects share; b"" = a body of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

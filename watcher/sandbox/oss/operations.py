@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +9,14 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
-from xml.etree import ElementTree as ET
 
+from watcher.sandbox.bodies import Body
 from watcher.sandbox.http_server import Answer, Request
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss.index import RESTORED
+from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.objects import ARCHIVES, ObjectStore, StoredBucket
+from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
 
 if TYPE_CHECKING:
     from watcher.sandbox.account import Principal
@@ -45,20 +45,15 @@ Operation = Callable[[Call], Answer]
 
 def put_object(call: Call) -> Answer:
     """Store the body."""
-    headers, body = call.request.headers, call.request.body
-    digest = hashlib.md5(body, usedforsecurity=False).digest()
-    md5 = base64.b64encode(digest).decode()
-    if headers.get("content-md5", md5) != md5:
-        raise OssRefused(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
-    _check_overwrite(call)
+    check_overwrite(call)
     stored = call.store.put(
         call.bucket,
         call.key,
-        body,
+        call.request.content,
         storage_class=storage_class_of(call),
         headers=kept_headers(call.request),
     )
-    return Answer(headers={"ETag": f'"{stored.etag}"'})
+    return Answer(headers={"ETag": f'"{stored.etag}"', CRC64: str(stored.crc64)})
 
 
 def copy_object(call: Call) -> Answer:
@@ -66,8 +61,8 @@ def copy_object(call: Call) -> Answer:
     source = unquote_to_bytes(call.request.headers["x-oss-copy-source"]).removeprefix(b"/")
     name, _, key = source.partition(b"/")
     bucket = call.store.bucket(name.decode("latin-1"))
-    found = _readable(call.store, bucket, key)
-    _check_overwrite(call)
+    found = readable(call.store, bucket, key)
+    check_overwrite(call)
     replaced = call.request.headers.get("x-oss-metadata-directive", "COPY") == "REPLACE"
     stored = call.store.put(
         call.bucket,
@@ -79,19 +74,10 @@ def copy_object(call: Call) -> Answer:
     facts = element("LastModified", iso_date(stored.modified_at)) + element(
         "ETag", f'"{stored.etag}"'
     )
-    return xml("CopyObjectResult", facts, headers={"ETag": f'"{stored.etag}"'})
-
-
-def append_object(call: Call) -> Answer:
-    """Append the body to an appendable object."""
-    position = call.request.parameter("position") or ""
-    if not position.isdecimal():
-        raise OssRefused(
-            400, "InvalidArgument", "Argument position must be a non-negative integer."
-        )
-    stored = call.store.append(call.bucket, call.key, call.request.body, position=int(position))
-    return Answer(
-        headers={"ETag": f'"{stored.etag}"', "x-oss-next-append-position": str(stored.size_bytes)}
+    return xml(
+        "CopyObjectResult",
+        facts,
+        headers={"ETag": f'"{stored.etag}"', CRC64: str(stored.crc64)},
     )
 
 
@@ -105,7 +91,7 @@ def get_object_meta(call: Call) -> Answer:
     """Answer with the ETag, the size and the time of an object only."""
     found = call.store.get(call.bucket, call.key)
     headers = _headers_of(found)
-    kept = {name: headers[name] for name in ("ETag", "Last-Modified")}
+    kept = {name: headers[name] for name in ("ETag", "Last-Modified", CRC64)}
     return Answer(headers={**kept, "Content-Length": str(found.size_bytes)})
 
 
@@ -118,7 +104,7 @@ def get_object(call: Call) -> Answer:
             raise OssRefused(
                 404, "SymlinkTargetNotExist", "The symlink target object does not exist"
             )
-    found = _readable(call.store, call.bucket, key)
+    found = readable(call.store, call.bucket, key)
     if call.request.headers.get("if-match", f'"{found.etag}"').strip('"') != found.etag:
         raise OssRefused(
             412,
@@ -128,13 +114,13 @@ def get_object(call: Call) -> Answer:
     body, headers = call.store.body(call.bucket, key), _headers_of(found)
     wanted = _RANGE.fullmatch(call.request.headers.get("range", ""))
     if wanted is None or wanted[0] == "bytes=-":
-        return Answer(headers=headers, body=body)
+        return Answer(headers=headers, content=body)
     first = int(wanted[1]) if wanted[1] else max(0, len(body) - int(wanted[2]))
     last = min(int(wanted[2]), len(body) - 1) if wanted[1] and wanted[2] else len(body) - 1
     if first > last:  # OSS ignores a range outside the object
-        return Answer(headers=headers, body=body)
+        return Answer(headers=headers, content=body)
     shown = {**headers, "Content-Range": f"bytes {first}-{last}/{len(body)}"}
-    return Answer(status=206, headers=shown, body=body[first : last + 1])
+    return Answer(status=206, headers=shown, content=body[first : last + 1])
 
 
 def delete_object(call: Call) -> Answer:
@@ -143,23 +129,13 @@ def delete_object(call: Call) -> Answer:
     return Answer(status=204)
 
 
-def delete_objects(call: Call) -> Answer:
-    """Delete the objects that the body names."""
-    wanted = [node.findtext("Key", "") for node in body_tree(call.request).iter("Object")]
-    for key in wanted:
-        call.store.delete(call.bucket, key.encode())
-    return xml(
-        "DeleteResult", "".join(f"<Deleted>{element('Key', key)}</Deleted>" for key in wanted)
-    )
-
-
 def put_symlink(call: Call) -> Answer:
     """Store a link; its target need not exist."""
     target = call.request.headers.get("x-oss-symlink-target", "")
     if not target:
         raise OssRefused(400, "InvalidArgument", "The symlink target is missing.")
     headers = {**kept_headers(call.request), "x-oss-symlink-target": target}
-    stored = call.store.put(call.bucket, call.key, b"", type="Symlink", headers=headers)
+    stored = call.store.put(call.bucket, call.key, Body(), type="Symlink", headers=headers)
     return Answer(headers={"ETag": f'"{stored.etag}"'})
 
 
@@ -191,36 +167,12 @@ def kept_headers(request: Request) -> dict[str, str]:
     return {"Content-Type": request.headers.get("content-type", "application/octet-stream"), **kept}
 
 
-def storage_class_of(call: Call) -> str:
-    """Return the storage class that an upload asks for, or that of the bucket."""
-    return call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
-
-
-def body_tree(request: Request) -> ET.Element:
-    """Return the XML of a body.
+def readable(store: ObjectStore, bucket: StoredBucket, key: bytes) -> StoredObject:
+    """Return an object.
 
     Raises:
-        OssRefused: the body is no XML.
+        OssRefused: it is not there, or archived and not restored.
     """
-    try:
-        return ET.fromstring(request.body)  # noqa: S314 - our own clients wrote it
-    except ET.ParseError as error:
-        raise OssRefused(
-            400, "MalformedXML", "The XML you provided was not well-formed."
-        ) from error
-
-
-def _check_overwrite(call: Call) -> None:
-    forbidden = call.request.headers.get("x-oss-forbid-overwrite", "") == "true"
-    if forbidden and call.store.find(call.bucket, call.key) is not None:
-        raise OssRefused(
-            409,
-            "FileAlreadyExists",
-            "The object you specified already exists and can not be overwritten.",
-        )
-
-
-def _readable(store: ObjectStore, bucket: StoredBucket, key: bytes) -> StoredObject:
     found = store.get(bucket, key)
     if found.storage_class in ARCHIVES and not found.restored:
         raise OssRefused(
@@ -239,5 +191,13 @@ def _headers_of(found: StoredObject) -> dict[str, str]:
         ),
         "x-oss-object-type": found.type,
         "x-oss-storage-class": found.storage_class,
+        CRC64: str(found.crc64),
+        **_append_position(found),
         **({"x-oss-restore": RESTORED} if found.restored else {}),
     }
+
+
+def _append_position(found: StoredObject) -> dict[str, str]:
+    if found.type != "Appendable":
+        return {}
+    return {"x-oss-next-append-position": str(found.size_bytes)}

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.http_server import Answer, HungUp
-from watcher.sandbox.oss import buckets, listing, multipart, operations
+from watcher.sandbox.oss import buckets, listing, multipart, operations, part_uploads
 from watcher.sandbox.oss.answers import OssRefused, code_in
+from watcher.sandbox.oss.appending import append_object
+from watcher.sandbox.oss.batch_delete import delete_objects
+from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
 from watcher.sandbox.oss.options import OssOptions
 from watcher.sandbox.oss.routes import operation_of, place_of, route_of
 from watcher.sandbox.oss.signatures import verify
+from watcher.sandbox.oss.upload_listing import list_multipart_uploads
 from watcher.sandbox.oss.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -39,7 +43,8 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "PutBucketAcl": buckets.put_bucket_acl,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
-    "DeleteMultipleObjects": operations.delete_objects,
+    "DeleteMultipleObjects": delete_objects,
+    "ListMultipartUploads": list_multipart_uploads,
     "DeleteBucket": buckets.delete_bucket,
     "PutSymlink": operations.put_symlink,
     "CopyObject": operations.copy_object,
@@ -48,11 +53,12 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetObject": operations.get_object,
     "GetObjectMeta": operations.get_object_meta,
     "HeadObject": operations.head_object,
-    "AppendObject": operations.append_object,
+    "AppendObject": append_object,
     "RestoreObject": operations.restore_object,
     "DeleteObject": operations.delete_object,
     "ListParts": multipart.list_parts,
-    "UploadPart": multipart.upload_part,
+    "UploadPart": part_uploads.upload_part,
+    "UploadPartCopy": part_uploads.upload_part_copy,
     "InitiateMultipartUpload": multipart.initiate,
     "CompleteMultipartUpload": multipart.complete,
     "AbortMultipartUpload": multipart.abort,
@@ -88,7 +94,7 @@ class SandboxOss:
         self._account = account
         self._clock = clock
         self._store = store
-        self._uploads = Uploads(store)
+        self._uploads = Uploads(store, clock)
         self._region = region
         self._bucket_created = bucket_created
         self._writing = threading.Lock()
@@ -141,7 +147,7 @@ class SandboxOss:
         return self._store.put(
             self._store.bucket(bucket),
             key,
-            body,
+            self._store.bodies.keep(body),
             modified_at=_milliseconds(modified_at),
             type=type,
             storage_class=storage_class,
@@ -163,7 +169,7 @@ class SandboxOss:
         self._store.fill(
             self._store.bucket(bucket),
             (key.encode() for key in keys),
-            body,
+            self._store.bodies.keep(body),
             modified_at=_milliseconds(modified_at),
         )
 
@@ -185,7 +191,7 @@ class SandboxOss:
         Raises:
             OssRefused: it is not there.
         """
-        return self._store.body(self._store.bucket(bucket), key.encode())
+        return self._store.body(self._store.bucket(bucket), key.encode()).read()
 
     def buckets(self) -> tuple[str, ...]:
         """Return the names of all buckets."""
@@ -250,12 +256,14 @@ class SandboxOss:
         if route.name == "ListBuckets":
             return buckets.list_buckets(request, self._store.buckets())
         if route.name == "PutBucket":
+            check_md5(request)
             facts = buckets.facts_asked_for(request)
             self.create_bucket(bucket, signer.region or None, facts=facts)
             return Answer(headers={"Location": f"/{bucket}"})
         found = self._store.bucket(bucket)
         if signer.region not in {"", found.region}:
             raise _wrong_endpoint(bucket, found.region)
+        check_md5(request)
         return _OPERATIONS[route.name](
             Call(
                 request=request,

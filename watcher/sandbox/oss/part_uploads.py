@@ -1,0 +1,85 @@
+"""The OSS operations that store one part of a multipart upload."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from watcher.sandbox.http_server import Answer
+from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
+from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
+from watcher.sandbox.oss.integrity import CRC64
+from watcher.sandbox.oss.multipart import upload_id_of
+from watcher.sandbox.oss.operations import readable
+from watcher.sandbox.oss.uploads import MAX_PARTS
+
+if TYPE_CHECKING:
+    from watcher.sandbox.bodies import Body
+    from watcher.sandbox.oss.operations import Call
+
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+def upload_part(call: Call) -> Answer:
+    """Store the body as one part."""
+    number, upload_id = _number_of(call), upload_id_of(call)
+    part = call.uploads.put_part(call.bucket, call.key, upload_id, number, call.request.content)
+    crc64 = str(part.body.digest.crc64)
+    return Answer(headers={"ETag": f'"{part.etag}"', CRC64: crc64})
+
+
+def upload_part_copy(call: Call) -> Answer:
+    """Store an object, or a range of it, as one part. No byte of it is copied."""
+    number, upload_id = _number_of(call), upload_id_of(call)
+    call.uploads.find(call.bucket, call.key, upload_id)
+    part = call.uploads.put_part(call.bucket, call.key, upload_id, number, _copied(call))
+    etag = f'"{part.etag}"'
+    facts = element("LastModified", iso_date(part.modified_at)) + element("ETag", etag)
+    return xml("CopyPartResult", facts, headers={"ETag": etag})
+
+
+def _number_of(call: Call) -> int:
+    number = call.request.parameter("partNumber") or ""
+    if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
+        raise OssRefused(
+            400, "InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}."
+        )
+    return int(number)
+
+
+def _copied(call: Call) -> Body:
+    """Return what a request wants to copy.
+
+    Raises:
+        OssRefused: the source is not there, may not be read or is not the one that is wanted.
+    """
+    headers = call.request.headers
+    source = headers["x-oss-copy-source"]
+    path, _, query = source.partition("?")
+    if query:
+        raise OssRefused(501, "NotImplemented", "The sandbox does not offer versions.")
+    name, _, key = unquote_to_bytes(path.encode("latin-1")).removeprefix(b"/").partition(b"/")
+    if not name or not key:
+        raise OssRefused(400, "InvalidArgument", "The source of the copy is not valid.")
+    bucket = call.store.bucket(name.decode("latin-1"))
+    if not call.principal.may_touch(bucket.name, key):
+        raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+    found = readable(call.store, bucket, key)
+    check_conditions(headers, etag=found.etag, modified_at=found.modified_at, prefix=OF_COPY)
+    return _range_of(call.store.body(bucket, key), headers.get("x-oss-copy-source-range", ""))
+
+
+def _range_of(body: Body, wanted: str) -> Body:
+    """Return a range of a body. A malformed one means the whole body, as the service has it.
+
+    Raises:
+        OssRefused: the range reaches beyond the end.
+    """
+    found = _RANGE.fullmatch(wanted)
+    if found is None or (found[2] and int(found[2]) < int(found[1])):
+        return body
+    first, last = int(found[1]), int(found[2] or len(body) - 1)
+    if last >= len(body) or first >= len(body):
+        raise OssRefused(416, "InvalidRange", "The requested range cannot be satisfied")
+    return body[first : last + 1]

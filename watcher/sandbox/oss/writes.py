@@ -1,0 +1,26 @@
+"""What all operations that store an object ask of their headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watcher.sandbox.oss.answers import OssRefused
+
+if TYPE_CHECKING:
+    from watcher.sandbox.oss.operations import Call
+
+
+def storage_class_of(call: Call) -> str:
+    """Return the storage class that an upload asks for, or that of the bucket."""
+    return call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
+
+
+def check_overwrite(call: Call) -> None:
+    """Refuse to replace an object if the request forbids it."""
+    forbidden = call.request.headers.get("x-oss-forbid-overwrite", "") == "true"
+    if forbidden and call.store.find(call.bucket, call.key) is not None:
+        raise OssRefused(
+            409,
+            "FileAlreadyExists",
+            "The object you specified already exists and can not be overwritten.",
+        )
