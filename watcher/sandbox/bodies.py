@@ -141,6 +141,11 @@ class BodyFile:
         middle = self.piece(last.read() + first.read(), in_memory=in_memory)
         return Body((*head, middle, *tail))
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file."""
+        return 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+
     def close(self) -> None:
         """Give the space back. Bodies that are left cannot be read any more."""
         with self._opening:

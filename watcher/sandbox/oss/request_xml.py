@@ -7,6 +7,7 @@ version as a reference, such as `&#01;`. The service takes both, and no parser o
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -55,5 +56,5 @@ def _hidden(found: re.Match[str]) -> str:
 
 def _reference(found: re.Match[str]) -> str:
     number = int(found[1]) if found[1] else int(found[2], 16)
-    hidden = number <= ord(_MARK) and _CHARACTER.fullmatch(chr(number))
+    hidden = number <= sys.maxunicode and _CHARACTER.fullmatch(chr(number))
     return _hidden(hidden) if hidden else found[0]
