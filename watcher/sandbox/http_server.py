@@ -78,12 +78,17 @@ class Answer:
 
     def encoded(self, *, head: bool) -> Iterator[bytes]:
         """Yield the whole answer, without the body if it answers a HEAD request."""
-        headers = {"Content-Length": str(self.size_bytes), **self.headers}
+        bodiless = self.status == HTTPStatus.NOT_MODIFIED  # a length would be that of the object
+        length = {} if bodiless else {"Content-Length": str(self.size_bytes)}
+        headers = {**length, **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         start = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{lines}\r\n"
-        chunks = iter(()) if head else self.content.chunks()
-        first = b"" if head else self.body or next(chunks, b"")
-        yield start.encode("latin-1") + first
+        start_bytes = start.encode("latin-1")
+        if head or bodiless:
+            yield start_bytes
+            return
+        chunks = self.content.chunks()
+        yield start_bytes + (self.body or next(chunks, b""))
         yield from chunks
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -48,10 +47,11 @@ class Shelves:
     def put(self, shelf: str, key: bytes, body: Body) -> None:
         """Keep the body of a key, in the place of the one before."""
         with _moto_lock:
-            before = self._moto.get_object(shelf, key_text(key))
-            held = self._moto.put_object(shelf, key_text(key), b"", disable_notification=True)
+            name = key_text(key)
+            held = self._moto.get_object(shelf, name)
+            if held is None:
+                held = self._moto.put_object(shelf, name, b"", disable_notification=True)
             held.set_metadata({_BODY: body})
-            _forget(before)
 
     def get(self, shelf: str, key: bytes) -> Body:
         """Return the body of a key that is there."""
@@ -62,9 +62,10 @@ class Shelves:
     def delete(self, shelf: str, key: bytes) -> None:
         """Forget the body of a key."""
         with _moto_lock:
-            before = self._moto.get_object(shelf, key_text(key))
+            held = self._moto.get_object(shelf, key_text(key))
             self._moto.delete_object(shelf, key_text(key))
-            _forget(before)
+            held.dispose()
+            held.instances_tracked.remove(held)  # or moto would keep it until the process ends
 
     def close(self) -> None:
         """Free the memory of moto, which would keep every object until the process ends."""
@@ -81,11 +82,3 @@ class Shelves:
                 each.instances_tracked.clear()
             for shelf in self._shelves:
                 s3_backends.bucket_accounts.pop(shelf, None)
-
-
-def _forget(held: Any) -> None:
-    """Free what moto would keep of a key until the process ends."""
-    if held is not None:
-        held.dispose()
-        with contextlib.suppress(ValueError):
-            held.instances_tracked.remove(held)
