@@ -170,3 +170,11 @@ def test_a_credential_copies_only_what_it_may_read(sandbox: Sandbox) -> None:
         bucket.upload_part_copy(BUCKET, SOURCE, None, KEY, upload_id, 1)
     bucket.upload_part(KEY, upload_id, 1, b"own bytes")
     assert listed(sandbox, upload_id) == [(1, 9)]
+
+
+def test_a_connection_goes_on_after_an_answer_without_a_body(sandbox: Sandbox) -> None:
+    upload_id = begun(sandbox)
+    bucket, later = bucket_client(sandbox), {"x-oss-copy-source-if-modified-since": LONG_HENCE}
+    with pytest.raises(oss2.exceptions.NotModified):
+        bucket.upload_part_copy(BUCKET, SOURCE, None, KEY, upload_id, 1, headers=later)
+    assert bucket.list_parts(KEY, upload_id).parts == []
