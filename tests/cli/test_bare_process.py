@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from tests.support.bare_process import KEYS, run
 from tests.support.daemons import known
-from tests.support.tls_server import certificate
 from tests.support.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
@@ -264,8 +264,7 @@ def folder(path: Path) -> None:
 
 
 def other(path: Path) -> None:
-    _, key = certificate(path.parent)
-    path.write_bytes(key.read_bytes())
+    trustme.CA().private_key_pem.write_to_path(path)
 
 
 BUNDLES: dict[str, Callable[[Path], object]] = {

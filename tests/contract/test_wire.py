@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,14 +61,15 @@ def test_vod_is_called_over_tls_with_sni_and_no_secret(
 
 
 def test_vod_refuses_a_certificate_it_cannot_verify(server: Seen) -> None:
-    """The sentence says so, and nothing was sent."""
+    """The error says why, where and what to do, and nothing was sent."""
     client = vod(server.port, "")
 
-    with pytest.raises(Unreachable, match="certificate") as caught:
+    with pytest.raises(Unreachable, match="localhost: certificate verify failed: ") as caught:
         VodRegistrar(client).register([MEDIA], CallOptions())
 
     client.close()
     assert not server.requests
+    assert "[network] ca_bundle" in caught.value.hint
     assert "Signature" not in str(caught.value)
 
 
@@ -124,21 +126,35 @@ def test_oss_refuses_a_certificate_it_cannot_verify(server: Seen) -> None:
     """Nothing is sent to a server with an unknown certificate."""
     with (
         closing(BucketSource(_bucket(server.port, ""), prefix="")) as source,
-        pytest.raises(Unreachable, match="TLS"),
+        pytest.raises(Unreachable, match=r"TLS .* at localhost \(certificate verify") as caught,
     ):
         source.list_objects()
+    assert "[network] ca_bundle" in caught.value.hint
     assert not server.requests
 
 
-def test_oss_refuses_a_certificate_of_another_name(server: Seen) -> None:
+@pytest.mark.parametrize("call", ["list", "head"])
+def test_oss_refuses_a_certificate_of_another_name(server: Seen, call: str) -> None:
     """The certificate is valid for `localhost` only."""
     client = _bucket(server.port, server.ca, host="127.0.0.1")
     with (
         closing(BucketSource(client, prefix="")) as source,
-        pytest.raises(Unreachable, match="TLS"),
+        pytest.raises(Unreachable, match=r"at 127.0.0.1 \(.* not valid for") as caught,
+    ):
+        source.list_objects() if call == "list" else source.head("a.mp4")
+    assert "/etc/hosts" in caught.value.hint
+    assert not server.requests
+
+
+def test_an_expired_certificate_is_named_as_such(tmp_path: Path) -> None:
+    expired = datetime(2020, 1, 1, tzinfo=UTC)
+    with (
+        running(tmp_path, not_after=expired) as server,
+        closing(BucketSource(_bucket(server.port, server.ca), prefix="")) as source,
+        pytest.raises(Unreachable, match="certificate has expired") as caught,
     ):
         source.list_objects()
-    assert not server.requests
+    assert "clock" in caught.value.hint
 
 
 def _bucket(port: int, ca: str, *, host: str = "localhost") -> object:

@@ -61,6 +61,7 @@ LATIN = {
         "CRC-64",
     ),
     *(
+        "HTTPS",
         "HEAD",
         "GET",
         "PUT",

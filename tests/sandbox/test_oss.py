@@ -286,14 +286,6 @@ def test_a_clock_sixteen_minutes_off_is_refused(
     assert abs(shown - datetime.now(UTC).timestamp() - offset_s) < 5  # noqa: TID251 (the machine's time is meant)
 
 
-def test_the_endpoint_of_another_region_names_the_right_one(sandbox: Sandbox) -> None:
-    with pytest.raises(
-        oss2.exceptions.AccessDenied, match="must be addressed using the specified endpoint"
-    ) as refused:
-        client(sandbox, region="cn-beijing").list_objects_v2()
-    assert refused.value.details["Endpoint"] == "oss-cn-shanghai.aliyuncs.com"
-
-
 def test_an_archived_object_is_read_after_its_restore(sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "old.mp4", storage_class="Archive")
     bucket = client(sandbox)

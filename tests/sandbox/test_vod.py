@@ -16,7 +16,7 @@ from tests.support.vod_calls import HOST, client, code_of, item, register
 from tests.support.workspace import BUCKET
 from watcher.sandbox import Sandbox
 from watcher.sandbox.http_server import Answer, HungUp, Request
-from watcher.sandbox.vod.signatures import signature, string_to_sign
+from watcher.sandbox.vod.rpc import signature, string_to_sign
 
 
 def test_the_signature_is_that_of_the_published_examples() -> None:

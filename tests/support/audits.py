@@ -17,7 +17,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 def audited(workspace: Workspace, *arguments: str, status: int = 0) -> dict[str, Any]:
     """Audit, and return the report; check that it adds up and names all that it counts."""
     ran = workspace.run("audit", "--output-format", "json", *arguments)
-    assert ran.status == status, ran.err + ran.out
+    assert ran.status == status, f"{ran.status}: {ran.err}{ran.out}"
     report: dict[str, Any] = ran.json
     for watch in report["watches"]:
         parts = ("registered", "pending", "failed", "new", "unaccounted")

@@ -11,32 +11,16 @@ import click
 from watcher.cli import one_shot
 from watcher.cli.context import global_options
 from watcher.cli.output import output_format_option
+from watcher.cli.parameters import DURATION, SIZE, Parsed
 from watcher.cli.progress import Bar
 from watcher.errors import UsageError
 from watcher.observe.escaping import printable
 from watcher.rules import globs
-from watcher.rules.units import parse_duration_ms, parse_size_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from watcher.cli.context import Invocation
     from watcher.config import Config
     from watcher.operations.backfill import BackfillRequest
-
-
-class _Parsed(click.ParamType[Any]):
-    """A value that one of our own parsers reads."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(f'"{value}": {error}', param, ctx)
 
 
 def _glob(text: str) -> str:
@@ -45,9 +29,7 @@ def _glob(text: str) -> str:
     return text
 
 
-_GLOB = _Parsed("glob", _glob)
-_DURATION = _Parsed("duration", parse_duration_ms)
-_SIZE = _Parsed("size", parse_size_bytes)
+_GLOB = Parsed("glob", _glob)
 
 
 @click.command()
@@ -77,21 +59,21 @@ _SIZE = _Parsed("size", parse_size_bytes)
 @click.option(
     "--min-age",
     "min_age_ms",
-    type=_DURATION,
+    type=DURATION,
     default="0s",
     metavar="AGE",
     help="Not modified since: 90s 24h 7d.",
 )
-@click.option("--max-age", "max_age_ms", type=_DURATION, metavar="AGE", help="Modified since.")
+@click.option("--max-age", "max_age_ms", type=DURATION, metavar="AGE", help="Modified since.")
 @click.option(
     "--min-size",
     "min_size_bytes",
-    type=_SIZE,
+    type=SIZE,
     default="0B",
     metavar="SIZE",
     help="At least: 1B 10M 1.5G.",
 )
-@click.option("--max-size", "max_size_bytes", type=_SIZE, metavar="SIZE", help="At most.")
+@click.option("--max-size", "max_size_bytes", type=SIZE, metavar="SIZE", help="At most.")
 @click.option(
     "--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole."
 )
@@ -105,7 +87,7 @@ _SIZE = _Parsed("size", parse_size_bytes)
 @click.option(
     "--give-up-after",
     "give_up_after_ms",
-    type=_DURATION,
+    type=DURATION,
     default="10m",
     show_default=True,
     metavar="DURATION",

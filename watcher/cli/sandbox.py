@@ -10,21 +10,32 @@ import click
 
 from watcher.cli.context import global_options
 from watcher.cli.output import give_up_when, work_comes_first
+from watcher.cli.parameters import DURATION
 from watcher.errors import UsageError
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
+    from watcher.sandbox.account import Principal
 
 BUCKET = "sandbox-bucket"
+REGION = "cn-shanghai"
+_HTTPS_PORT = 443  # where clients look for the real host names
+_HTTPS_HINT = (
+    "Clients expect the real host names at port 443. Stop what uses it, and run the sandbox as "
+    "root or with CAP_NET_BIND_SERVICE. Or name another --port, and forward port 443 to it."
+)
 
 
-def _start(port: int, faults: Path | None = None) -> Sandbox:
+def _start(
+    port: int, *, region: str = REGION, tls: bool = False, faults: Path | None = None
+) -> Sandbox:
     try:
         from watcher.sandbox import Sandbox
         from watcher.sandbox.faults import Faults
         from watcher.sandbox.faults.file import load
 
-        return Sandbox(port=port, hook=Faults(*(load(faults) if faults else ())))
+        hook = Faults(*(load(faults) if faults else ()))
+        return Sandbox(port=port, region=region, hook=hook, tls=tls)
     except ImportError as error:
         raise UsageError(
             f"the sandbox needs packages that are not installed ({error.name})",
@@ -33,12 +44,17 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
     except OSError as error:
         raise UsageError(
             f"port {port} cannot be used: {error.strerror}",
-            hint="Name another --port, or leave it out for any free one.",
+            hint=_HTTPS_HINT if tls else "Name another --port, or leave it out for any free one.",
         ) from error
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"Default: a free one; with --tls {_HTTPS_PORT}.",
+)
+@click.option("--region", default=REGION, show_default=True, help="Of both services.")
 @click.option(
     "--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated."
 )
@@ -51,16 +67,48 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
     metavar="FILE",
     help="What goes wrong: TOML with [[fault]] tables.",
 )
+@click.option(
+    "--tls", is_flag=True, help="Serve https for the real host names of the region, at port 443."
+)
+@click.option(
+    "--print-hosts", is_flag=True, help="Print the lines for /etc/hosts that --tls needs, and exit."
+)
+@click.option(
+    "--sts",
+    "lifetime_ms",
+    type=DURATION,
+    is_flag=False,
+    flag_value="1h",
+    metavar="[LIFETIME]",
+    help="Print a temporary credential, valid for 1h or LIFETIME, before the permanent one.",
+)
 @global_options
-def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path | None) -> None:
+def sandbox(
+    *,
+    port: int | None,
+    region: str,
+    buckets: tuple[str, ...],
+    samples: bool,
+    faults: Path | None,
+    tls: bool,
+    print_hosts: bool,
+    lifetime_ms: int | None,
+) -> None:
     """Run a local OSS and VOD until stopped.
 
     Prints a configuration that points to them; its first lines are the environment to export.
     """
     from watcher.clock import SystemClock
+    from watcher.sandbox.hosts import hosts_lines
     from watcher.sandbox.samples import put_samples
 
-    with _start(port, faults) as local, SystemClock() as clock:
+    _check_region(region)
+    if print_hosts:
+        click.echo("\n".join(hosts_lines(region, buckets)))
+        return
+    if port is None:
+        port = _HTTPS_PORT if tls else 0
+    with _start(port, region=region, tls=tls, faults=faults) as local, SystemClock() as clock:
         clock.stop_on_signals()
         work_comes_first()
         give_up_when(lambda: clock.stopping)
@@ -68,30 +116,66 @@ def sandbox(*, port: int, buckets: tuple[str, ...], samples: bool, faults: Path 
             local.oss.create_bucket(bucket)
         if samples:
             put_samples(local, buckets[0])
-        click.echo(configuration(local, buckets))
+        issued = None if lifetime_ms is None else local.issue(lifetime_ms / 1000)
+        click.echo(configuration(local, buckets, issued))
         sys.stdout.flush()
         while not clock.wait(3600):
             pass
 
 
-def configuration(local: Sandbox, buckets: tuple[str, ...]) -> str:
-    """Return a ready configuration for the sandbox, with the environment to export as comments."""
-    exports = [f"# export {name}={value}" for name, value in environment(local).items()]
+def _check_region(region: str) -> None:
+    from watcher.config import parsers
+
+    try:
+        parsers.region(region, endpoint_given=True)
+    except ValueError as error:
+        raise UsageError(f"--region {region}: {error}") from None
+
+
+def configuration(local: Sandbox, buckets: tuple[str, ...], issued: Principal | None = None) -> str:
+    """Return a ready configuration for the sandbox, with the environment to export as comments.
+
+    Over TLS it names no endpoint: the real host names lead to the sandbox.
+    """
+    exports = [f"# export {name}={value}" for name, value in environment(local, issued).items()]
+    endpoint, network = f'endpoint = "{local.url}"\n', []
+    if local.ca_bundle:
+        exports += _names_wanted(local, buckets)
+        endpoint, network = "", [f'[network]\nca_bundle = "{local.ca_bundle}"\n']
     watches = [
-        f'[[watch]]\nname = "{bucket}"\nsource = "oss://{bucket}/"\nendpoint = "{local.url}"\n'
-        'start = "all"\n'
+        f'[[watch]]\nname = "{bucket}"\nsource = "oss://{bucket}/"\n{endpoint}start = "all"\n'
         for bucket in buckets
     ]
-    return "\n".join(
-        [*exports, "", f'[vod]\nendpoint = "{local.url}"\nregion = "{local.region}"\n', *watches]
-    )
+    vod = f'[vod]\n{endpoint}region = "{local.region}"\n'
+    return "\n".join([*exports, "", *network, vod, *watches])
 
 
-def environment(local: Sandbox) -> dict[str, str]:
-    """Return the variables with which the sandbox is signed for."""
+def _names_wanted(local: Sandbox, buckets: tuple[str, ...]) -> list[str]:
+    """Return comments on what the host names of the real services need to lead here."""
+    from watcher.sandbox.hosts import hosts_lines
+
+    lines = ["# /etc/hosts, unless a resolver leads these names here:"]
+    lines += [f"# {line}" for line in hosts_lines(local.region, buckets)]
+    if local.port != _HTTPS_PORT:
+        lines.append(f"# Forward port {_HTTPS_PORT} to port {local.port}: clients expect it there.")
+    return lines
+
+
+def environment(local: Sandbox, issued: Principal | None = None) -> dict[str, str]:
+    """Return the variables with which the sandbox is signed for.
+
+    They hold the temporary credential `issued`, if there is one, and the permanent one after it.
+    """
+    permanent = local.credentials
+    current = issued or permanent
     found = {
-        "ALIBABA_CLOUD_ACCESS_KEY_ID": local.credentials.access_key_id,
-        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": local.credentials.access_key_secret,
-        "ALIBABA_CLOUD_SECURITY_TOKEN": local.credentials.security_token,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": current.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": current.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": current.security_token,
     }
+    if issued:
+        found |= {
+            "SANDBOX_PERMANENT_ACCESS_KEY_ID": permanent.access_key_id,
+            "SANDBOX_PERMANENT_ACCESS_KEY_SECRET": permanent.access_key_secret,
+        }
     return {name: value for name, value in found.items() if value}

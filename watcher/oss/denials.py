@@ -19,16 +19,16 @@ ARREARS: Final = ("arrear", "overdue", "account is suspended")
 _OF_REGION: Final = re.compile(r"(?:oss-)?([a-z]{2}(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com")
 
 
-def wrong_region_cure(endpoint: str) -> str:
-    """Return the cure for a bucket in another region.
-
-    `endpoint` is where the bucket is served; "" if the body does not say.
-    """
+def wrong_region_cure(refusal: Refusal) -> str:
+    """Return the cure for a bucket in another region, with all that the body says of it."""
+    endpoint = refusal.endpoint
     found = _OF_REGION.fullmatch(endpoint.removeprefix("oss-"))
     if not endpoint:
+        other = f" than {refusal.signed_for}" if refusal.signed_for else ""
         return (
-            "The bucket lies in another region: set [vod] region, or `endpoint` of the watch, to "
-            "the bucket's own."
+            f"The bucket lies in another region{other}: set [vod] region, and `endpoint` of the "
+            "watch if it has one, to the bucket's own. The OSS console shows it. VOD takes files "
+            "of its own region only."
         )
     if not found:
         return (
@@ -45,6 +45,11 @@ def denial_cure(refusal: Refusal) -> str:
     """Return the cure for the reason in the body of a 403; "" if the reason is unknown."""
     text = f"{refusal.code} {refusal.message} {refusal.denied}".lower()
     action = refusal.action or "oss:ListObjects"
+    if refusal.denied == "ImplicitDeny" and "authorizer's policy" in text:
+        return (
+            f"The temporary credential lacks {action}: allow it on acs:oss:*:*:BUCKET and "
+            "acs:oss:*:*:BUCKET/* in the policy that AssumeRole is given, and in that of the role."
+        )
     for words, cure in _CURES:
         if any(word in text for word in words):
             return cure.replace("ACTION", action)
@@ -82,6 +87,13 @@ _CURES: Final = (
         (
             "The bucket belongs to another account: use its credentials. VOD registers only files "
             "in buckets of its own account."
+        ),
+    ),
+    (
+        ("requires a valid date",),
+        (
+            "The request came without its date: a proxy in between removes or changes its headers "
+            "([network] proxy)."
         ),
     ),
     (

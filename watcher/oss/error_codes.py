@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import oss2
@@ -25,7 +26,13 @@ from watcher.oss.denials import ARREARS, SEE_RAM, denial_cure, wrong_region_cure
 from watcher.oss.listing.xml import answered_at
 from watcher.oss.refusals import Refusal
 from watcher.rules.backoff import asked_rest_s
-from watcher.rules.reachable import LOGIN, WANTS_LOGIN, inside_region, proxy_refusal
+from watcher.rules.reachable import (
+    LOGIN,
+    WANTS_LOGIN,
+    certificate_refusal,
+    inside_region,
+    proxy_refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -129,6 +136,12 @@ def _no_answer(error: Exception, bucket: str, endpoint: str) -> CloudError:
         return Unreachable(
             f"OSS could not be reached for bucket {bucket}: {proxy[0]}", hint=proxy[1], code="Proxy"
         )
+    if certificate := certificate_refusal(error):
+        host = urlsplit(endpoint).hostname or endpoint
+        return Unreachable(
+            f"OSS could not be verified over TLS for bucket {bucket} at {host} ({certificate[0]})",
+            hint=certificate[1],
+        )
     if isinstance(error, _NOT_VERIFIED) or not isinstance(
         error, (requests.RequestException, wire.HTTPError)
     ):
@@ -192,7 +205,7 @@ def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError
     kind: type[CloudError]
     kind, hint = CloudError, "If this goes on, ask OSS support and name the RequestId."
     if _names_another_region(code, message):
-        kind, hint = BucketRefused, wrong_region_cure(refusal.endpoint)
+        kind, hint = BucketRefused, wrong_region_cure(refusal)
     elif code in _ACCOUNT:
         kind, hint = AccountRefused, _ACCOUNT[code]
     elif status == _FORBIDDEN and any(word in message for word in ARREARS):
@@ -201,6 +214,8 @@ def _verdict(refusal: Refusal, code: str, message: str) -> tuple[type[CloudError
         kind, hint = BucketRefused, denial_cure(refusal) or _BUCKET.get(code) or _elsewhere(code)
     elif code in _THROTTLED or status == 429:  # noqa: PLR2004 (Too Many Requests)
         kind, hint = Throttled, "Lower list_calls_per_second of the watch."
+    elif code == "notimplemented":
+        hint = "OSS does not offer the request: check `endpoint`. If it is right, report this line."
     elif status >= 500 or code == "requesttimeout":  # noqa: PLR2004 (server errors)
         kind, hint = (
             Unavailable,
@@ -226,7 +241,7 @@ def _names_another_region(code: str, message: str) -> bool:
 def table() -> Iterator[tuple[str, str, str]]:
     """Yield (answer of OSS, class, reaction) for the documentation."""
     yield (
-        "no connection; a timeout, a reset, 5xx",
+        "no connection; a timeout, a reset, 5xx without `NotImplemented`",
         "transient",
         "the page is requested again, up to five times in 30 s, with growing waits",
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MOST_BYTES: Final = 4096  # of a body: the useful part is its beginning
 _ERROR: Final = re.compile(rb"\A[^<]{0,9}(?:<\?xml[^<>]*\?>)?\s*<Error[\s>]")
 _FIELD: Final = re.compile(rb"<(\w{1,40})>([^<]*)</\1>")
+_SCOPE: Final = re.compile(rb"/\d{8}/([a-z0-9-]{1,40})/oss/aliyun_v4_request")
 _GOOD: Final = 2  # first digit of the status
 
 
@@ -42,11 +43,14 @@ class Refusal(Exception):
     endpoint: str = ""  # where the bucket is served
     action: str = ""  # the denied action, e.g. oss:ListObjects
     denied: str = ""  # ExplicitDeny or ImplicitDeny
+    signed_for: str = ""  # the region of the signature, if OSS quotes it
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Return the refusal in an answer of any content. A HEAD has its body in a header."""
-    found = _fields(body[:_MOST_BYTES] or _from_header(headers.get("x-oss-err") or ""))
+    text = body[:_MOST_BYTES] or _from_header(headers.get("x-oss-err") or "")
+    found = _fields(text)
+    scope = _SCOPE.search(text)
     return Refusal(
         status=status,
         headers=headers,
@@ -56,6 +60,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusa
         endpoint=_if(r"[a-z0-9][a-z0-9.-]{3,200}", found.get("Endpoint", "")),
         action=_if(r"oss:\w{1,60}", found.get("AuthAction", "")),
         denied=_if(r"(?:Ex|Im)plicitDeny", found.get("NoPermissionType", "")),
+        signed_for=scope[1].decode() if found and scope else "",
     )
 
 

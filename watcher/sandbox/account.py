@@ -25,6 +25,7 @@ class IdentityProblem(Enum):
 
     UNKNOWN_ID = auto()
     TOKEN_MISSING = auto()
+    TOKEN_UNEXPECTED = auto()  # the key ID has none
     TOKEN_WRONG = auto()
     TOKEN_EXPIRED = auto()
 
@@ -109,6 +110,8 @@ class Account:
             raise IdentityRefused(IdentityProblem.UNKNOWN_ID)
         if known.security_token and not token:
             raise IdentityRefused(IdentityProblem.TOKEN_MISSING)
+        if token and not known.security_token:
+            raise IdentityRefused(IdentityProblem.TOKEN_UNEXPECTED)
         if not secrets.compare_digest(token.encode(), known.security_token.encode()):
             raise IdentityRefused(IdentityProblem.TOKEN_WRONG)
         if token and self._is_expired(known, now):

@@ -1,10 +1,11 @@
-"""HTTP/1.1 on 127.0.0.1: requests in, answers out. It knows no service."""
+"""HTTP/1.1 on 127.0.0.1, plain or over TLS: requests in, answers out. It knows no service."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import socketserver
+import ssl
 import struct
 import sys
 import threading
@@ -45,6 +46,11 @@ class Request:
     def body(self) -> bytes:
         """The whole body in memory. Read `content` where it may be large."""
         return self.content.read()
+
+    @property
+    def host(self) -> str:
+        """The `Host` header."""
+        return self.headers.get("host", "")
 
     def parameter(self, name: str) -> str | None:
         """Return the first value of a query parameter, or None if it was not sent."""
@@ -112,9 +118,17 @@ class HttpServer(socketserver.ThreadingTCPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, port: int, answer: Callable[[Request], Answer], *, bodies: BodyFile) -> None:
+    def __init__(
+        self,
+        port: int,
+        answer: Callable[[Request], Answer],
+        *,
+        bodies: BodyFile,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answer = answer
         self.bodies = bodies  # where the bodies of requests go
+        self._tls = tls
         self._connections: set[_Socket] = set()
         self._connections_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Connection)
@@ -135,8 +149,19 @@ class HttpServer(socketserver.ThreadingTCPServer):
         with self._connections_lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+                    # Not that of a TLS socket: its thread may be reading.
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.server_close()
+
+    def get_request(self) -> tuple[_Socket, object]:
+        """Accept a connection. A TLS handshake is left to its thread, for it may stall."""
+        accepted, address = super().get_request()
+        if self._tls is None:
+            return accepted, address
+        return (
+            self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False),
+            address,
+        )
 
     def process_request(self, request: _Socket, client_address: object) -> None:
         """Remember the connection, so that `close` can cut it, and give it a thread."""
@@ -162,6 +187,12 @@ class _Connection(BaseHTTPRequestHandler):
     server: HttpServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Shake hands over TLS, and prepare the streams."""
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.do_handshake()
+        super().setup()
 
     def handle_one_request(self) -> None:
         """Read and answer one request; set `close_connection` as the base class does."""

@@ -13,11 +13,16 @@ from watcher.sandbox.http_server import HttpServer
 from watcher.sandbox.oss.objects import ObjectStore
 from watcher.sandbox.oss.service import SandboxOss
 from watcher.sandbox.services import Services
+from watcher.sandbox.vod.parameters import is_vod_call
 from watcher.sandbox.vod.service import SandboxVod
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
+    from watcher.sandbox.account import Grant, Principal
+    from watcher.sandbox.certificates import RegionCertificate
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
 
@@ -25,7 +30,8 @@ if TYPE_CHECKING:
 class Sandbox:
     """A local OSS and VOD for the real SDKs. Two sandboxes share nothing.
 
-    It listens from its creation until `close()`.
+    It listens from its creation until `close()`. With `tls` it serves https, with a certificate for
+    the real host names of its region.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class Sandbox:
         access_key_secret: str = "sandbox-secret",  # noqa: S107 - it guards nothing
         security_token: str = "",
         hook: Hook | None = None,
+        tls: bool = False,
     ) -> None:
         self.region = region
         self.account = Account(Credentials(access_key_id, access_key_secret, security_token))
@@ -58,7 +65,13 @@ class Sandbox:
             bucket_created=self.vod.add_bucket,
         )
         self.hook = hook or NoHook()
-        self._server = HttpServer(port, self._answer, bodies=self._store.bodies)
+        self._certificate = _certificate(region) if tls else None
+        try:
+            context = self._certificate.context if self._certificate else None
+            self._server = HttpServer(port, self._answer, bodies=self._store.bodies, tls=context)
+        except OSError:
+            self._close_certificate()
+            raise
 
     @property
     def hook(self) -> Hook:
@@ -79,6 +92,13 @@ class Sandbox:
     @credentials.setter
     def credentials(self, credentials: Credentials) -> None:
         self.account.credentials = credentials
+
+    def issue(self, lifetime_s: float, grants: Sequence[Grant] | None = None) -> Principal:
+        """Issue a temporary credential for both services, as the service STS does.
+
+        Without `grants` it may do all that `credentials` may.
+        """
+        return self.account.issue(self.clock.now(), lifetime_s, grants)
 
     @property
     def access_key_id(self) -> str:
@@ -106,19 +126,33 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The address of both services, `http://127.0.0.1:PORT`."""
-        return f"http://{self.host}"
+        """The address of both services, `http://127.0.0.1:PORT`; with TLS it is https.
+
+        The certificate is valid for the real host names alone, which have to lead here.
+        """
+        return f"{'https' if self._certificate else 'http'}://{self.host}"
 
     @property
     def host(self) -> str:
         """The address without a scheme, as the VOD SDK wants it."""
-        return f"127.0.0.1:{self._server.port}"
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The file of the certificate authority that clients have to trust; None without TLS."""
+        return self._certificate.ca_bundle if self._certificate else None
 
     def close(self) -> None:
         """Stop, cut all connections and forget all objects."""
         self.clock.close()
         self._server.close()
         self._store.close()
+        self._close_certificate()
 
     def __enter__(self) -> Self:
         """Return the sandbox, which listens already."""
@@ -133,6 +167,16 @@ class Sandbox:
         """Close it."""
         self.close()
 
+    def _close_certificate(self) -> None:
+        if self._certificate:
+            self._certificate.close()
+
     def _answer(self, request: Request) -> Answer:
-        service = self.vod if self.vod.is_vod_call(request) else self.oss
+        service = self.vod if is_vod_call(request) else self.oss
         return service.answer(request, self.hook)
+
+
+def _certificate(region: str) -> RegionCertificate:
+    from watcher.sandbox.certificates import RegionCertificate  # few want TLS
+
+    return RegionCertificate(region)

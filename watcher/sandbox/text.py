@@ -5,7 +5,11 @@ Bytes that are not UTF-8 become surrogate escapes in text.
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import quote
+
+_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def key_text(key: bytes) -> str:
@@ -21,3 +25,8 @@ def key_bytes(text: str) -> bytes:
 def percent_encoded(text: str, *, keep: str = "") -> str:
     """Return text percent-encoded, except unreserved characters and those of `keep`."""
     return quote(text, safe="-_.~" + keep, errors="surrogateescape")
+
+
+def xml_text(text: str) -> str:
+    """Return text with a question mark for each character that XML 1.0 cannot hold."""
+    return _NOT_XML.sub("?", text)

@@ -28,7 +28,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from watcher.clock import SystemClock
 from watcher.errors import AccountRefused, CredentialsMissing
-from watcher.rules.reachable import inside_region, proxy_refusal
+from watcher.rules.reachable import certificate_refusal, inside_region, proxy_refusal
 from watcher.vod.escaped import EscapedAdapter
 from watcher.vod.signer import ChainSigner
 
@@ -64,7 +64,7 @@ class NoAnswer:
     """No HTTP answer came."""
 
     sent: bool  # True: the call may have taken effect
-    what: str  # a word or two, without addresses or secrets
+    what: str  # a few words without secrets
     over_tls: bool = False  # True: the TLS handshake itself failed
     hint: str = ""  # the cure, if known
 
@@ -138,8 +138,11 @@ def _whole(response: requests.Response) -> bytes:
 def _no_answer(error: Exception, url: str) -> NoAnswer:
     if proxy := proxy_refusal(error):
         return NoAnswer(sent=False, what=proxy[0], hint=proxy[1])
+    if certificate := certificate_refusal(error):
+        what = f"{urlsplit(url).hostname}: {certificate[0]}"
+        return NoAnswer(sent=False, what=what, over_tls=True, hint=certificate[1])
     if isinstance(error, requests.exceptions.SSLError):
-        return NoAnswer(sent=False, what="the TLS handshake failed", over_tls=True)
+        return NoAnswer(sent=False, what="the handshake failed", over_tls=True)
     if isinstance(error, _NEVER_SENT):
         return NoAnswer(sent=False, what=type(error).__name__, hint=_hint_for(url))
     cause: object = error.args[0] if error.args else None

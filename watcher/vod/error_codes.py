@@ -177,8 +177,9 @@ def _unanswered(exchange: NoAnswer) -> CloudError | UnknownOutcome:
         return UnknownOutcome(f"the call was sent and no answer came ({exchange.what})")
     if exchange.over_tls:
         return Unreachable(
-            "VOD's certificate could not be verified, or TLS failed",
-            hint="Check the machine's CA certificates, [network] ca_bundle and [vod] endpoint.",
+            f"VOD could not be verified over TLS ({exchange.what})",
+            hint=exchange.hint
+            or "Check the machine's CA certificates, [network] ca_bundle and [vod] endpoint.",
             code="NotSent",
         )
     return Unreachable(

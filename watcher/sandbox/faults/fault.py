@@ -11,9 +11,10 @@ from watcher.sandbox.faults.kinds import KINDS, SERVICES
 from watcher.sandbox.oss.routes import NAMES, place_of
 from watcher.sandbox.text import key_text
 from watcher.sandbox.vod.echo import SPELLINGS
+from watcher.sandbox.vod.file_url import named_object
 from watcher.sandbox.vod.items import MAX_ITEMS
-from watcher.sandbox.vod.registry import named_object
-from watcher.sandbox.vod.service import ACTIONS, CARRIERS, carrier_of, items_of
+from watcher.sandbox.vod.parameters import CARRIERS, carrier_of, items_of
+from watcher.sandbox.vod.service import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +44,7 @@ class Fault:
 
     `keys` and `bucket` limit which calls match. A call to VOD matches with an item of one of these
     keys or of this bucket. A call to OSS matches if it names such an object. `parameters_in`
-    limits the calls to VOD to those with a form body ("body") or without one ("query").
+    limits the calls to VOD to those with parameters in a body ("body") or without ("query").
 
     Raises:
         InvalidFault: the fields make no sense.

@@ -14,7 +14,7 @@ hits it:
     seed = 7                     # the same ones at every start
     keys = ["a/1.mp4"]           # only calls with one of these objects
     bucket = "media-bucket"      # only calls for this bucket
-    parameters_in = "body"       # only calls of VOD with a form body; or "query", those without
+    parameters_in = "body"       # only calls of VOD with a form or JSON body; or "query", others
 
 Some kinds take more: `status`, `code`, `message`, `retry_after_s`, `seconds`, `items`, `spelling`.
 """

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
 
 from watcher.sandbox.faults.answers import (
     ERRORS,
@@ -20,8 +21,8 @@ from watcher.sandbox.faults.answers import (
 )
 from watcher.sandbox.faults.kinds import KINDS
 from watcher.sandbox.http_server import Answer, HungUp, do_nothing
+from watcher.sandbox.vod.calls import Deviation
 from watcher.sandbox.vod.items import MAX_ITEMS
-from watcher.sandbox.vod.registry import Deviation
 
 if TYPE_CHECKING:
     from watcher.sandbox.faults.fault import Fault
@@ -36,6 +37,7 @@ _NOT_IN_AN_EMPTY_PAGE: Final = re.compile(
 _START: Final = b"AAAA"  # a continuation token that leads to the first key
 _UNANSWERED_S: Final = 60.0
 _SLOW_S: Final = 1.0
+_NO_DEVIATION: Final = Deviation()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Incident:
         """The work that is left once the fault has shown."""
         return self._take_effect_late if self.effect == "after" else do_nothing
 
-    def take_effect(self, deviation: Deviation | None = None) -> Answer:
+    def take_effect(self, deviation: Deviation = _NO_DEVIATION) -> Answer:
         """Make the operation take effect, and return its answer."""
         if self.service == "vod":
             return self.services.vod.take_effect(self.request, deviation)
@@ -207,11 +209,27 @@ def _shuffled(answer: Answer, fault: Fault) -> Answer:
     if answer.status != HTTPStatus.OK:
         return answer
     order = random.Random(fault.seed)  # noqa: S311 (chance that can be repeated)
-    fields = json.loads(answer.body)
+    in_order = _shuffled_json if answer.body.startswith(b"{") else _shuffled_xml
+    return replace(answer, body=in_order(answer.body, order))
+
+
+def _shuffled_json(body: bytes, order: random.Random) -> bytes:
+    fields = json.loads(body)
     for value in fields.values():
         if isinstance(value, list):
             order.shuffle(value)
-    return replace(answer, body=json.dumps(fields, ensure_ascii=False).encode())
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _shuffled_xml(body: bytes, order: random.Random) -> bytes:
+    """Shuffle the elements of each name, which are what a list is in XML."""
+    root = ET.fromstring(body)  # noqa: S314 - the sandbox wrote it
+    elements = list(root)
+    order.shuffle(elements)
+    elements.sort(key=lambda each: each.tag)
+    root[:] = elements
+    shuffled: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return shuffled
 
 
 def _empty_listing(answer: Answer, _: Fault) -> Answer:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from watcher.sandbox.faults.fault import Fault
 from watcher.sandbox.faults.injection import Incident, inject
 from watcher.sandbox.oss.routes import operation_of
-from watcher.sandbox.vod.service import action_of
+from watcher.sandbox.vod.parameters import action_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
 from watcher.sandbox.http_server import Answer
-from watcher.sandbox.text import key_bytes
+from watcher.sandbox.oss.ec import ec_of
+from watcher.sandbox.text import key_bytes, xml_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CODE: Final = re.compile(rb'<Code>([^<]*)</Code>|"Code": "([^"]*)"')
-_NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 OWNER: Final = "<Owner><ID>1</ID><DisplayName>1</DisplayName></Owner>"
 
 
 class OssRefused(Exception):
-    """A request that OSS refuses; `details` become further elements of the error."""
+    """A request that OSS refuses; `details` become further elements of the error.
+
+    `ec` says the reason where several have the same code.
+    """
 
     def __init__(
         self,
@@ -30,12 +33,14 @@ class OssRefused(Exception):
         code: str,
         message: str,
         *,
+        ec: str = "",
         headers: Mapping[str, str] | None = None,
-        **details: str,
+        **details: str | Mapping[str, str],
     ) -> None:
         self.status = status
         self.code = code
         self.message = message
+        self.ec = ec or ec_of(code)
         self.headers = headers or {}
         self.details = details
         super().__init__(f"{code}: {message}")
@@ -48,11 +53,19 @@ class OssRefused(Exception):
             "RequestId": request_id,
             "HostId": host,
             **self.details,
+            "EC": self.ec,
+            "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={self.ec}",
         }
-        return document(
-            "Error",
-            "".join(element(name, _NOT_XML.sub("?", value)) for name, value in fields.items()),
-        )
+        return document("Error", _elements(fields))
+
+
+def _elements(fields: Mapping[str, str | Mapping[str, str]]) -> str:
+    return "".join(
+        element(name, xml_text(value))
+        if isinstance(value, str)
+        else f"<{name}>{_elements(value)}</{name}>"
+        for name, value in fields.items()
+    )
 
 
 def invalid_argument(name: str, value: str, rule: str) -> OssRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, xml
 from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.oss.integrity import require_md5
@@ -23,6 +24,8 @@ def delete_objects(call: Call) -> Answer:
     encoding = KeyEncoding(call.request)
     require_md5(call.request)
     keys, quiet = _wanted(call.request)
+    for key in keys:
+        check_object(call.principal, "DeleteObject", call.bucket.name, key)
     for key in keys:
         call.store.delete(call.bucket, key)
     if quiet:

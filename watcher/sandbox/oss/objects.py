@@ -66,10 +66,7 @@ class ObjectStore:
         Raises:
             OssRefused: the name is no bucket name.
         """
-        if not _BUCKET_NAME.fullmatch(name):
-            raise OssRefused(
-                400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
-            )
+        _check_bucket_name(name)
         with self._lock:
             if name not in self._buckets:
                 self._buckets[name] = StoredBucket(
@@ -87,11 +84,12 @@ class ObjectStore:
         """Return a bucket.
 
         Raises:
-            OssRefused: no bucket has that name.
+            OssRefused: no bucket has that name, or can have it.
         """
         with self._lock:
             if name in self._buckets:
                 return self._buckets[name]
+        _check_bucket_name(name)
         raise OssRefused(
             404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name
         )
@@ -278,6 +276,13 @@ class ObjectStore:
         with self._lock:
             self._shelves.close()
             self.bodies.close()
+
+
+def _check_bucket_name(name: str) -> None:
+    if not _BUCKET_NAME.fullmatch(name):
+        raise OssRefused(
+            400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
+        )
 
 
 def check_key(key: bytes) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from watcher.sandbox.bodies import Body
 from watcher.sandbox.http_server import Answer, Request
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss.index import RESTORED
 from watcher.sandbox.oss.integrity import CRC64
@@ -61,6 +62,7 @@ def copy_object(call: Call) -> Answer:
     source = unquote_to_bytes(call.request.headers["x-oss-copy-source"]).removeprefix(b"/")
     name, _, key = source.partition(b"/")
     bucket = call.store.bucket(name.decode("latin-1"))
+    check_object(call.principal, "GetObject", bucket.name, key)
     found = readable(call.store, bucket, key)
     check_overwrite(call)
     replaced = call.request.headers.get("x-oss-metadata-directive", "COPY") == "REPLACE"
@@ -100,6 +102,7 @@ def get_object(call: Call) -> Answer:
     key, found = call.key, call.store.get(call.bucket, call.key)
     if found.type == "Symlink":
         key = unquote_to_bytes(found.headers["x-oss-symlink-target"])
+        check_object(call.principal, "GetObject", call.bucket.name, key)
         if call.store.find(call.bucket, key) is None:
             raise OssRefused(
                 404, "SymlinkTargetNotExist", "The symlink target object does not exist"

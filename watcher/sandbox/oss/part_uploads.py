@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from watcher.sandbox.http_server import Answer
+from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
 from watcher.sandbox.oss.integrity import CRC64
@@ -63,8 +64,7 @@ def _copied(call: Call) -> Body:
     if not name or not key:
         raise OssRefused(400, "InvalidArgument", "The source of the copy is not valid.")
     bucket = call.store.bucket(name.decode("latin-1"))
-    if not call.principal.may_touch(bucket.name, key):
-        raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+    check_object(call.principal, "GetObject", bucket.name, key)
     found = readable(call.store, bucket, key)
     check_conditions(headers, etag=found.etag, modified_at=found.modified_at, prefix=OF_COPY)
     return _range_of(call.store.body(bucket, key), headers.get("x-oss-copy-source-range", ""))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.hosts import bucket_at
 from watcher.sandbox.oss.answers import OssRefused
 from watcher.sandbox.oss.conditions import CONDITIONS, OF_COPY
 
@@ -170,9 +171,29 @@ NAMES: Final = frozenset({UNKNOWN}) | {route.name for route in ROUTES}
 
 
 def place_of(request: Request) -> tuple[str, bytes]:
-    """Return the bucket and the key that a request names; either may be empty."""
+    """Return the bucket and the key that a request names; either may be empty.
+
+    The bucket stands in the host name (virtual-hosted style) or in the path (path style).
+    """
+    if bucket := bucket_at(request.host):
+        return bucket, request.path.removeprefix(b"/")
     name, _, key = request.path.removeprefix(b"/").partition(b"/")
     return name.decode("latin-1"), key
+
+
+def resource_path(request: Request) -> bytes:
+    """Return /BUCKET/KEY as signatures have it."""
+    bucket, key = place_of(request)
+    return b"/%s/%s" % (bucket.encode("latin-1"), key) if bucket else b"/"
+
+
+def creates_a_bucket(request: Request) -> bool:
+    """Return whether a request is PutBucket, be it with headers that are not offered."""
+    return (
+        request.method == "PUT"
+        and _level_of(request) == Level.BUCKET
+        and {name for name, _ in request.query} <= SIGNING_PARAMETERS
+    )
 
 
 def route_of(request: Request) -> Route:

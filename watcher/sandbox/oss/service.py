@@ -10,17 +10,19 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.hook import answer_through
+from watcher.sandbox.hosts import region_at
 from watcher.sandbox.http_server import Answer, HungUp
 from watcher.sandbox.oss import buckets, listing, multipart, operations, part_uploads
+from watcher.sandbox.oss.access import check_operation
 from watcher.sandbox.oss.answers import OssRefused, code_in
 from watcher.sandbox.oss.appending import append_object
 from watcher.sandbox.oss.batch_delete import delete_objects
+from watcher.sandbox.oss.gate import admit
 from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
 from watcher.sandbox.oss.options import OssOptions
 from watcher.sandbox.oss.routes import operation_of, place_of, route_of
-from watcher.sandbox.oss.signatures import verify
 from watcher.sandbox.oss.upload_listing import list_multipart_uploads
 from watcher.sandbox.oss.uploads import Uploads
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
     from watcher.sandbox.oss.index import StoredObject
     from watcher.sandbox.oss.objects import ObjectStore
-    from watcher.sandbox.oss.signatures import Signer
+    from watcher.sandbox.oss.signatures.verify import Signer
 
 _OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetBucketInfo": buckets.get_bucket_info,
@@ -217,7 +219,7 @@ class SandboxOss:
         With `as_if`, that request is performed in its place.
         """
         try:
-            signer = verify(request, self._account, self._clock.now())
+            signer = admit(request, self._store, self._account, self._clock.now())
             answer = self._perform(as_if or request, signer)
         except OssRefused as refused:
             return self.refuse_call(request, refused)
@@ -251,25 +253,20 @@ class SandboxOss:
 
     def _perform(self, request: Request, signer: Signer) -> Answer:
         route, (bucket, key) = route_of(request), place_of(request)
-        if bucket and not signer.principal.may_touch(bucket, key):
-            raise OssRefused(403, "AccessDenied", "You have no right to access this object.")
+        check_operation(signer.principal, route.name, bucket, key)
+        check_md5(request)
         if route.name == "ListBuckets":
             return buckets.list_buckets(request, self._store.buckets())
         if route.name == "PutBucket":
-            check_md5(request)
-            facts = buckets.facts_asked_for(request)
-            self.create_bucket(bucket, signer.region or None, facts=facts)
+            facts, region = buckets.facts_asked_for(request), signer.region
+            self.create_bucket(bucket, region or region_at(request.host) or None, facts=facts)
             return Answer(headers={"Location": f"/{bucket}"})
-        found = self._store.bucket(bucket)
-        if signer.region not in {"", found.region}:
-            raise _wrong_endpoint(bucket, found.region)
-        check_md5(request)
         return _OPERATIONS[route.name](
             Call(
                 request=request,
                 store=self._store,
                 uploads=self._uploads,
-                bucket=found,
+                bucket=self._store.bucket(bucket),
                 key=key,
                 principal=signer.principal,
                 options=self.options,
@@ -278,7 +275,7 @@ class SandboxOss:
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
         body = refused.body(request_id, request.headers.get("host", ""))
-        headers = {"Content-Type": "application/xml", **refused.headers}
+        headers = {"Content-Type": "application/xml", "x-oss-ec": refused.ec, **refused.headers}
         if request.method == "HEAD":  # the answer has no body for the error
             headers["x-oss-err"] = base64.b64encode(body).decode("ascii")
         return Answer(status=refused.status, headers=headers, body=body)
@@ -290,14 +287,3 @@ def _milliseconds(at: datetime | None) -> int | None:
 
 def _new_request_id() -> str:
     return secrets.token_hex(12).upper()
-
-
-def _wrong_endpoint(bucket: str, region: str) -> OssRefused:
-    """Return the refusal of an endpoint whose region is not that of the bucket."""
-    message = (
-        "The bucket you are attempting to access must be addressed using the specified endpoint. "
-        "Please send all future requests to this endpoint."
-    )
-    return OssRefused(
-        403, "AccessDenied", message, Bucket=bucket, Endpoint=f"oss-{region}.aliyuncs.com"
-    )

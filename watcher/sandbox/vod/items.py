@@ -9,7 +9,7 @@ from typing import Final
 
 import regex
 
-from watcher.sandbox.vod.answers import VodRefused
+from watcher.sandbox.vod.answers import VodRefused, missing, not_valid
 
 MAX_ITEMS: Final = 10
 MAX_TAGS: Final = 16
@@ -40,24 +40,22 @@ def items_of(text: str) -> tuple[Item, ...]:
         VodRefused: an item is not valid, or there are none or too many. The whole call is refused.
     """
     if not text:
-        raise VodRefused(
-            400, "MissingRegisterMetadatas", "RegisterMetadatas is mandatory for this action."
-        )
+        raise missing("RegisterMetadatas")
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise _not_valid("RegisterMetadatas") from error
+        raise not_valid("RegisterMetadatas") from error
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_ITEMS:
-        raise _not_valid("RegisterMetadatas")
+        raise not_valid("RegisterMetadatas")
     return tuple(_item(each) for each in found)
 
 
 def _item(fields: object) -> Item:
     if not isinstance(fields, dict):
-        raise _not_valid("RegisterMetadatas")
+        raise not_valid("RegisterMetadatas")
     for name in ("FileURL", "Title"):
         if not fields.get(name):
-            raise VodRefused(400, f"Missing{name}", f"{name} is mandatory for this action.")
+            raise missing(name)
     texts = {name: _text(fields, name) for name in (*_LIMITS_BYTES, "Tags")}
     _check_tags(texts["Tags"])
     for name in ("Title", "Description", "Tags"):
@@ -65,7 +63,7 @@ def _item(fields: object) -> Item:
     try:
         cate_id = int(fields.get("CateId") or 0)
     except (TypeError, ValueError) as error:
-        raise _not_valid("CateId") from error
+        raise not_valid("CateId") from error
     return Item(
         file_url=texts["FileURL"],
         title=texts["Title"],
@@ -79,7 +77,7 @@ def _item(fields: object) -> Item:
 def _text(fields: dict[str, object], name: str) -> str:
     text = fields.get(name) or ""
     if not isinstance(text, str):
-        raise _not_valid(name)
+        raise not_valid(name)
     if len(text.encode("utf-8", "surrogatepass")) > _LIMITS_BYTES.get(
         name, MAX_TAGS * (_MAX_TAG_BYTES + 1)
     ):
@@ -105,7 +103,3 @@ def _check_characters(name: str, text: str) -> None:
     if _EMOJI.search(text) or any(unicodedata.category(each) in {"Cc", "Cs"} for each in text):
         message = f"The specified {name} contains illegal emoticon or special characters."
         raise VodRefused(400, "IllegalCharacters", message)
-
-
-def _not_valid(name: str) -> VodRefused:
-    return VodRefused(400, "InvalidParameter", f"The specified parameter {name} is not valid.")

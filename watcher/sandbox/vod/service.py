@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import threading
 import uuid
@@ -15,26 +14,41 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.oss.answers import code_in
 from watcher.sandbox.vod.answers import VodRefused, accepted, refusal
+from watcher.sandbox.vod.calls import Call, Deviation
+from watcher.sandbox.vod.media import MediaTable, Status
+from watcher.sandbox.vod.media_infos import MediaInfos
+from watcher.sandbox.vod.options import VodOptions
+from watcher.sandbox.vod.parameters import (
+    action_of,
+    items_of,
+    parameters_of,
+    version_of,
+    wants_json,
+)
+from watcher.sandbox.vod.quota import Quota
 from watcher.sandbox.vod.registry import Registry
-from watcher.sandbox.vod.signatures import Quota, SignatureCheck
+from watcher.sandbox.vod.signatures import SignatureCheck
 
 if TYPE_CHECKING:
-    from watcher.sandbox.account import Account
+    from datetime import datetime
+
+    from watcher.sandbox.account import Account, Principal
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
     from watcher.sandbox.oss.objects import ObjectStore
-    from watcher.sandbox.vod.registry import Deviation, RegisteredMedia
+    from watcher.sandbox.vod.media import Media
 
 VERSION: Final = "2017-03-21"
 ACTIONS: Final = frozenset(
     {
         "RegisterMedia", "CreateUploadVideo", "CreateUploadImage", "CreateUploadAttachedMedia",
-        "RefreshUploadVideo", "UploadMediaByURL", "GetURLUploadInfos",
+        "RefreshUploadVideo", "UploadMediaByURL", "GetURLUploadInfos", "GetVideoInfos",
+        "BatchGetMediaInfos",
     }
 )  # fmt: skip
-CARRIERS: Final = ("query", "body")
-Operation = Callable[[Mapping[str, str]], dict[str, object]]
+Operation = Callable[[Call], dict[str, object]]
+_NO_DEVIATION: Final = Deviation()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,18 +79,25 @@ class SandboxVod:
     ) -> None:
         self.journal: list[VodCall] = []
         self.latency_s = 0.0  # before every answer
+        self.options = VodOptions()
         self._clock = clock
         self._signatures = SignatureCheck(account)
         self._quota = Quota(calls_per_second)
         self._region = region
-        self._registry = Registry(store, region)
-        self._operations: dict[str, Operation] = {"RegisterMedia": self._registry.register}
+        self._table = MediaTable()
+        self._registry = Registry(store, self._table, self.options, region)
+        infos = MediaInfos(self._table, self.options, region)
+        self._operations: dict[str, Operation] = {
+            "RegisterMedia": self._registry.register,
+            "GetVideoInfos": infos.get_video_infos,
+            "BatchGetMediaInfos": infos.batch_get_media_infos,
+        }
         self._writing = threading.Lock()
 
     @property
-    def media(self) -> dict[tuple[str, str], RegisteredMedia]:
+    def media(self) -> dict[tuple[str, str], Media]:
         """The registered media, by bucket and decoded key."""
-        return self._registry.media
+        return self._table.registered
 
     @property
     def calls_per_second(self) -> int:
@@ -86,6 +107,11 @@ class SandboxVod:
     @calls_per_second.setter
     def calls_per_second(self, calls: int) -> None:
         self._quota.calls_per_second = calls
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """The most calls in a second of single operations, in place of `calls_per_second`."""
+        return self._quota.of
 
     def add_bucket(self, bucket: str) -> None:
         """Add a bucket to VOD, which registers its objects from now on."""
@@ -103,12 +129,20 @@ class SandboxVod:
         """Undo a `refuse`."""
         self._registry.refused.discard((bucket, key))
 
-    def is_vod_call(self, request: Request) -> bool:
-        """Return whether a request is a VOD call."""
-        if request.path != b"/":
-            return False
-        given = dict(_parameters(request))
-        return "Action" in given and given.get("Version") == VERSION
+    def add_media(self, media: Media) -> None:
+        """Add a media that was not registered, as an upload does."""
+        self._table.add(media)
+
+    def set_status(self, media_id: str, status: str) -> None:
+        """Give a media another status, which stays from now on.
+
+        Raises:
+            KeyError: there is no such media.
+            ValueError: VOD knows no such status.
+        """
+        if (media := self._table.find(media_id)) is None:
+            raise KeyError(media_id)
+        media.set_status(Status(status), self._clock.now())
 
     def answer(self, request: Request, hook: Hook) -> Answer:
         """Answer one call, unless the hook does, and complete its line in the journal."""
@@ -118,38 +152,38 @@ class SandboxVod:
         return answer
 
     def take_effect(
-        self, request: Request, deviation: Deviation | None = None, *, at: float | None = None
+        self, request: Request, deviation: Deviation = _NO_DEVIATION, *, at: float | None = None
     ) -> Answer:
         """Check a call, perform it, and return the answer.
 
         `at` is its arrival in monotonic seconds; None is now.
         """
         self._clock.wait(self.latency_s)
-        parameters = _parameters(request)
-        action = action_of(request)
         try:
-            self._signatures.check(request.method, parameters, self._clock.now())
-            operation = self._operation(action)
-            self._quota.admit(action, self._clock.monotonic() if at is None else at)
-            given = dict(parameters)
-            fields = (
-                operation(given) if deviation is None else self._deviated(action, given, deviation)
-            )
+            call = self._call(request, deviation)
+            operation = self._operation(request)
+            _authorize(call.principal)
+            self._quota.admit(call.action, self._clock.monotonic() if at is None else at)
+            fields = operation(call)
         except VodRefused as refused:
             return self.refuse_call(request, refused)
         request_id = _new_request_id()
-        return self._complete(accepted(fields, request_id), request_id)
+        answer = accepted(call.action, fields, request_id, as_json=wants_json(request))
+        return self._complete(answer, request_id)
 
     def take_effect_late(self, request: Request) -> None:
-        """Perform a call that has its answer already, without a check."""
+        """Perform a call that has its answer already; its signature and quota are not checked."""
+        now = self._clock.now()
         with contextlib.suppress(VodRefused):
-            self._operation(action_of(request))(dict(_parameters(request)))
+            principal = self._signatures.identify(request, now)
+            _authorize(principal)
+            self._operation(request)(_call(request, principal, now, _NO_DEVIATION))
 
     def refuse_call(self, request: Request, refused: VodRefused) -> Answer:
         """Return the answer to a call that VOD refuses."""
         request_id = _new_request_id()
-        as_json = dict(_parameters(request)).get("Format", "").upper() == "JSON"
-        answer = refusal(refused, request_id, f"vod.{self._region}.aliyuncs.com", as_json=as_json)
+        host = f"vod.{self._region}.aliyuncs.com"
+        answer = refusal(refused, request_id, host, as_json=wants_json(request))
         return self._complete(answer, request_id)
 
     def _complete(self, answer: Answer, request_id: str) -> Answer:
@@ -159,14 +193,17 @@ class SandboxVod:
         }
         return replace(answer, headers={**headers, **answer.headers})
 
-    def _deviated(
-        self, action: str, given: Mapping[str, str], deviation: Deviation
-    ) -> dict[str, object]:
-        return self._registry.register(given, deviation) if action == "RegisterMedia" else {}
+    def _call(self, request: Request, deviation: Deviation) -> Call:
+        if request.method not in {"GET", "POST"}:
+            raise VodRefused(403, "UnsupportedHTTPMethod", "This http method is not supported.")
+        now = self._clock.now()
+        return _call(request, self._signatures.check(request, now), now, deviation)
 
-    def _operation(self, action: str) -> Operation:
-        if action in self._operations:
-            return self._operations[action]
+    def _operation(self, request: Request) -> Operation:
+        if version_of(request) != VERSION:
+            raise VodRefused(400, "InvalidVersion", "Specified parameter Version is not valid.")
+        if request.path == b"/" and (found := self._operations.get(action_of(request))):
+            return found
         raise VodRefused(
             404,
             "InvalidApi.NotFound",
@@ -174,12 +211,11 @@ class SandboxVod:
         )
 
     def _arrived(self, request: Request) -> VodCall:
-        given = dict(_parameters(request))
         with self._writing:  # so that the journal is in order of arrival
             call = VodCall(
                 at=self._clock.monotonic(),
-                action=given["Action"],
-                params=given,
+                action=action_of(request),
+                params=parameters_of(request),
                 items=items_of(request),
                 url_bytes=len(request.target),
                 body_bytes=len(request.body),
@@ -188,30 +224,23 @@ class SandboxVod:
         return call
 
 
-def _parameters(request: Request) -> tuple[tuple[str, str], ...]:
-    return (*request.query, *request.form())
+def _call(request: Request, principal: Principal, at: datetime, deviation: Deviation) -> Call:
+    return Call(
+        action=action_of(request),
+        parameters=parameters_of(request),
+        principal=principal,
+        at=at,
+        deviation=deviation,
+    )
+
+
+def _authorize(principal: Principal) -> None:
+    """Refuse a credential for certain objects of OSS: it may do nothing else."""
+    if principal.grants is not None:
+        raise VodRefused(
+            403, "Forbidden.RAM", "User not authorized to operate on the specified resource."
+        )
 
 
 def _new_request_id() -> str:
     return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)).upper()
-
-
-def action_of(request: Request) -> str:
-    """Return the name of the operation that a call asks for."""
-    return dict(_parameters(request))["Action"]
-
-
-def items_of(request: Request) -> tuple[Mapping[str, object], ...]:
-    """Return the items of a RegisterMedia call as sent; none if they cannot be read."""
-    try:
-        found = json.loads(dict(_parameters(request)).get("RegisterMetadatas", ""))
-    except ValueError:
-        return ()
-    if not isinstance(found, list):
-        return ()
-    return tuple(each for each in found if isinstance(each, dict))
-
-
-def carrier_of(request: Request) -> str:
-    """Return where a call carries its own parameters: in the "query", or in a form "body"."""
-    return "body" if request.form() else "query"
