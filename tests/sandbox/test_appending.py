@@ -59,6 +59,7 @@ def test_another_position_is_answered_with_the_right_one(sandbox: Sandbox, posit
 
     assert (answer.status_code, error_code(answer)) == (409, "PositionNotEqualToLength")
     assert answer.headers["x-oss-next-append-position"] == "3"
+    assert answer.headers["x-oss-ec"] == "0026-00000016"
     assert (sandbox.oss.find(BUCKET, KEY), sandbox.oss.body(BUCKET, KEY)) == (before, b"one")
 
 

@@ -118,6 +118,17 @@ def test_a_malformed_body_deletes_nothing(sandbox: Sandbox, body: bytes) -> None
     assert sandbox.oss.keys(BUCKET) == (b"a.mp4",)
 
 
+@pytest.mark.parametrize(
+    ("body", "ec"),
+    [
+        (b"<Delete></Delete>", "0016-00000615"),
+        (b"<Delete><Object></Object></Delete>", "0016-00000613"),
+    ],
+)
+def test_the_error_says_which_element_is_missing(sandbox: Sandbox, body: bytes, ec: str) -> None:
+    assert delete(sandbox, body).headers["x-oss-ec"] == ec
+
+
 def test_a_version_is_not_offered(sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
     body = b"<Delete><Object><Key>a.mp4</Key><VersionId>1</VersionId></Object></Delete>"
@@ -129,4 +140,5 @@ def test_a_body_without_its_md5_deletes_nothing(sandbox: Sandbox) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
     answer = send_signed(sandbox, "POST", BUCKET, params={"delete": ""}, body=body_of("a.mp4"))
     assert (answer.status_code, error_code(answer)) == (400, "MissingArgument")
+    assert answer.headers["x-oss-ec"] == "0016-00000606"
     assert sandbox.oss.keys(BUCKET) == (b"a.mp4",)

@@ -184,6 +184,7 @@ def test_all_parts_and_a_body_do_not_go_together(sandbox: Sandbox) -> None:
     upload_id, parts = begun(sandbox, b"1")
     answer = complete(sandbox, upload_id, body_of((1, parts[0].etag)), complete_all="yes")
     assert (answer.status_code, error_code(answer)) == (400, "InvalidArgument")
+    assert answer.headers["x-oss-ec"] == "0042-00000216"
     assert sandbox.oss.keys(BUCKET) == ()
 
 

@@ -146,8 +146,11 @@ def test_an_archived_source_must_be_restored_first(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "status"), [("", 400), ("/", 400), (f"/{BUCKET}", 400), (f"/{BUCKET}/", 400),
-                           (f"/{BUCKET}/a.mp4?versionId=1", 501)],
+    ("source", "status"),
+    [
+        ("", 400), ("/", 400), (f"{BUCKET}/a.mp4", 400), (f"/{BUCKET}", 400), (f"/{BUCKET}/", 400),
+        (f"/{BUCKET}/a.mp4?versionId=1", 501),
+    ],
 )  # fmt: skip
 def test_a_source_that_names_no_object_is_refused(
     sandbox: Sandbox, source: str, status: int

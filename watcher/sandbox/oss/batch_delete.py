@@ -44,9 +44,12 @@ def _wanted(request: Request) -> tuple[list[bytes], bool]:
     nodes = tree.findall("Object")
     keys = [node.findtext("Key") or "" for node in nodes]
     quiet = tree.findtext("Quiet", "false").strip().lower()
-    known = tree.tag == "Delete" and quiet in {"true", "false"}
-    if not known or not all(keys) or not 1 <= len(keys) <= MAX_DELETED:
+    if tree.tag != "Delete" or quiet not in {"true", "false"} or len(keys) > MAX_DELETED:
         raise malformed()
+    if not keys:
+        raise malformed(ec="0016-00000615")
+    if not all(keys):
+        raise malformed(ec="0016-00000613")
     if any(node.findtext("VersionId") for node in nodes):
         raise OssRefused(501, "NotImplemented", "The sandbox does not offer versions.")
     return [key_bytes(key) for key in keys], quiet == "true"

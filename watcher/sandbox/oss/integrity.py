@@ -40,5 +40,6 @@ def require_md5(request: Request) -> None:
     """
     if _MD5 not in request.headers:
         raise OssRefused(
-            400, "MissingArgument", "Missing Some Required Arguments.", ArgumentName="Content-MD5"
-        )
+            400, "MissingArgument", "Missing Some Required Arguments.", ec="0016-00000606",
+            ArgumentName="Content-MD5",
+        )  # fmt: skip

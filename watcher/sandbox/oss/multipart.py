@@ -95,7 +95,10 @@ def _takes_all(request: Request) -> bool:
         raise invalid_argument("x-oss-complete-all", given, "must be yes")
     if given and request.content:
         raise OssRefused(
-            400, "InvalidArgument", "The body must be empty if x-oss-complete-all is yes."
+            400,
+            "InvalidArgument",
+            "The body must be empty if x-oss-complete-all is yes.",
+            ec="0042-00000216",
         )
     return bool(given)
 

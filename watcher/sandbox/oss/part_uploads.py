@@ -60,9 +60,11 @@ def _copied(call: Call) -> Body:
     path, _, query = source.partition("?")
     if query:
         raise OssRefused(501, "NotImplemented", "The sandbox does not offer versions.")
-    name, _, key = unquote_to_bytes(path.encode("latin-1")).removeprefix(b"/").partition(b"/")
-    if not name or not key:
-        raise OssRefused(400, "InvalidArgument", "The source of the copy is not valid.")
+    root, _, place = unquote_to_bytes(path.encode("latin-1")).partition(b"/")
+    name, _, key = place.partition(b"/")
+    if root or not name or not key:
+        ec = "0042-00000301" if source else "0042-00000302"
+        raise OssRefused(400, "InvalidArgument", "The source of the copy is not valid.", ec=ec)
     bucket = call.store.bucket(name.decode("latin-1"))
     check_object(call.principal, "GetObject", bucket.name, key)
     found = readable(call.store, bucket, key)

@@ -40,13 +40,14 @@ def body_tree(request: Request) -> ET.Element:
     return root
 
 
-def malformed() -> OssRefused:
+def malformed(*, ec: str = "") -> OssRefused:
     """Return the refusal of a body that is no XML, or lacks what the operation needs."""
     return OssRefused(
         400,
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published "
         "schema.",
+        ec=ec,
     )
 
 
