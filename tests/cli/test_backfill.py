@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import time
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.lock_owner import entries, until
 from tests.support.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
-QUICK = "calls_per_second = 45"
+QUICK = "calls_per_second = 400"  # `fill` lets VOD take more, or a late call would be throttled
 
 
 def fill(sandbox: Sandbox, *keys: str, days_old: float = 3, body: bytes = b"x") -> None:
     sandbox.oss.fill(BUCKET, keys, body, modified_at=sandbox.clock.now() - timedelta(days=days_old))
+    sandbox.vod.calls_per_second = 500
 
 
 def registered(sandbox: Sandbox) -> list[str]:
@@ -209,7 +210,7 @@ def test_a_dry_run_predicts_what_the_real_run_then_does(
         1101,
         111,
     )
-    assert predicted["would_take_s"] == round(111 / 45, 3)
+    assert predicted["would_take_s"] == round(111 / 400, 3)
     sandbox.oss.journal.clear()
     done = workspace.backfill(*options)
     assert predicted["would_register"] == done.json["registered"] == len(sandbox.vod.media)
@@ -238,9 +239,7 @@ def test_cut_short_while_it_lists_the_same_command_goes_on_there(
     fill(sandbox, *keys)
     workspace.configure(workspace.watch(more="list_calls_per_second = 1"))
     with workspace.begin("backfill", "--exclude", "00100.mp4") as child:
-        while not _asked_after(sandbox):
-            time.sleep(0.01)  # noqa: TID251 (waits for another process)
-        time.sleep(0.3)  # noqa: TID251 (the page is recorded)
+        until(lambda: entries(workspace) > 0, child)
         child.send_signal(number)
         _, err = child.communicate(timeout=30)
     assert child.returncode == (130 if number == signal.SIGINT else -number)
@@ -273,8 +272,7 @@ def test_killed_while_it_registers_nothing_is_lost_or_doubled(
     fill(sandbox, *(f"{n:05}.mp4" for n in range(300)))
     sandbox.vod.latency_s = 0.2
     with workspace.begin("backfill") as child:
-        while not sandbox.vod.media:
-            time.sleep(0.01)  # noqa: TID251 (waits for another process)
+        until(lambda: sandbox.vod.media, child)
         child.kill()
     assert 0 < len(sandbox.vod.media) < 300
     sandbox.vod.latency_s = 0.0

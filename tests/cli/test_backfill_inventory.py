@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,9 @@ import pytest
 
 from tests.cli.test_backfill import FILTERED, QUICK, fill, registered
 from tests.cli.test_main_job import ODD_KEYS
-from tests.sandbox.test_fault_vod import hit
+from tests.support.held_calls import held_calls
 from tests.support.inventories import ADDRESS, FOLDER, SHELF, VERSIONED, Shelf, packed, row
+from tests.support.lock_owner import entries, until
 from tests.support.workspace import BUCKET, Workspace
 
 if TYPE_CHECKING:
@@ -192,14 +192,14 @@ def test_cut_short_in_the_middle_the_same_command_completes(
     fill(sandbox, *(f"{n:05}.mp4" for n in range(200)))
     shelf.picture(files=12)
     sandbox.vod.remove_bucket(BUCKET)
-    faults = hit(
-        sandbox, "slow", operation="GetObject", keys=(f"{FOLDER}/data/11.csv.gz",), seconds=3.0
-    )
-    with workspace.begin("backfill", *READ) as child:
-        while not faults.hits.total():
-            time.sleep(0.01)  # noqa: TID251 (waits for another process)
-        time.sleep(0.3)  # noqa: TID251 (pages are recorded)
+    last = f"{FOLDER}/data/11.csv.gz"
+    with (
+        held_calls(sandbox, "GetObject", keys=(last,), effect="none") as let_go,
+        workspace.begin("backfill", *READ) as child,
+    ):
+        until(lambda: entries(workspace) > 0, child)
         child.send_signal(number)
+        let_go()
         _, err = child.communicate(timeout=30)
     assert child.returncode == (130 if number == signal.SIGINT else -number)
     assert ("run the command again to continue" in err) == (number == signal.SIGINT)

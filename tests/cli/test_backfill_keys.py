@@ -177,8 +177,9 @@ def test_many_keys_are_asked_for_side_by_side_within_the_budget_and_quietly(
 ) -> None:
     """No library warns about its connections; only a HEAD that fails is retried."""
     workspace.configure(
-        workspace.watch(more="list_calls_per_second = 500"), vod="calls_per_second = 45"
+        workspace.watch(more="list_calls_per_second = 500"), vod="calls_per_second = 400"
     )
+    sandbox.vod.calls_per_second = 500
     keys = [f"{n:04}.mp4" for n in range(450)]
     put(sandbox, *keys)
     sandbox.hook = Faults(Fault(operation="HeadObject", kind="server_error", skip=250, next=1))

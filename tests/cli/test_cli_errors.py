@@ -234,8 +234,21 @@ cli.main()
     assert done.stderr.startswith("interrupted")
 
 
-def test_an_interrupt_where_nothing_can_be_raised_is_not_lost() -> None:
-    program = """
+TOO_SOON = """
+import signal
+
+def at_once(*_):
+    signal.setitimer = later
+    signal.raise_signal(signal.SIGALRM)
+
+later, signal.setitimer = signal.setitimer, at_once
+"""
+
+
+@pytest.mark.parametrize("repeated", ["", TOO_SOON], ids=["soon", "too soon"])
+def test_an_interrupt_where_nothing_can_be_raised_is_not_lost(repeated: str) -> None:
+    """It is repeated, and once more if the program is still there."""
+    program = f"""{repeated}
 import os, signal, weakref
 from watcher import cli
 

@@ -48,7 +48,8 @@ def test_an_interrupted_scan_says_what_is_left_and_the_next_goes_on(
     assert not [entry for entry in workspace.entries() if entry["state"] == "claimed"]
 
     sandbox.vod.latency_s = 0.0
-    workspace.configure(vod="calls_per_second = 45")
+    sandbox.vod.calls_per_second = 500
+    workspace.configure(vod="calls_per_second = 400")
     assert workspace.scan().status == 0
     assert len(sandbox.vod.media) == 300
     assert {media.times_asked for media in sandbox.vod.media.values()} == {1}
@@ -253,10 +254,10 @@ def test_a_long_listing_is_not_mute_and_holds_one_page(
 def test_registering_overlaps_listing(workspace: Workspace, sandbox: Sandbox) -> None:
     """The first batch is settled while the listing still goes on."""
     workspace.configure(
-        workspace.watch(more="list_calls_per_second = 1"), vod="calls_per_second = 50"
+        workspace.watch(more="list_calls_per_second = 1"), vod="calls_per_second = 400"
     )
     put(sandbox, 2001)
-    sandbox.vod.calls_per_second = 60
+    sandbox.vod.calls_per_second = 500
     names = [event["event"] for event in workspace.scan().events]
     assert names.index("batch.settled") < names.index("scan.finished")
 

@@ -6,13 +6,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.lock_owner import entries, until
 from tests.support.workspace import BUCKET, Ran, Workspace
 from watcher.sandbox.faults import Fault, Faults
 
@@ -119,16 +119,17 @@ def test_a_scan_that_is_stopped_or_killed_is_gone_on_with(
 ) -> None:
     sandbox.oss.fill(BUCKET, OBJECTS)
     workspace.configure(workspace.watch(more="list_calls_per_second = 1"))
-    for number in (signal.SIGKILL, signal.SIGTERM):
-        sandbox.oss.journal.clear()
+
+    def scan_until(recorded: int, number: signal.Signals) -> None:
         command = [sys.executable, "-m", "watcher", "-c", str(workspace.config), "scan"]
         with subprocess.Popen(
             command, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as child:
-            while not asked_after(sandbox):
-                time.sleep(0.01)  # noqa: TID251 (waits for another process)
-            time.sleep(0.3)  # noqa: TID251 (the page is recorded)
+            until(lambda: entries(workspace) == recorded, child)
             child.send_signal(number)
+
+    scan_until(10, signal.SIGKILL)  # each page has ten
+    scan_until(20, signal.SIGTERM)
     sandbox.oss.journal.clear()
     done = workspace.scan()
     assert (done.status, scan_of(done)["listed"]) == (0, 2500)

@@ -112,7 +112,7 @@ def test_one_that_was_interrupted_says_so_and_how_to_resume(
     sandbox.oss.fill(BUCKET, [f"{n:05}.txt" for n in range(5000)])
     workspace.configure(workspace.watch(more="list_calls_per_second = 1\nlist_concurrency = 1"))
     running = workspace.begin(kind, "--output-format", "json")
-    while len(sandbox.oss.journal) < 3:
+    while len(sandbox.oss.journal) < 2:  # so one page is recorded
         sleep(0.05)
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=30)

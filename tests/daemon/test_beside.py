@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.daemons import EVERY_SECOND, NO_PAGE, known, put
+from tests.support.held_calls import held_calls
+from tests.support.lock_owner import until
 from tests.support.running_daemon import Running
 from tests.support.workspace import BUCKET, Workspace
 from watcher.sandbox.faults import Fault, Faults
@@ -50,19 +52,19 @@ def test_beside_a_one_shot_it_lists_and_takes_over_when_that_ends(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     put(sandbox, "a.mp4")
-    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=4, next=1))
-    one_shot = workspace.begin("scan")
-    while not list(workspace.folder.glob("ledger.db.lock")):
-        time.sleep(0.02)  # noqa: TID251
-    with Running(workspace) as running:
-        degraded = running.until_logged("daemon.degraded")
-        assert degraded["reasons"] == [f"registering: pid {one_shot.pid}"]
-        running.until_logged("scan.finished")
-        put(sandbox, "b.mp4")
-        one_shot.communicate(timeout=30)
-        running.until_logged("daemon.ready", times=2)
-        running.until(lambda: known(sandbox) == {"a.mp4", "b.mp4"}, "both are registered")
-        assert running.stop() == 0
+    with held_calls(sandbox, "RegisterMedia", next=1) as let_go:
+        one_shot = workspace.begin("scan")
+        until(lambda: list(workspace.folder.glob("ledger.db.lock")), one_shot)
+        with Running(workspace) as running:
+            degraded = running.until_logged("daemon.degraded")
+            assert degraded["reasons"] == [f"registering: pid {one_shot.pid}"]
+            running.until_logged("scan.finished")
+            put(sandbox, "b.mp4")
+            let_go()
+            one_shot.communicate(timeout=30)
+            running.until_logged("daemon.ready", times=2)
+            running.until(lambda: known(sandbox) == {"a.mp4", "b.mp4"}, "both are registered")
+            assert running.stop() == 0
     assert one_shot.returncode == 0
 
 
@@ -154,21 +156,21 @@ def test_a_call_that_ends_during_a_reload_keeps_the_form_of_file_urls_and_the_ol
     sandbox.hook = Faults(denied)
     put(sandbox, "a.mp4")
     daemon.until_logged("breaker.opened")
-    sandbox.hook = Faults(denied, Fault(operation="ListObjectsV2", kind="slow", seconds=3, next=1))
-    starts = len(daemon.logged("scan.started"))
-    daemon.until_logged(
-        "scan.started", times=starts + 1
-    )  # the reload waits for it, and has looked at the file before
-    workspace.configure(
-        workspace.watch(more=f'{EVERY_SECOND}\nfile_url_encoding = "raw"'), more=NO_PAGE
-    )
-    daemon.send(signal.SIGHUP)
-    time.sleep(1.5)  # noqa: TID251
-    with (
-        contextlib.closing(sqlite3.connect(workspace.ledger)) as ledger,
-        ledger,
-    ):  # as if a call had been in flight
-        ledger.execute("UPDATE entry SET state = 'registered', media_id = 'm', due_at = NULL")
+    with held_calls(sandbox, "ListObjectsV2", denied, next=1):
+        starts = len(daemon.logged("scan.started"))
+        daemon.until_logged(
+            "scan.started", times=starts + 1
+        )  # the reload waits for it, and has looked at the file before
+        workspace.configure(
+            workspace.watch(more=f'{EVERY_SECOND}\nfile_url_encoding = "raw"'), more=NO_PAGE
+        )
+        daemon.send(signal.SIGHUP)
+        time.sleep(1.5)  # noqa: TID251 (nothing shows that it waits)
+        with (
+            contextlib.closing(sqlite3.connect(workspace.ledger)) as ledger,
+            ledger,
+        ):  # as if a call had been in flight
+            ledger.execute("UPDATE entry SET state = 'registered', media_id = 'm', due_at = NULL")
     assert "second media" in daemon.until_logged("daemon.reload_refused")["reason"]
     scans = len(daemon.logged("scan.finished"))
     daemon.until_logged("scan.finished", times=scans + 2)

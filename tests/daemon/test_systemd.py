@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.crash_workspace import states
 from tests.support.daemons import EVERY_SECOND, NO_PAGE, put
+from tests.support.held_calls import held_calls
 from tests.support.running_daemon import Running
-from watcher.sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
     from tests.support.daemons import Systemd
@@ -57,13 +57,16 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(
         workspace.watch(more=EVERY_SECOND), vod="concurrent_calls = 1", more=NO_PAGE
     )
     put(sandbox, "a.mp4")
-    sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=8))
-    with Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running:
+    with (
+        held_calls(sandbox, "RegisterMedia") as let_go,
+        Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running,
+    ):
         degraded = running.until_logged("daemon.degraded")
         assert any("registering" in reason for reason in degraded["reasons"])
         systemd.listen()
         time.sleep(1.5)  # noqa: TID251
         assert not [message for message in systemd.listen() if "WATCHDOG" in message]
+        let_go()
         running.until_logged("batch.settled")
         running.until_logged("daemon.ready", times=2)
         running.until(
@@ -79,9 +82,11 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs_and_a_scan_waits_f
     workspace.configure(
         workspace.watch(more=EVERY_SECOND), vod="concurrent_calls = 1", more=NO_PAGE
     )
-    with Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running:
+    with (
+        Running(workspace, env=systemd.env | {"WATCHDOG_USEC": "2000000"}) as running,
+        held_calls(sandbox, "RegisterMedia") as let_go,
+    ):
         running.until_logged("scan.finished")
-        sandbox.hook = Faults(Fault(operation="RegisterMedia", kind="slow", seconds=8))
         put(sandbox, "a.mp4")
         running.until(
             lambda: "claimed" in states(workspace.ledger).values(), "the call is under way"
@@ -103,6 +108,7 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs_and_a_scan_waits_f
         resource.prlimit(
             running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         )
+        let_go()
         running.until_logged("daemon.ready", times=2)
         running.until(
             lambda: [message for message in systemd.listen() if "WATCHDOG" in message],

@@ -65,7 +65,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     with Sandbox() as sandbox:
         sandbox.oss.create_bucket(BUCKET)
         workspace = Workspace(tmp_path_factory.mktemp("filled"), sandbox)
-        workspace.configure(vod="calls_per_second = 45")
+        workspace.configure(vod="calls_per_second = 400")
+        sandbox.vod.calls_per_second = 500
         workspace.init()
         sandbox.oss.fill(BUCKET, [f"{n:04}.mp4" for n in range(300)])
         assert workspace.scan().json["registered"] == 300

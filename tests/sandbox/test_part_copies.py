@@ -181,3 +181,11 @@ def test_a_connection_goes_on_after_an_answer_without_a_body(sandbox: Sandbox) -
     with pytest.raises(oss2.exceptions.NotModified):
         bucket.upload_part_copy(BUCKET, SOURCE, None, KEY, upload_id, 1, headers=later)
     assert bucket.list_parts(KEY, upload_id).parts == []
+
+
+def test_a_symlink_is_no_source(sandbox: Sandbox) -> None:
+    upload_id = begun(sandbox)
+    bucket = bucket_client(sandbox)
+    bucket.put_symlink("a.mp4", "link.mp4")
+    with pytest.raises(oss2.exceptions.ServerError, match="OperationNotSupported"):
+        bucket.upload_part_copy(BUCKET, "link.mp4", None, KEY, upload_id, 1)

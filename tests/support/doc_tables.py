@@ -15,6 +15,7 @@ from watcher.model import Excluded, Failure
 from watcher.observe import logs, metrics
 from watcher.observe.web.app import ENDPOINTS
 from watcher.oss import error_codes as oss
+from watcher.sandbox.oss.restore import ARCHIVES
 from watcher.vod import error_codes as vod
 
 if TYPE_CHECKING:
@@ -102,6 +103,16 @@ def sandbox_operations_zh() -> str:
     return _offered(("操作", "请求", "其他参数与请求头"))
 
 
+def restores() -> str:
+    """Return how long the sandbox takes for a restore."""
+    return _restores(("class", "priority", "takes", "days"), {1: "min", 60: "h"})
+
+
+def restores_zh() -> str:
+    """Return the same in Chinese."""
+    return _restores(("存储类型", "优先级", "用时", "天数"), {1: "分钟", 60: "小时"})
+
+
 def not_offered() -> str:
     """Return the operations of OSS that the sandbox answers with 501."""
     families = oss_operations.not_offered()
@@ -140,6 +151,21 @@ def _settings(heads: Sequence[str], rows: Iterable[tuple[str, str, str, str]]) -
         return shown, f"`{key}`", f"`{default}`", plain
 
     return _table(heads, (cells(*row) for row in rows))
+
+
+def _restores(heads: Sequence[str], units: Mapping[int, str]) -> str:
+    """`units`: the words for so many minutes."""
+
+    def shown(minutes: int) -> str:
+        largest = max(size for size in units if not minutes % size)
+        return f"{minutes // largest} {units[largest]}"
+
+    rows = (
+        (f"`{name}`", f"`{tier}`" if tier else "", shown(takes_s // 60), f"1–{archive.max_days}")
+        for name, archive in ARCHIVES.items()
+        for tier, takes_s in archive.takes_s.items()
+    )
+    return _table(heads, rows)
 
 
 def _offered(heads: Sequence[str]) -> str:

@@ -74,7 +74,12 @@ def holding(path: Path, seconds: float) -> SpawnProcess:
 
 def until_open(path: Path, pid: int) -> None:
     """Wait until a process has a file open."""
-    while not any(
-        each.exists() and each.samefile(path) for each in Path(f"/proc/{pid}/fd").iterdir()
-    ):
+    while not any(_is_same(each, path) for each in Path(f"/proc/{pid}/fd").iterdir()):
         sleep(0.01)
+
+
+def _is_same(descriptor: Path, path: Path) -> bool:
+    try:
+        return descriptor.samefile(path)
+    except FileNotFoundError:  # it was closed meanwhile
+        return False

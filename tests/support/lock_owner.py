@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from sqlite3 import connect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.support.ledgers import sleep
 from watcher import config as configuration
@@ -41,7 +41,7 @@ def owner(workspace: Workspace, *watches: str, endless: bool = True) -> Iterator
         yield lock
 
 
-def until(true: Callable[[], object], child: subprocess.Popen[str]) -> None:
+def until(true: Callable[[], object], child: subprocess.Popen[Any]) -> None:
     """Wait until something is true, while a process works."""
     deadline = time.monotonic() + 30  # noqa: TID251
     while not true():

@@ -65,7 +65,7 @@ class Asked(BaseHTTPRequestHandler):
 def running() -> Iterator[Server]:
     """Run a server in a thread."""
     with Server() as made:
-        thread = threading.Thread(target=made.serve_forever)
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield made
         made.shutdown()

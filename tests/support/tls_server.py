@@ -87,7 +87,7 @@ class _Answering(BaseHTTPRequestHandler):
 def running(folder: Path, *, not_after: datetime | None = None) -> Iterator[Seen]:
     """Run the server in a thread; its authority lies in `folder`."""
     with TlsServer(folder, not_after) as made:
-        thread = threading.Thread(target=made.serve_forever)
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield made.seen

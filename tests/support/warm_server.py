@@ -76,6 +76,10 @@ def put_streams(descriptors: list[int]) -> None:
         setattr(sys, f"__{name}__", new)
 
 
+def do_nothing() -> None:
+    pass
+
+
 def become(request: dict[str, Any]) -> None:
     """Run the program in this process, as its own interpreter would."""
     coerced = {name: value for name, value in os.environ.items() if name == "LC_CTYPE"}
@@ -85,6 +89,8 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     if request["new_session"]:
         os.setsid()
+    # The program unfreezes what it froze.  Its last collection would then copy all of the server.
+    gc.unfreeze = do_nothing
     sys.argv = [request["program"], *request["arguments"]]
     if request["program"] == "watcher":
         runpy.run_module("watcher", run_name="__main__", alter_sys=True)

@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SERVER: Final = Path(__file__).with_name("warm_server.py")
 PR_SET_CHILD_SUBREAPER: Final = 36
+ONE_REQUEST: Final = threading.Lock()  # the answers name no request
 # An interpreter, or a library at its import, reads these: no fork of another one does.
 READ_AT_START: Final = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "TZ", "SSL_", "PROMETHEUS")
 
@@ -76,9 +78,10 @@ class WarmProcess(subprocess.Popen[Any]):
             "env": dict(os.environ if env is None else env),
             "new_session": False,
         }
-        server = _server(os.getpid())
-        socket.send_fds(server, [json.dumps(request).encode()], streams)
-        self.pid = int(server.recv(32))
+        with ONE_REQUEST:
+            server = _server(os.getpid())
+            socket.send_fds(server, [json.dumps(request).encode()], streams)
+            self.pid = int(server.recv(32))
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 

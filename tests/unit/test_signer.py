@@ -74,7 +74,7 @@ def test_an_escaped_target_arrives_as_it_was_signed() -> None:
 
     target = "/?a=%7e%2F~%E4%B8%AD&b='()!"
     with http.server.HTTPServer(("127.0.0.1", 0), Echo) as server, requests.Session() as session:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         session.mount("http://", EscapedAdapter(5, pool_size=1, elapsed=SystemClock.read_s))
         url = f"http://127.0.0.1:{server.server_port}{target}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 _UNFORESEEN = _MACHINE_FAILED = 1
 _SIGPIPE = 128 + signal.SIGPIPE
-_SOON_S = 0.01  # by when the callback is over
+_SOON_S = 0.01  # by when the callback is over, most often
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -76,7 +75,7 @@ def run_command(arguments: list[str]) -> int:
     interrupts = _Interrupts()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupts)
-        sys.unraisablehook = _again
+        sys.unraisablehook = interrupts.note_unraisable
     try:
         return _with_result(_invoke(arguments))
     except WatcherError as error:
@@ -124,21 +123,31 @@ class _Interrupts:
     """
 
     came = False
+    _is_lost = False  # while `note_unraisable` runs: raised here, it would be lost again
 
-    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
         self.came = True
-        raise KeyboardInterrupt
+        if not self._is_lost:
+            raise KeyboardInterrupt
 
+    def note_unraisable(self, lost: sys.UnraisableHookArgs) -> None:
+        """Repeat an interrupt that was lost where no exception can be raised.
 
-def _again(lost: sys.UnraisableHookArgs) -> None:
-    """Repeat an interrupt that was lost where no exception can be raised.
+        A callback of an import is such a place.
+        """
+        if lost.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(lost)
+            return
+        self._is_lost = True
+        signal.signal(signal.SIGALRM, self._repeat)
+        signal.setitimer(signal.ITIMER_REAL, _SOON_S)
+        self._is_lost = False
 
-    A callback of an import is such a place.
-    """
-    if lost.exc_type is KeyboardInterrupt:
-        threading.Timer(_SOON_S, os.kill, (os.getpid(), signal.SIGINT)).start()
-    else:
-        sys.__unraisablehook__(lost)
+    def _repeat(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_lost:  # the machine is slow
+            signal.setitimer(signal.ITIMER_REAL, _SOON_S)
+        else:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -65,7 +65,7 @@ class Fault:
     code: str = ""
     message: str = ""
     retry_after_s: int = 0  # 0: no Retry-After
-    seconds: float | None = None  # how long a timeout or slowness lasts; by default 60 and 1
+    seconds: float | None = None  # how long it lasts: a timeout 60, slowness 1, a restore a day
     items: int = 1  # how many, counted from the first, if `keys` is empty
     spelling: str = ""  # of the file URLs in the answer: one of `echo.SPELLINGS`
     callback: Callable[[Request], Answer | None] | None = None

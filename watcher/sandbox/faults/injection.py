@@ -38,6 +38,7 @@ _START: Final = b"AAAA"  # a continuation token that leads to the first key
 _UNANSWERED_S: Final = 60.0
 _SLOW_S: Final = 1.0
 _NO_DEVIATION: Final = Deviation()
+_RESTORE_S: Final = 24 * 60 * 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,12 @@ def _slow(incident: Incident) -> Answer:
     answer = incident.take_effect()
     incident.wait(_SLOW_S)
     return answer
+
+
+def _slow_restore(incident: Incident) -> Answer:
+    given, oss = incident.fault.seconds, incident.services.oss
+    takes_s = _RESTORE_S if given is None else given
+    return oss.take_effect(incident.request, options=replace(oss.options, restore_takes_s=takes_s))
 
 
 def _call(incident: Incident) -> Answer:
@@ -265,6 +272,7 @@ _INJECTIONS: Final[dict[str, _Injection]] = {
     "timeout": _instead(_no_answer),
     "reset": _instead(_reset),
     "slow": _slow,
+    "slow_restore": _slow_restore,
     "call": _call,
     "truncated": _altered(_truncated),
     "cut_off": _altered(_cut_off),

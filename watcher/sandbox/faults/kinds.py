@@ -38,6 +38,9 @@ KINDS: Final[dict[str, Kind]] = {
     "timeout": Kind(takes=frozenset({"seconds"})),
     "reset": Kind(),
     "slow": Kind(effects=("after", "before"), takes=frozenset({"seconds"})),
+    "slow_restore": Kind(
+        applies_to=frozenset({"RestoreObject"}), effects=_BEFORE, takes=frozenset({"seconds"})
+    ),
     "call": Kind(effects=("after", "before", "none"), takes=frozenset({"callback"})),
     "truncated": Kind(effects=_CUT),
     "cut_off": Kind(effects=_CUT),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import invalid_argument
+from watcher.sandbox.oss.headers import kept_headers
 from watcher.sandbox.oss.integrity import CRC64
-from watcher.sandbox.oss.operations import kept_headers
 from watcher.sandbox.oss.writes import storage_class_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer, Request
 from watcher.sandbox.oss.answers import OWNER, OssRefused, element, invalid_argument, iso_date, xml
-from watcher.sandbox.oss.objects import STORAGE_CLASSES, BucketFacts
+from watcher.sandbox.oss.checks import STORAGE_CLASSES
+from watcher.sandbox.oss.objects import BucketFacts
 from watcher.sandbox.oss.request_xml import body_tree
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from watcher.sandbox.oss.restore import Restore
+
 _LAST_BYTE: Final = 0xFF
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-RESTORED: Final = 'ongoing-request="false", expiry-date="Thu, 31 Dec 2099 00:00:00 GMT"'
-"""The state of a restored object, as OSS shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,14 @@ class StoredObject:
     modified_at: int  # milliseconds since the epoch, whole seconds
     type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
     storage_class: str = "Standard"
-    restored: bool = False
+    restore: Restore | None = None  # the last one; None = never
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
+    symlink_target: str = ""  # percent-encoded, as it was sent
     shared_body: bytes = b""  # the key of a body that many objects share; b"" = a body of its own
+
+    def restore_shown(self, now_ms: int) -> str:
+        """Return the state of the last restore as OSS writes it; "" = no copy."""
+        return "" if self.restore is None else self.restore.shown(now_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from watcher.sandbox.oss.answers import (
     iso_date,
     xml,
 )
-from watcher.sandbox.oss.index import RESTORED, Wanted
+from watcher.sandbox.oss.index import Wanted
 from watcher.sandbox.text import key_bytes, key_text
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class _Given:
     def __init__(self, call: Call) -> None:
         self.fields = {name: value for name, value in call.request.query if value}
         self._begun_prefixes = call.options.begun_prefixes
+        self._now_ms = call.now_ms
         self.limit = _limit(self.fields.get("max-keys", str(DEFAULT_KEYS)))
         self.prefix, self.delimiter = self.text("prefix"), self.text("delimiter")
         encoding = self.fields.get("encoding-type")
@@ -122,10 +123,7 @@ class _Given:
         return "".join(
             (
                 element("IsTruncated", "true" if page.next_key else "false"),
-                *(
-                    f"<Contents>{self.shown('Key', found.key)}{_facts(found)}{owner}</Contents>"
-                    for found in page.objects
-                ),
+                *(f"<Contents>{self._facts(found)}{owner}</Contents>" for found in page.objects),
                 *(
                     f"<CommonPrefixes>{self.shown('Prefix', prefix)}</CommonPrefixes>"
                     for prefix in page.prefixes
@@ -137,15 +135,16 @@ class _Given:
         """Return an element with a key, encoded if the request says so."""
         return element(name, quote(text, safe="") if self.url_encoded else key_text(text))
 
-
-def _facts(found: StoredObject) -> str:
-    restore = element("RestoreInfo", RESTORED) if found.restored else ""
-    return (
-        f"<LastModified>{iso_date(found.modified_at)}</LastModified>"
-        f"<ETag>&quot;{found.etag}&quot;</ETag>"
-        f"<Type>{found.type}</Type><Size>{found.size_bytes}</Size>"
-        f"<StorageClass>{found.storage_class}</StorageClass>{restore}"
-    )
+    def _facts(self, found: StoredObject) -> str:
+        state = found.restore_shown(self._now_ms)
+        restore = element("RestoreInfo", state) if state else ""
+        return (
+            f"{self.shown('Key', found.key)}"
+            f"<LastModified>{iso_date(found.modified_at)}</LastModified>"
+            f"<ETag>&quot;{found.etag}&quot;</ETag>"
+            f"<Type>{found.type}</Type><Size>{found.size_bytes}</Size>"
+            f"<StorageClass>{found.storage_class}</StorageClass>{restore}"
+        )
 
 
 def _limit(text: str) -> int:

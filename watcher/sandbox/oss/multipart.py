@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.encoding import KeyEncoding
+from watcher.sandbox.oss.headers import kept_headers
 from watcher.sandbox.oss.integrity import CRC64
-from watcher.sandbox.oss.operations import kept_headers
 from watcher.sandbox.oss.request_xml import body_tree, malformed
 from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
 from watcher.sandbox.text import percent_encoded

@@ -7,22 +7,21 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from watcher.model import MAX_KEY_BYTES
 from watcher.sandbox.bodies import BodyFile, crc64_joined, etag_of
 from watcher.sandbox.oss.answers import OssRefused
+from watcher.sandbox.oss.checks import check_key, check_storage_class
 from watcher.sandbox.oss.index import KeyIndex, StoredObject
 from watcher.sandbox.oss.shelves import Shelves
 from watcher.sandbox.text import key_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from watcher.sandbox.bodies import Body
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.oss.index import Listing, Wanted
+    from watcher.sandbox.oss.restore import Restore
 
-STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
-ARCHIVES: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
@@ -128,8 +127,9 @@ class ObjectStore:
         crc64: int | None = None,
         type: str = "Normal",  # noqa: A002 - OSS's word
         storage_class: str = "Standard",
-        restored: bool = False,
+        restore: Restore | None = None,
         headers: Mapping[str, str] | None = None,
+        symlink_target: str = "",
     ) -> StoredObject:
         """Store an object; it replaces one of the same key.
 
@@ -139,8 +139,7 @@ class ObjectStore:
             OssRefused: the key or the storage class is not valid.
         """
         check_key(key)
-        if storage_class not in STORAGE_CLASSES:
-            raise OssRefused(400, "InvalidArgument", "The specified storage class is not valid.")
+        check_storage_class(storage_class)
         with self._lock:
             at = self._clock.now_ms() if modified_at is None else modified_at
             self._shelves.put(bucket.shelf, key, body)
@@ -152,8 +151,9 @@ class ObjectStore:
                 modified_at=at // 1000 * 1000,
                 type=type,
                 storage_class=storage_class,
-                restored=restored,
+                restore=restore,
                 headers=headers or {},
+                symlink_target=symlink_target,
             )
             bucket.index.put(stored)
             return stored
@@ -258,10 +258,43 @@ class ObjectStore:
                 headers=found.headers,
             )
 
-    def restore(self, bucket: StoredBucket, key: bytes, *, restored: bool) -> None:
-        """Make an archived object readable, or unreadable again."""
+    def restore(
+        self,
+        bucket: StoredBucket,
+        key: bytes,
+        change: Callable[[Restore | None], Restore | None],
+    ) -> Restore | None:
+        """Change the restore of an object, and return the one before.
+
+        Raises:
+            OssRefused: the object is not there, or `change` refuses.
+        """
         with self._lock:
-            bucket.index.put(replace(self.get(bucket, key), restored=restored))
+            found = self.get(bucket, key)
+            bucket.index.put(replace(found, restore=change(found.restore)))
+            return found.restore
+
+    def describe(
+        self, bucket: StoredBucket, key: bytes, *, headers: Mapping[str, str], storage_class: str
+    ) -> StoredObject:
+        """Replace the headers and the class of an object, and keep its bytes.
+
+        Raises:
+            OssRefused: the object is not there, or the class is not valid.
+        """
+        check_storage_class(storage_class)
+        with self._lock:
+            found = self.get(bucket, key)
+            same = storage_class == found.storage_class
+            stored = replace(
+                found,
+                headers=headers,
+                storage_class=storage_class,
+                restore=found.restore if same else None,
+                modified_at=self._clock.now_ms() // 1000 * 1000,
+            )
+            bucket.index.put(stored)
+            return stored
 
     def delete(self, bucket: StoredBucket, key: bytes) -> None:
         """Delete an object, if it exists."""
@@ -282,14 +315,6 @@ def _check_bucket_name(name: str) -> None:
     if not _BUCKET_NAME.fullmatch(name):
         raise OssRefused(
             400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
-        )
-
-
-def check_key(key: bytes) -> None:
-    """Refuse a key that OSS does not allow."""
-    if not 1 <= len(key) <= MAX_KEY_BYTES or key[:1] in {b"/", b"\\"}:
-        raise OssRefused(
-            400, "InvalidObjectName", "The specified object is not valid.", Key=key_text(key)
         )
 
 

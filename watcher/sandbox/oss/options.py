@@ -1,4 +1,4 @@
-"""Ways in which the real OSS may differ, where no document says which one is true."""
+"""Choices where no document says what the real OSS does, or where it would take too long."""
 
 from __future__ import annotations
 
@@ -11,3 +11,6 @@ class OssOptions:
 
     begun_prefixes: bool = True
     """A listing whose `start-after` or `marker` lies inside a common prefix shows that prefix."""
+
+    restore_takes_s: float | None = None
+    """How long every restore takes, on the sandbox's clock; None: what the class and tier take."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_to_bytes
 
 from watcher.sandbox.http_server import Answer
-from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
 from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
+from watcher.sandbox.oss.copies import source_of
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.multipart import upload_id_of
-from watcher.sandbox.oss.operations import readable
+from watcher.sandbox.oss.restore import check_readable
+from watcher.sandbox.oss.symlinks import SYMLINK
 from watcher.sandbox.oss.uploads import MAX_PARTS
 
 if TYPE_CHECKING:
@@ -56,20 +56,26 @@ def _copied(call: Call) -> Body:
         OssRefused: the source is not there, may not be read or is not the one that is wanted.
     """
     headers = call.request.headers
-    source = headers["x-oss-copy-source"]
-    path, _, query = source.partition("?")
-    if query:
-        raise OssRefused(501, "NotImplemented", "The sandbox does not offer versions.")
-    root, _, place = unquote_to_bytes(path.encode("latin-1")).partition(b"/")
-    name, _, key = place.partition(b"/")
+    _check_source(headers["x-oss-copy-source"])
+    source = source_of(call)
+    found = source.found
+    check_conditions(headers, etag=found.etag, modified_at=found.modified_at, prefix=OF_COPY)
+    if found.type == SYMLINK:
+        raise OssRefused(
+            400, "OperationNotSupported", "The operation is not supported for a symlink."
+        )
+    check_readable(found, call.now_ms)
+    body = call.store.body(source.bucket, found.key)
+    return _range_of(body, headers.get("x-oss-copy-source-range", ""))
+
+
+def _check_source(source: str) -> None:
+    """Refuse a source that is not `/BUCKET/KEY`."""
+    root, _, place = source.partition("/")
+    name, _, key = place.partition("/")
     if root or not name or not key:
         ec = "0042-00000301" if source else "0042-00000302"
         raise OssRefused(400, "InvalidArgument", "The source of the copy is not valid.", ec=ec)
-    bucket = call.store.bucket(name.decode("latin-1"))
-    check_object(call.principal, "GetObject", bucket.name, key)
-    found = readable(call.store, bucket, key)
-    check_conditions(headers, etag=found.etag, modified_at=found.modified_at, prefix=OF_COPY)
-    return _range_of(call.store.body(bucket, key), headers.get("x-oss-copy-source-range", ""))
 
 
 def _range_of(body: Body, wanted: str) -> Body:

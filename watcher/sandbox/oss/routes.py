@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.hosts import bucket_at
 from watcher.sandbox.oss.answers import OssRefused
 from watcher.sandbox.oss.conditions import CONDITIONS, OF_COPY
+from watcher.sandbox.oss.headers import OVERRIDES
 
 if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
@@ -36,7 +37,7 @@ class Route:
     marks: frozenset[str] = frozenset()  # parameters that make a request this operation
     header: str = ""  # or a header that does
     parameters: frozenset[str] = frozenset()  # further ones
-    headers: frozenset[str] = frozenset()  # further ones that begin with x-oss-
+    headers: frozenset[str] = frozenset()  # further ones, of x-oss-* and the preconditions
 
     def is_asked_for(self, method: str, level: Level, sent: frozenset[str]) -> bool:
         """Return whether a request that sent these parameters and headers means this one."""
@@ -66,13 +67,6 @@ SIGNING_PARAMETERS: Final = frozenset(
     }
 )  # fmt: skip
 SIGNING_HEADERS: Final = frozenset({"x-oss-date", "x-oss-content-sha256", "x-oss-security-token"})
-_RESPONSE: Final = frozenset(
-    f"response-{name}"
-    for name in (
-        "cache-control", "content-disposition", "content-encoding", "content-language",
-        "content-type", "expires",
-    )
-)  # fmt: skip
 _STORED: Final = frozenset({"x-oss-storage-class", "x-oss-meta-*"})
 _WRITTEN: Final = _STORED | {"x-oss-forbid-overwrite"}
 _LISTED: Final = frozenset({"delimiter", "encoding-type", "max-keys", "prefix"})
@@ -138,7 +132,9 @@ ROUTES: Final = (
     _route("UploadPart", "PUT", Level.OBJECT, "partNumber", "uploadId"),
     _route(
         "CopyObject", "PUT", Level.OBJECT, header="x-oss-copy-source",
-        headers=_WRITTEN | {"x-oss-metadata-directive"},
+        headers=_WRITTEN
+        | {"x-oss-metadata-directive"}
+        | {OF_COPY + name for name in CONDITIONS},
     ),
     _route("PutObject", "PUT", Level.OBJECT, headers=_WRITTEN),
     _route("GetSymlink", "GET", Level.OBJECT, "symlink"),
@@ -146,9 +142,12 @@ ROUTES: Final = (
         "ListParts", "GET", Level.OBJECT, "uploadId",
         parameters=frozenset({"encoding-type", "max-parts", "part-number-marker"}),
     ),
-    _route("GetObject", "GET", Level.OBJECT),
+    _route(
+        "GetObject", "GET", Level.OBJECT, parameters=frozenset(OVERRIDES),
+        headers=CONDITIONS | {"x-oss-range-behavior"},
+    ),
     _route("GetObjectMeta", "HEAD", Level.OBJECT, "objectMeta"),
-    _route("HeadObject", "HEAD", Level.OBJECT),
+    _route("HeadObject", "HEAD", Level.OBJECT, headers=CONDITIONS),
     _route(
         "AppendObject", "POST", Level.OBJECT, "append", "position",
         headers=_STORED,
@@ -203,7 +202,9 @@ def route_of(request: Request) -> Route:
         OssRefused: it is not offered.
     """
     parameters = frozenset(name for name, _ in request.query)
-    headers = frozenset(name for name in request.headers if name.startswith("x-oss-"))
+    headers = frozenset(
+        name for name in request.headers if name.startswith("x-oss-") or name in CONDITIONS
+    )
     level = _level_of(request)
     for route in ROUTES:
         if route.is_asked_for(request.method, level, parameters | headers):

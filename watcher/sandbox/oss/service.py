@@ -7,12 +7,22 @@ import secrets
 import threading
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.hosts import region_at
 from watcher.sandbox.http_server import Answer, HungUp
-from watcher.sandbox.oss import buckets, listing, multipart, operations, part_uploads
+from watcher.sandbox.oss import (
+    archives,
+    buckets,
+    copies,
+    listing,
+    multipart,
+    operations,
+    part_uploads,
+    symlinks,
+)
 from watcher.sandbox.oss.access import check_operation
 from watcher.sandbox.oss.answers import OssRefused, code_in
 from watcher.sandbox.oss.appending import append_object
@@ -22,6 +32,7 @@ from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
 from watcher.sandbox.oss.options import OssOptions
+from watcher.sandbox.oss.restore import FOR_GOOD
 from watcher.sandbox.oss.routes import operation_of, place_of, route_of
 from watcher.sandbox.oss.upload_listing import list_multipart_uploads
 from watcher.sandbox.oss.uploads import Uploads
@@ -48,15 +59,15 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "DeleteMultipleObjects": delete_objects,
     "ListMultipartUploads": list_multipart_uploads,
     "DeleteBucket": buckets.delete_bucket,
-    "PutSymlink": operations.put_symlink,
-    "CopyObject": operations.copy_object,
+    "PutSymlink": symlinks.put_symlink,
+    "CopyObject": copies.copy_object,
     "PutObject": operations.put_object,
-    "GetSymlink": operations.get_symlink,
+    "GetSymlink": symlinks.get_symlink,
     "GetObject": operations.get_object,
     "GetObjectMeta": operations.get_object_meta,
     "HeadObject": operations.head_object,
     "AppendObject": append_object,
-    "RestoreObject": operations.restore_object,
+    "RestoreObject": archives.restore_object,
     "DeleteObject": operations.delete_object,
     "ListParts": multipart.list_parts,
     "UploadPart": part_uploads.upload_part,
@@ -153,7 +164,7 @@ class SandboxOss:
             modified_at=_milliseconds(modified_at),
             type=type,
             storage_class=storage_class,
-            restored=restored,
+            restore=FOR_GOOD if restored else None,
         )
 
     def fill(
@@ -176,8 +187,9 @@ class SandboxOss:
         )
 
     def restore(self, bucket: str, key: str, *, restored: bool = True) -> None:
-        """Make an archived object readable, or unreadable again."""
-        self._store.restore(self._store.bucket(bucket), key.encode(), restored=restored)
+        """Make an archived object readable at once and for good, or unreadable again."""
+        copy = FOR_GOOD if restored else None
+        self._store.restore(self._store.bucket(bucket), key.encode(), lambda _: copy)
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object without HTTP; nothing happens if it is not there."""
@@ -213,22 +225,36 @@ class SandboxOss:
         self._note(request, answer.status, code_in(answer))
         return answer
 
-    def take_effect(self, request: Request, *, as_if: Request | None = None) -> Answer:
+    def take_effect(
+        self,
+        request: Request,
+        *,
+        as_if: Request | None = None,
+        options: OssOptions | None = None,
+    ) -> Answer:
         """Check a request, perform it, and return the answer.
 
-        With `as_if`, that request is performed in its place.
+        With `as_if`, that request is performed in its place; `options` hold for this request.
         """
+        began = self._clock.monotonic()
         try:
             signer = admit(request, self._store, self._account, self._clock.now())
-            answer = self._perform(as_if or request, signer)
+            answer = self._perform(as_if or request, signer, options or self.options)
         except OssRefused as refused:
-            return self.refuse_call(request, refused)
-        return self._complete(answer, _new_request_id())
+            return self.refuse_call(request, refused, began=began)
+        return self._complete(answer, request, _new_request_id(), began)
 
-    def refuse_call(self, request: Request, refused: OssRefused) -> Answer:
-        """Return the answer to a request that OSS refuses."""
+    def refuse_call(
+        self, request: Request, refused: OssRefused, *, began: float | None = None
+    ) -> Answer:
+        """Return the answer to a request that OSS refuses, after work since `began`."""
         request_id = _new_request_id()
-        return self._complete(self._refusal(refused, request, request_id), request_id)
+        return self._complete(
+            self._refusal(refused, request, request_id),
+            request,
+            request_id,
+            self._clock.monotonic() if began is None else began,
+        )
 
     def _note(self, request: Request, status: int, code: str) -> None:
         operation, (bucket, key) = operation_of(request), place_of(request)
@@ -243,15 +269,18 @@ class SandboxOss:
         with self._writing:
             self.journal.append(call)
 
-    def _complete(self, answer: Answer, request_id: str) -> Answer:
+    def _complete(self, answer: Answer, request: Request, request_id: str, began: float) -> Answer:
+        leaves = request.headers.get("connection", "").lower() == "close"
         always = {
+            "Connection": "close" if leaves else "keep-alive",
             "Date": format_datetime(self._clock.now(), usegmt=True),
             "Server": "AliyunOSS",
             "x-oss-request-id": request_id,
+            "x-oss-server-time": str(int((self._clock.monotonic() - began) * 1000)),
         }
         return replace(answer, headers={**always, **answer.headers})
 
-    def _perform(self, request: Request, signer: Signer) -> Answer:
+    def _perform(self, request: Request, signer: Signer, options: OssOptions) -> Answer:
         route, (bucket, key) = route_of(request), place_of(request)
         check_operation(signer.principal, route.name, bucket, key)
         check_md5(request)
@@ -269,11 +298,14 @@ class SandboxOss:
                 bucket=self._store.bucket(bucket),
                 key=key,
                 principal=signer.principal,
-                options=self.options,
+                options=options,
+                now_ms=self._clock.now_ms(),
             )
         )
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
+        if refused.status == HTTPStatus.NOT_MODIFIED:  # which has no body
+            return Answer(status=refused.status, headers=refused.headers)
         body = refused.body(request_id, request.headers.get("host", ""))
         headers = {"Content-Type": "application/xml", "x-oss-ec": refused.ec, **refused.headers}
         if request.method == "HEAD":  # the answer has no body for the error

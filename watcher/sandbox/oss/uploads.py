@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.bodies import Body, crc64_joined, etag_of
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.objects import bucket_not_empty, check_key
+from watcher.sandbox.oss.checks import check_key
+from watcher.sandbox.oss.objects import bucket_not_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
