@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.bodies import BodyFile, crc64_joined, etag_of
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.checks import check_key, check_storage_class
+from watcher.sandbox.oss.checks import (
+    bucket_not_empty,
+    check_bucket_name,
+    check_key,
+    check_position,
+    check_storage_class,
+)
 from watcher.sandbox.oss.index import KeyIndex, StoredObject
 from watcher.sandbox.oss.shelves import Shelves
 from watcher.sandbox.text import key_text
@@ -21,8 +26,6 @@ if TYPE_CHECKING:
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.oss.index import Listing, Wanted
     from watcher.sandbox.oss.restore import Restore
-
-_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class ObjectStore:
         Raises:
             OssRefused: the name is no bucket name.
         """
-        _check_bucket_name(name)
+        check_bucket_name(name)
         with self._lock:
             if name not in self._buckets:
                 self._buckets[name] = StoredBucket(
@@ -88,7 +91,7 @@ class ObjectStore:
         with self._lock:
             if name in self._buckets:
                 return self._buckets[name]
-        _check_bucket_name(name)
+        check_bucket_name(name)
         raise OssRefused(
             404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name
         )
@@ -238,14 +241,14 @@ class ObjectStore:
         with self._lock:
             found = bucket.index.get(key)
             if found is None:
-                _check_position(position, 0)
+                check_position(position, 0)
                 return self.put(
                     bucket, key, body,
                     type="Appendable", storage_class=storage_class, headers=headers,
                 )  # fmt: skip
             if found.type != "Appendable":
                 raise OssRefused(409, "ObjectNotAppendable", "The object is not appendable")
-            _check_position(position, found.size_bytes)
+            check_position(position, found.size_bytes)
             before = self.body(bucket, key)
             return self.put(
                 bucket,
@@ -309,26 +312,3 @@ class ObjectStore:
         with self._lock:
             self._shelves.close()
             self.bodies.close()
-
-
-def _check_bucket_name(name: str) -> None:
-    if not _BUCKET_NAME.fullmatch(name):
-        raise OssRefused(
-            400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
-        )
-
-
-def bucket_not_empty(name: str) -> OssRefused:
-    """Return the refusal to delete a bucket."""
-    message = "The bucket you tried to delete is not empty."
-    return OssRefused(409, "BucketNotEmpty", message, BucketName=name)
-
-
-def _check_position(position: int, length: int) -> None:
-    if position != length:
-        raise OssRefused(
-            409,
-            "PositionNotEqualToLength",
-            "Position is not equal to file length",
-            headers={"x-oss-next-append-position": str(length)},
-        )

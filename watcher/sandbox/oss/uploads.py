@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.bodies import Body, crc64_joined, etag_of
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.checks import check_key
-from watcher.sandbox.oss.objects import bucket_not_empty
+from watcher.sandbox.oss.checks import bucket_not_empty, check_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
