@@ -198,7 +198,7 @@ def test_a_cloud_that_is_gone_is_waited_for_also_at_the_start(
         running.until_logged("daemon.ready")
         running.until_logged("scan.incomplete")
         assert "videos" in running.until_logged("daemon.degraded")["reasons"][0]
-        sandbox._server = HttpServer(port, sandbox._answer)
+        sandbox._server = HttpServer(port, sandbox._answer, bodies=sandbox._store.bodies)
         running.until_logged("daemon.ready", times=2)
         running.until(lambda: known(sandbox) == {"a.mp4"}, "it is registered")
         assert running.stop() == 0
@@ -215,7 +215,7 @@ def test_a_cloud_that_is_gone_for_a_minute_is_taken_up_again(
     daemon.until_logged("daemon.degraded")
     time.sleep(60)  # noqa: TID251
     put(sandbox, "meanwhile.mp4")
-    sandbox._server = HttpServer(port, sandbox._answer)
+    sandbox._server = HttpServer(port, sandbox._answer, bodies=sandbox._store.bodies)
     daemon.until_logged("daemon.ready", times=2)
     daemon.until(lambda: "meanwhile.mp4" in known(sandbox), "what came meanwhile is registered")
     assert daemon.stop() == 0

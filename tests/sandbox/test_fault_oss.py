@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import oss2
 import pytest
+import requests
 
 from tests.sandbox.test_fault_vod import KEYS, Chain, hit, put_all
 from tests.support.contracts import pages
@@ -158,3 +159,20 @@ def test_keys_may_come_backwards(sandbox: Sandbox, oss: oss2.Bucket) -> None:
     hit(sandbox, "out_of_order")
     page = plain(sandbox).list_objects_v2()
     assert [found.key for found in page.object_list] == [*reversed(KEYS)]
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_body_that_is_cut_off_is_cut_in_half(sandbox: Sandbox, size: int) -> None:
+    sandbox.oss.put(BUCKET, "large.mp4", b"x" * size)
+    hit(sandbox, "cut_off")
+    got = plain(sandbox).get_object("large.mp4")
+    assert got.content_length == size
+    with pytest.raises(requests.RequestException, match=f"{size // 2} bytes read"):
+        b"".join(got)
+
+
+def test_a_body_that_is_replaced_by_an_error_is_not_sent(sandbox: Sandbox) -> None:
+    sandbox.oss.put(BUCKET, "large.mp4", b"x" * 1_000_000)
+    hit(sandbox, "server_error")
+    with pytest.raises(oss2.exceptions.ServerError, match="InternalError"):
+        plain(sandbox).get_object("large.mp4")

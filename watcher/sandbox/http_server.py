@@ -15,11 +15,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from watcher.sandbox.bodies import BLOCK_BYTES, Body, BodyFile, BodyWriter
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _Socket = Any  # the base class allows a datagram and its socket, too
 MAX_REQUEST_LINE_BYTES: Final = 16 * 1024
+_MAX_CHUNK_LINE_BYTES: Final = 1024
 _POLL_S: Final = 0.02  # how long closing waits at most for the listening thread to notice
 _ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
 
@@ -37,7 +40,12 @@ class Request:
     path: bytes  # percent-decoded
     query: tuple[tuple[str, str], ...]  # decoded; parameters without a value have ""
     headers: Mapping[str, str]  # names in lower case
-    body: bytes
+    content: Body
+
+    @property
+    def body(self) -> bytes:
+        """The whole body in memory. Read `content` where it may be large."""
+        return self.content.read()
 
     @property
     def host(self) -> str:
@@ -59,22 +67,39 @@ class Request:
 class Answer:
     """An answer. `Content-Length` is that of the body unless `headers` has another.
 
+    `content` is a body that may be large, in the place of `body`.
     `then` is called when the answer has been sent, or could not be sent.
     """
 
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    content: Body = field(default_factory=Body)
     then: Callable[[], object] = do_nothing
 
-    def encoded(self, *, head: bool) -> bytes:
-        """Return the whole answer as bytes, without the body if it answers a HEAD request."""
+    @property
+    def size_bytes(self) -> int:
+        """The length of the body."""
+        return len(self.body) or len(self.content)
+
+    def encoded(self, *, head: bool) -> Iterator[bytes]:
+        """Yield the whole answer, without the body if it answers a HEAD request."""
         bodiless = self.status == HTTPStatus.NOT_MODIFIED  # a length would be that of the object
-        length = {} if bodiless else {"Content-Length": str(len(self.body))}
+        length = {} if bodiless else {"Content-Length": str(self.size_bytes)}
         headers = {**length, **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         start = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{lines}\r\n"
-        return start.encode("latin-1") + (b"" if head else self.body)
+        start_bytes = start.encode("latin-1")
+        if head or bodiless:
+            yield start_bytes
+            return
+        chunks = self.content.chunks()
+        yield start_bytes + (self.body or next(chunks, b""))
+        yield from chunks
+
+
+class _Malformed(Exception):
+    """A request whose body cannot be found."""
 
 
 class HungUp(Exception):
@@ -98,9 +123,11 @@ class HttpServer(socketserver.ThreadingTCPServer):
         port: int,
         answer: Callable[[Request], Answer],
         *,
+        bodies: BodyFile,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answer = answer
+        self.bodies = bodies  # where the bodies of requests go
         self._tls = tls
         self._connections: set[_Socket] = set()
         self._connections_lock = threading.Lock()
@@ -178,8 +205,13 @@ class _Connection(BaseHTTPRequestHandler):
             self._answer()
 
     def _answer(self) -> None:
+        try:
+            content = self._content()
+        except _Malformed:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
         request = _request(
-            self.command, self.raw_requestline.split()[1], dict(self.headers.items()), self._body()
+            self.command, self.raw_requestline.split()[1], dict(self.headers.items()), content
         )
         try:
             answer = self.server.answer(request)
@@ -190,7 +222,8 @@ class _Connection(BaseHTTPRequestHandler):
         if answer.headers.get("Connection") == "close":
             self.close_connection = True
         try:
-            self.wfile.write(answer.encoded(head=self.command == "HEAD"))
+            for chunk in answer.encoded(head=self.command == "HEAD"):
+                self.wfile.write(chunk)
         finally:
             answer.then()
 
@@ -200,35 +233,58 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile.close()  # or it would keep the connection open
         self.connection.close()
 
-    def _body(self) -> bytes:
+    def _content(self) -> Body:
+        """Return the body of the request. One that ends too early ends the connection."""
+        writer = BodyWriter(self.server.bodies)
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        chunks = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():  # trailers
+            self._copy(writer, _number(self.headers.get("Content-Length", "0"), base=10))
+            return writer.body()
+        while size := self._chunk_size():
+            self._copy(writer, size)
+            self._line()
+        while self._line().strip():  # trailers
             pass
-        return b"".join(chunks)
+        return writer.body()
+
+    def _copy(self, writer: BodyWriter, size: int) -> None:
+        while size:
+            data = self.rfile.read(min(size, BLOCK_BYTES))
+            if not data:
+                raise ConnectionAbortedError("the client went away within a body")
+            writer.write(data)
+            size -= len(data)
+
+    def _chunk_size(self) -> int:
+        return _number(self._line().split(b";")[0].strip().decode("latin-1"), base=16)
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline(_MAX_CHUNK_LINE_BYTES)
+        if not line:
+            raise ConnectionAbortedError("the client went away within a body")
+        return line
 
     def _too_long(self) -> None:
-        """Answer as a gateway does that never passes such a request on to the service."""
-        page = b"<html><head><title>414 Request-URI Too Large</title></head></html>"
-        headers = {"Connection": "close", "Content-Type": "text/html"}
         with contextlib.suppress(OSError):
             self.connection.settimeout(0.2)
             # Unread bytes would turn the answer into a reset.
             while self.rfile.readline() not in {b"", b"\r\n"}:
                 pass
-        answer = Answer(status=HTTPStatus.REQUEST_URI_TOO_LONG, headers=headers, body=page)
-        self.wfile.write(answer.encoded(head=False))
+        self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer as a gateway does that never passes such a request on to the service."""
+        page = f"<html><head><title>{status} {status.phrase}</title></head></html>".encode()
+        headers = {"Connection": "close", "Content-Type": "text/html"}
+        answer = Answer(status=status, headers=headers, body=page)
+        for chunk in answer.encoded(head=False):
+            self.wfile.write(chunk)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class named it
         """Say nothing: the services keep journals."""
 
 
-def _request(method: str, target: bytes, headers: Mapping[str, str], body: bytes) -> Request:
+def _request(method: str, target: bytes, headers: Mapping[str, str], content: Body) -> Request:
     path, _, query = target.partition(b"?")
     return Request(
         method=method,
@@ -236,8 +292,18 @@ def _request(method: str, target: bytes, headers: Mapping[str, str], body: bytes
         path=unquote_to_bytes(path),
         query=_parameters(query),
         headers={name.lower(): value.strip() for name, value in headers.items()},
-        body=body,
+        content=content,
     )
+
+
+def _number(text: str, *, base: int) -> int:
+    try:
+        number = int(text, base)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise _Malformed
+    return number
 
 
 def _parameters(text: bytes) -> tuple[tuple[str, str], ...]:

@@ -68,7 +68,7 @@ class Sandbox:
         self._certificate = _certificate(region) if tls else None
         try:
             context = self._certificate.context if self._certificate else None
-            self._server = HttpServer(port, self._answer, tls=context)
+            self._server = HttpServer(port, self._answer, bodies=self._store.bodies, tls=context)
         except OSError:
             self._close_certificate()
             raise

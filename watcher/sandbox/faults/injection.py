@@ -171,11 +171,12 @@ def _truncated(answer: Answer, _: Fault) -> Answer:
         answer,
         headers=_without(answer, "content-length"),
         body=answer.body[: len(answer.body) // 2],
+        content=answer.content[: len(answer.content) // 2],
     )
 
 
 def _cut_off(answer: Answer, fault: Fault) -> Answer:
-    promised = {"Content-Length": str(len(answer.body) or 1), "Connection": "close"}
+    promised = {"Content-Length": str(answer.size_bytes or 1), "Connection": "close"}
     cut = _truncated(answer, fault)
     return replace(cut, headers={**cut.headers, **promised})
 

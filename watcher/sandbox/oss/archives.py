@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.operations import body_tree
+from watcher.sandbox.oss.request_xml import body_tree
 from watcher.sandbox.oss.restore import ARCHIVES, Restore, order_in, restore_for
 
 if TYPE_CHECKING:

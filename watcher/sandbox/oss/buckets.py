@@ -8,7 +8,7 @@ from watcher.sandbox.http_server import Answer, Request
 from watcher.sandbox.oss.answers import OWNER, OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.checks import STORAGE_CLASSES
 from watcher.sandbox.oss.objects import BucketFacts
-from watcher.sandbox.oss.operations import body_tree
+from watcher.sandbox.oss.request_xml import body_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,8 @@ def put_bucket_acl(call: Call) -> Answer:
 
 
 def delete_bucket(call: Call) -> Answer:
-    """Delete an empty bucket."""
+    """Delete an empty bucket, which has no unfinished upload either."""
+    call.uploads.check_none(call.bucket)
     call.store.drop_bucket(call.bucket.name)
     return Answer(status=204)
 

@@ -1,7 +1,8 @@
-"""What OSS allows as a key and as a storage class."""
+"""What OSS allows: names, keys, classes, and positions of an append."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from watcher.model import MAX_KEY_BYTES
@@ -9,6 +10,15 @@ from watcher.sandbox.oss.answers import OssRefused
 from watcher.sandbox.text import key_text
 
 STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+def check_bucket_name(name: str) -> None:
+    """Refuse a name that no bucket can have."""
+    if not _BUCKET_NAME.fullmatch(name):
+        raise OssRefused(
+            400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
+        )
 
 
 def check_key(key: bytes) -> None:
@@ -23,3 +33,20 @@ def check_storage_class(name: str) -> None:
     """Refuse a storage class that OSS does not have."""
     if name not in STORAGE_CLASSES:
         raise OssRefused(400, "InvalidArgument", "The specified storage class is not valid.")
+
+
+def check_position(position: int, length: int) -> None:
+    """Refuse to append at another position than the end."""
+    if position != length:
+        raise OssRefused(
+            409,
+            "PositionNotEqualToLength",
+            "Position is not equal to file length",
+            headers={"x-oss-next-append-position": str(length)},
+        )
+
+
+def bucket_not_empty(name: str) -> OssRefused:
+    """Return the refusal to delete a bucket."""
+    message = "The bucket you tried to delete is not empty."
+    return OssRefused(409, "BucketNotEmpty", message, BucketName=name)

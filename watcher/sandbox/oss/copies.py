@@ -10,6 +10,7 @@ from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
 from watcher.sandbox.oss.headers import kept_headers
+from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.restore import check_readable
 from watcher.sandbox.oss.symlinks import SYMLINK
 from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class Source:
     """The object that a copy is made of."""
 
     bucket: StoredBucket
@@ -34,7 +35,7 @@ def copy_object(call: Call) -> Answer:
 
     A copy of a symlink is a symlink. A copy of an object to itself changes its metadata only.
     """
-    replaces, source = _replaces_metadata(call), _source_of(call)
+    replaces, source = _replaces_metadata(call), source_of(call)
     found = source.found
     check_conditions(
         call.request.headers, etag=found.etag, modified_at=found.modified_at, prefix=OF_COPY
@@ -63,7 +64,7 @@ def copy_object(call: Call) -> Answer:
         )
     etag = f'"{stored.etag}"'
     facts = element("LastModified", iso_date(stored.modified_at)) + element("ETag", etag)
-    return xml("CopyObjectResult", facts, headers={"ETag": etag})
+    return xml("CopyObjectResult", facts, headers={"ETag": etag, CRC64: str(stored.crc64)})
 
 
 def _replaces_metadata(call: Call) -> bool:
@@ -73,7 +74,7 @@ def _replaces_metadata(call: Call) -> bool:
     return directive.upper() == "REPLACE"
 
 
-def _source_of(call: Call) -> _Source:
+def source_of(call: Call) -> Source:
     """Return the source.
 
     Raises:
@@ -85,4 +86,4 @@ def _source_of(call: Call) -> _Source:
     name, _, key = unquote_to_bytes(path.encode("latin-1")).removeprefix(b"/").partition(b"/")
     bucket = call.store.bucket(name.decode("latin-1"))
     check_object(call.principal, "GetObject", bucket.name, key)
-    return _Source(bucket=bucket, found=call.store.get(bucket, key))
+    return Source(bucket=bucket, found=call.store.get(bucket, key))

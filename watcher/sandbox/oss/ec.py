@@ -21,6 +21,8 @@ _KNOWN: Final[Mapping[str, str]] = {
     "NoSuchBucket": "0015-00000101",
     "NoSuchKey": "0026-00000001",
     "NoSuchUpload": "0017-00000244",
+    "ObjectNotAppendable": "0026-00000017",
+    "PositionNotEqualToLength": "0026-00000016",
     "RequestTimeTooSkewed": "0002-00000504",
     "SignatureDoesNotMatch": "0002-00000040",
 }

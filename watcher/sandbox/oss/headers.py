@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.oss.answers import OssRefused, http_date
+from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.text import key_bytes
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Shown:
             "Last-Modified": http_date(self.modified_at),
             "x-oss-object-type": own.type,
             "x-oss-storage-class": content.storage_class,
+            CRC64: str(content.crc64),
         }
         if content.type == "Normal":  # whose ETag is the MD5 of the content
             headers["Content-MD5"] = base64.b64encode(bytes.fromhex(content.etag)).decode("ascii")

@@ -22,6 +22,7 @@ class StoredObject:
 
     key: bytes
     etag: str  # upper case, without quotes
+    crc64: int
     size_bytes: int
     modified_at: int  # milliseconds since the epoch, whole seconds
     type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
@@ -29,7 +30,7 @@ class StoredObject:
     restore: Restore | None = None  # the last one; None = never
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
     symlink_target: str = ""  # percent-encoded, as it was sent
-    shared_body: str = ""  # moto's name of a body that many objects share; "" = a body of its own
+    shared_body: bytes = b""  # the key of a body that many objects share; b"" = a body of its own
 
     def restore_shown(self, now_ms: int) -> str:
         """Return the state of the last restore as OSS writes it; "" = no copy."""

@@ -1,80 +1,148 @@
-"""The OSS operations on multipart uploads."""
+"""The OSS operations on one multipart upload, except those that store a part."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer
-from watcher.sandbox.oss.answers import OssRefused, element, iso_date, xml
+from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
+from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.oss.headers import kept_headers
-from watcher.sandbox.oss.operations import body_tree
-from watcher.sandbox.oss.writes import storage_class_of
-from watcher.sandbox.text import key_text
+from watcher.sandbox.oss.integrity import CRC64
+from watcher.sandbox.oss.request_xml import body_tree, malformed
+from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
+from watcher.sandbox.text import percent_encoded
 
 if TYPE_CHECKING:
+    from watcher.sandbox.http_server import Request
     from watcher.sandbox.oss.operations import Call
+    from watcher.sandbox.oss.uploads import Part
 
-MAX_PARTS: Final = 10_000
+MAX_LISTED_PARTS: Final = 1000
 
 
 def initiate(call: Call) -> Answer:
     """Begin an upload."""
-    upload_id = call.uploads.begin(
-        call.key, headers=kept_headers(call.request), storage_class=storage_class_of(call)
+    encoding = KeyEncoding(call.request)
+    check_overwrite(call)
+    begun = call.uploads.begin(
+        call.bucket,
+        call.key,
+        headers=kept_headers(call.request),
+        storage_class=storage_class_of(call),
     )
-    return xml("InitiateMultipartUploadResult", _where(call) + element("UploadId", upload_id))
-
-
-def upload_part(call: Call) -> Answer:
-    """Store one part."""
-    number = call.request.parameter("partNumber") or ""
-    if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
-        raise OssRefused(
-            400, "InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}."
-        )
-    etag = call.uploads.put_part(_upload_id(call), int(number), call.request.body)
-    return Answer(headers={"ETag": f'"{etag}"'})
+    inside = _place(call, encoding) + element("UploadId", begun.upload_id)
+    return xml("InitiateMultipartUploadResult", inside)
 
 
 def list_parts(call: Call) -> Answer:
-    """Answer with all parts so far."""
-    now = iso_date(call.bucket.created_at)
-    parts = "".join(
-        f"<Part>{element('PartNumber', number)}{element('LastModified', now)}"
-        f"{element('ETag', quoted)}{element('Size', size)}</Part>"
-        for number, etag, size in call.uploads.parts(_upload_id(call))
-        for quoted in (f'"{etag}"',)
+    """Answer with one page of the parts so far, by number."""
+    encoding = KeyEncoding(call.request)
+    limit = _number(call.request, "max-parts", default=MAX_LISTED_PARTS, least=1)
+    marker = _number(call.request, "part-number-marker", default=0, least=0)
+    upload = call.uploads.find(call.bucket, call.key, upload_id_of(call))
+    found = call.uploads.parts(call.bucket, call.key, upload.upload_id, after=marker)
+    shown = found[:limit]
+    facts = (
+        ("UploadId", upload.upload_id),
+        ("StorageClass", upload.storage_class),
+        ("PartNumberMarker", marker),
+        ("NextPartNumberMarker", shown[-1].number if shown else 0),
+        ("MaxParts", limit),
+        ("IsTruncated", "true" if len(found) > limit else "false"),
     )
-    ends = element("NextPartNumberMarker", 0) + element("IsTruncated", "false")
-    return xml(
-        "ListPartsResult", _where(call) + element("UploadId", _upload_id(call)) + ends + parts
-    )
+    inside = "".join(element(name, value) for name, value in facts)
+    parts = "".join(_shown(part) for part in shown)
+    return xml("ListPartsResult", _place(call, encoding) + inside + parts)
 
 
 def complete(call: Call) -> Answer:
-    """Create an object from the parts."""
-    parts = [
-        (int(node.findtext("PartNumber", "0")), node.findtext("ETag", "").strip('"'))
-        for node in body_tree(call.request).iter("Part")
-    ]
-    stored = call.uploads.complete(call.bucket, _upload_id(call), parts)
+    """Create an object from the parts that the body names, or from all parts."""
+    encoding, upload_id = KeyEncoding(call.request), upload_id_of(call)
+    wanted = _all_parts(call) if _takes_all(call.request) else _named_parts(call.request)
+    call.uploads.find(call.bucket, call.key, upload_id)
+    check_overwrite(call)
+    stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
     etag = f'"{stored.etag}"'
+    host = f"{call.bucket.name}.oss-{call.bucket.region}.aliyuncs.com"
+    location = f"http://{host}/{percent_encoded(call.key.decode('utf-8', 'surrogateescape'))}"
     return xml(
         "CompleteMultipartUploadResult",
-        _where(call) + element("ETag", etag),
-        headers={"ETag": etag},
+        element("Location", location) + _place(call, encoding) + element("ETag", etag),
+        headers={"ETag": etag, CRC64: str(stored.crc64)},
     )
 
 
 def abort(call: Call) -> Answer:
     """Abort an upload."""
-    call.uploads.abort(_upload_id(call))
+    call.uploads.abort(call.bucket, call.key, upload_id_of(call))
     return Answer(status=204)
 
 
-def _upload_id(call: Call) -> str:
+def upload_id_of(call: Call) -> str:
+    """Return the upload ID that a request names."""
     return call.request.parameter("uploadId") or ""
 
 
-def _where(call: Call) -> str:
-    return element("Bucket", call.bucket.name) + element("Key", key_text(call.key))
+def _takes_all(request: Request) -> bool:
+    """Return whether the service is to take every part that was uploaded.
+
+    Raises:
+        OssRefused: there is a body as well.
+    """
+    given = request.headers.get("x-oss-complete-all", "")
+    if given not in {"", "yes"}:
+        raise invalid_argument("x-oss-complete-all", given, "must be yes")
+    if given and request.content:
+        raise OssRefused(
+            400,
+            "InvalidArgument",
+            "The body must be empty if x-oss-complete-all is yes.",
+            ec="0042-00000216",
+        )
+    return bool(given)
+
+
+def _all_parts(call: Call) -> list[tuple[int, str]]:
+    parts = call.uploads.parts(call.bucket, call.key, upload_id_of(call))
+    if not parts:
+        raise OssRefused(400, "InvalidPart", "No part of the upload could be found.")
+    return [(part.number, part.etag) for part in parts]
+
+
+def _named_parts(request: Request) -> list[tuple[int, str]]:
+    """Return number and ETag of each part that the body names.
+
+    Raises:
+        OssRefused: the body names none, or one without a number.
+    """
+    nodes = body_tree(request).findall("Part")
+    numbers = [node.findtext("PartNumber", "").strip() for node in nodes]
+    if not nodes or not all(number.isdecimal() for number in numbers):
+        raise malformed()
+    etags = [node.findtext("ETag", "").strip().strip('"') for node in nodes]
+    return [(int(number), etag) for number, etag in zip(numbers, etags, strict=True)]
+
+
+def _number(request: Request, name: str, *, default: int, least: int) -> int:
+    text = request.parameter(name) or str(default)
+    most = MAX_LISTED_PARTS if least else None
+    if text.isdecimal() and int(text) >= least and (most is None or int(text) <= most):
+        return int(text)
+    rule = f"must be an integer between {least} and {most}" if most else "must be an integer"
+    raise invalid_argument(name, text, rule)
+
+
+def _shown(part: Part) -> str:
+    facts = (
+        ("PartNumber", part.number),
+        ("LastModified", iso_date(part.modified_at)),
+        ("ETag", f'"{part.etag}"'),
+        ("HashCrc64ecma", part.body.digest.crc64),
+        ("Size", len(part.body)),
+    )
+    return f"<Part>{''.join(element(name, value) for name, value in facts)}</Part>"
+
+
+def _place(call: Call, encoding: KeyEncoding) -> str:
+    return encoding.shown + element("Bucket", call.bucket.name) + encoding.element("Key", call.key)

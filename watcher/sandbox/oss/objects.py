@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import secrets
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.bodies import BodyFile, crc64_joined, etag_of
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.checks import check_key, check_storage_class
+from watcher.sandbox.oss.checks import (
+    bucket_not_empty,
+    check_bucket_name,
+    check_key,
+    check_position,
+    check_storage_class,
+)
 from watcher.sandbox.oss.index import KeyIndex, StoredObject
+from watcher.sandbox.oss.shelves import Shelves
 from watcher.sandbox.text import key_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from watcher.sandbox.bodies import Body
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.oss.index import Listing, Wanted
     from watcher.sandbox.oss.restore import Restore
-
-_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class StoredBucket:
     name: str
     region: str
     created_at: int  # milliseconds since the epoch
-    shelf: str  # its name in moto: unique in the process, where other sandboxes have buckets too
+    shelf: str  # where its bodies are
     facts: BucketFacts = PRIVATE
     index: KeyIndex = field(default_factory=KeyIndex)
 
@@ -52,11 +56,9 @@ class ObjectStore:
     """All buckets of one sandbox. Every method is atomic."""
 
     def __init__(self, clock: SandboxClock) -> None:
-        from moto.s3.models import S3Backend  # slow to import
-
+        self.bodies = BodyFile()
         self._clock = clock
-        self.account = f"{secrets.randbelow(10**12):012d}"
-        self._moto: Any = S3Backend("us-east-1", self.account)
+        self._shelves = Shelves()
         self._buckets: dict[str, StoredBucket] = {}
         self._lock = threading.RLock()
 
@@ -66,16 +68,14 @@ class ObjectStore:
         Raises:
             OssRefused: the name is no bucket name.
         """
-        _check_bucket_name(name)
+        check_bucket_name(name)
         with self._lock:
             if name not in self._buckets:
-                shelf = f"{name[:38]}-{secrets.token_hex(12)}"
-                self._moto.create_bucket(shelf, "us-east-1")
                 self._buckets[name] = StoredBucket(
                     name=name,
                     region=region,
                     created_at=self._clock.now_ms(),
-                    shelf=shelf,
+                    shelf=self._shelves.add(name),
                     facts=facts,
                 )
             elif facts.acl != self._buckets[name].facts.acl:
@@ -91,7 +91,7 @@ class ObjectStore:
         with self._lock:
             if name in self._buckets:
                 return self._buckets[name]
-        _check_bucket_name(name)
+        check_bucket_name(name)
         raise OssRefused(
             404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name
         )
@@ -115,23 +115,19 @@ class ObjectStore:
         with self._lock:
             bucket = self.bucket(name)
             if len(bucket.index):
-                raise OssRefused(
-                    409,
-                    "BucketNotEmpty",
-                    "The bucket you tried to delete is not empty.",
-                    BucketName=name,
-                )
-            self._moto.delete_bucket(bucket.shelf)
+                raise bucket_not_empty(name)
+            self._shelves.remove(bucket.shelf)
             del self._buckets[name]
 
     def put(
         self,
         bucket: StoredBucket,
         key: bytes,
-        body: bytes,
+        body: Body,
         *,
         modified_at: int | None = None,
         etag: str = "",
+        crc64: int | None = None,
         type: str = "Normal",  # noqa: A002 - OSS's word
         storage_class: str = "Standard",
         restore: Restore | None = None,
@@ -140,6 +136,8 @@ class ObjectStore:
     ) -> StoredObject:
         """Store an object; it replaces one of the same key.
 
+        Without `etag` and `crc64` the checksums of the body serve.
+
         Raises:
             OssRefused: the key or the storage class is not valid.
         """
@@ -147,10 +145,11 @@ class ObjectStore:
         check_storage_class(storage_class)
         with self._lock:
             at = self._clock.now_ms() if modified_at is None else modified_at
-            self._moto.put_object(bucket.shelf, key_text(key), body, disable_notification=True)
+            self._shelves.put(bucket.shelf, key, body)
             stored = StoredObject(
                 key=key,
-                etag=etag or etag_of(body),
+                etag=etag or body.digest.etag,
+                crc64=body.digest.crc64 if crc64 is None else crc64,
                 size_bytes=len(body),
                 modified_at=at // 1000 * 1000,
                 type=type,
@@ -163,7 +162,7 @@ class ObjectStore:
             return stored
 
     def fill(
-        self, bucket: StoredBucket, keys: Iterable[bytes], body: bytes, *, modified_at: int | None
+        self, bucket: StoredBucket, keys: Iterable[bytes], body: Body, *, modified_at: int | None
     ) -> None:
         """Store many objects that share one body.
 
@@ -171,15 +170,16 @@ class ObjectStore:
         """
         with self._lock:
             at = self._clock.now_ms() if modified_at is None else modified_at
-            etag = etag_of(body)
-            shared = f"/{etag}"  # no key of OSS begins with a slash
-            self._moto.put_object(bucket.shelf, shared, body, disable_notification=True)
+            digest = body.digest
+            shared = f"/{digest.etag}".encode()  # no key of OSS begins with a slash
+            self._shelves.put(bucket.shelf, shared, body)
             for key in keys:
                 check_key(key)
                 bucket.index.put(
                     StoredObject(
                         key=key,
-                        etag=etag,
+                        etag=digest.etag,
+                        crc64=digest.crc64,
                         size_bytes=len(body),
                         modified_at=at // 1000 * 1000,
                         shared_body=shared,
@@ -211,7 +211,7 @@ class ObjectStore:
             return found
         raise OssRefused(404, "NoSuchKey", "The specified key does not exist.", Key=key_text(key))
 
-    def body(self, bucket: StoredBucket, key: bytes) -> bytes:
+    def body(self, bucket: StoredBucket, key: bytes) -> Body:
         """Return an object's bytes.
 
         Raises:
@@ -219,30 +219,46 @@ class ObjectStore:
         """
         with self._lock:
             found = self.get(bucket, key)
-            return bytes(
-                self._moto.get_object(bucket.shelf, found.shared_body or key_text(key)).value
-            )
+            return self._shelves.get(bucket.shelf, found.shared_body or key)
 
     def append(
-        self, bucket: StoredBucket, key: bytes, body: bytes, *, position: int
+        self,
+        bucket: StoredBucket,
+        key: bytes,
+        body: Body,
+        *,
+        position: int,
+        storage_class: str = "Standard",
+        headers: Mapping[str, str] | None = None,
     ) -> StoredObject:
         """Append to an appendable object, which position 0 creates.
+
+        The class and the headers are those of its first part.
 
         Raises:
             OssRefused: the object is not appendable, or has another length.
         """
         with self._lock:
             found = bucket.index.get(key)
-            if found is not None and found.type != "Appendable":
+            if found is None:
+                check_position(position, 0)
+                return self.put(
+                    bucket, key, body,
+                    type="Appendable", storage_class=storage_class, headers=headers,
+                )  # fmt: skip
+            if found.type != "Appendable":
                 raise OssRefused(409, "ObjectNotAppendable", "The object is not appendable")
-            length = found.size_bytes if found else 0
-            if position != length:
-                raise OssRefused(
-                    409, "PositionNotEqualToLength", "Position is not equal to file length"
-                )
-            whole = (self.body(bucket, key) if found else b"") + body
+            check_position(position, found.size_bytes)
+            before = self.body(bucket, key)
             return self.put(
-                bucket, key, whole, type="Appendable", headers=found.headers if found else None
+                bucket,
+                key,
+                self.bodies.appended(before, body),
+                etag=etag_of(bytes.fromhex(found.etag) + body.digest.md5),
+                crc64=crc64_joined(found.crc64, body.digest),
+                type="Appendable",
+                storage_class=found.storage_class,
+                headers=found.headers,
             )
 
     def restore(
@@ -288,40 +304,11 @@ class ObjectStore:
         with self._lock:
             found = bucket.index.get(key)
             if found is not None and not found.shared_body:
-                self._moto.delete_object(bucket.shelf, key_text(key))
+                self._shelves.delete(bucket.shelf, key)
             bucket.index.drop(key)
 
     def close(self) -> None:
-        """Free the memory of moto, which would keep every object until the process ends."""
-        from moto.s3.models import (
-            FakeAcl,
-            FakeGrant,
-            FakeGrantee,
-            FakeKey,
-            FakeMultipart,
-            s3_backends,
-        )
-
+        """Give the memory and the disk space back."""
         with self._lock:
-            kinds: tuple[Any, ...] = (FakeMultipart, FakeKey)
-            for tracked in (kind.instances_tracked for kind in kinds):
-                for held in [each for each in tracked if each.account_id == self.account]:
-                    held.dispose()
-                tracked[:] = [each for each in tracked if each.account_id != self.account]
-            unused: tuple[Any, ...] = (FakeAcl, FakeGrant, FakeGrantee)  # moto never reads these
-            for kind in unused:
-                kind.instances_tracked.clear()
-            for bucket in self._buckets.values():
-                s3_backends.bucket_accounts.pop(bucket.shelf, None)
-
-
-def _check_bucket_name(name: str) -> None:
-    if not _BUCKET_NAME.fullmatch(name):
-        raise OssRefused(
-            400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name
-        )
-
-
-def etag_of(body: bytes) -> str:
-    """Return the ETag of a body, in upper case and without quotes."""
-    return hashlib.md5(body, usedforsecurity=False).hexdigest().upper()
+            self._shelves.close()
+            self.bodies.close()

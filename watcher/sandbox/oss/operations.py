@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from watcher.sandbox.http_server import Answer, Request
-from watcher.sandbox.oss.access import check_object
-from watcher.sandbox.oss.answers import OssRefused, element, http_date, xml
+from watcher.sandbox.oss.answers import http_date
 from watcher.sandbox.oss.conditions import check_conditions
 from watcher.sandbox.oss.headers import kept_headers, overrides
+from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.ranges import span_wanted
 from watcher.sandbox.oss.restore import check_readable
 from watcher.sandbox.oss.symlinks import shown_by
@@ -47,33 +44,15 @@ Operation = Callable[[Call], Answer]
 
 def put_object(call: Call) -> Answer:
     """Store the body."""
-    headers, body = call.request.headers, call.request.body
-    digest = hashlib.md5(body, usedforsecurity=False).digest()
-    md5 = base64.b64encode(digest).decode()
-    if headers.get("content-md5", md5) != md5:
-        raise OssRefused(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
     check_overwrite(call)
     stored = call.store.put(
         call.bucket,
         call.key,
-        body,
+        call.request.content,
         storage_class=storage_class_of(call),
         headers=kept_headers(call.request),
     )
-    return Answer(headers={"ETag": f'"{stored.etag}"'})
-
-
-def append_object(call: Call) -> Answer:
-    """Append the body to an appendable object."""
-    position = call.request.parameter("position") or ""
-    if not position.isdecimal():
-        raise OssRefused(
-            400, "InvalidArgument", "Argument position must be a non-negative integer."
-        )
-    stored = call.store.append(call.bucket, call.key, call.request.body, position=int(position))
-    return Answer(
-        headers={"ETag": f'"{stored.etag}"', "x-oss-next-append-position": str(stored.size_bytes)}
-    )
+    return Answer(headers={"ETag": f'"{stored.etag}"', CRC64: str(stored.crc64)})
 
 
 def head_object(call: Call) -> Answer:
@@ -92,6 +71,7 @@ def get_object_meta(call: Call) -> Answer:
             "ETag": f'"{found.etag}"',
             "Last-Modified": http_date(found.modified_at),
             "Content-Length": str(found.size_bytes),
+            CRC64: str(found.crc64),
         }
     )
 
@@ -105,11 +85,11 @@ def get_object(call: Call) -> Answer:
     span = _span_wanted(call, shown)
     body = call.store.body(call.bucket, shown.content.key)
     if span is None:
-        return Answer(headers=headers, body=body)
+        return Answer(headers=headers, content=body)
     return Answer(
         status=206,
         headers={**headers, "Content-Range": span.shown(len(body))},
-        body=body[span.first : span.last + 1],
+        content=body[span.first : span.last + 1],
     )
 
 
@@ -117,32 +97,6 @@ def delete_object(call: Call) -> Answer:
     """Delete an object, whether it exists or not."""
     call.store.delete(call.bucket, call.key)
     return Answer(status=204)
-
-
-def delete_objects(call: Call) -> Answer:
-    """Delete the objects that the body names."""
-    wanted = [node.findtext("Key", "") for node in body_tree(call.request).iter("Object")]
-    for key in wanted:
-        check_object(call.principal, "DeleteObject", call.bucket.name, key.encode())
-    for key in wanted:
-        call.store.delete(call.bucket, key.encode())
-    return xml(
-        "DeleteResult", "".join(f"<Deleted>{element('Key', key)}</Deleted>" for key in wanted)
-    )
-
-
-def body_tree(request: Request) -> ET.Element:
-    """Return the XML of a body.
-
-    Raises:
-        OssRefused: the body is no XML.
-    """
-    try:
-        return ET.fromstring(request.body)  # noqa: S314 - our own clients wrote it
-    except ET.ParseError as error:
-        raise OssRefused(
-            400, "MalformedXML", "The XML you provided was not well-formed."
-        ) from error
 
 
 def _check_conditions(call: Call, shown: Shown) -> None:

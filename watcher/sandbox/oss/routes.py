@@ -107,6 +107,15 @@ ROUTES: Final = (
         "DeleteMultipleObjects", "POST", Level.BUCKET, "delete",
         parameters=frozenset({"encoding-type"}),
     ),
+    _route(
+        "ListMultipartUploads", "GET", Level.BUCKET, "uploads",
+        parameters=frozenset(
+            {
+                "delimiter", "encoding-type", "key-marker", "max-uploads", "prefix",
+                "upload-id-marker",
+            }
+        ),
+    ),
     _route("ListObjects", "GET", Level.BUCKET, parameters=_LISTED | {"marker"}),
     _route("PutBucketAcl", "PUT", Level.BUCKET, "acl", headers=frozenset({"x-oss-acl"})),
     _route("PutBucket", "PUT", Level.BUCKET, headers=frozenset({"x-oss-acl"})),
@@ -114,6 +123,11 @@ ROUTES: Final = (
     _route(
         "PutSymlink", "PUT", Level.OBJECT, "symlink",
         headers=_WRITTEN | {"x-oss-symlink-target"},
+    ),
+    _route(
+        "UploadPartCopy", "PUT", Level.OBJECT, "partNumber", "uploadId",
+        header="x-oss-copy-source",
+        headers=frozenset({"x-oss-copy-source-range"}) | {OF_COPY + name for name in CONDITIONS},
     ),
     _route("UploadPart", "PUT", Level.OBJECT, "partNumber", "uploadId"),
     _route(
@@ -126,7 +140,7 @@ ROUTES: Final = (
     _route("GetSymlink", "GET", Level.OBJECT, "symlink"),
     _route(
         "ListParts", "GET", Level.OBJECT, "uploadId",
-        parameters=frozenset({"max-parts", "part-number-marker"}),
+        parameters=frozenset({"encoding-type", "max-parts", "part-number-marker"}),
     ),
     _route(
         "GetObject", "GET", Level.OBJECT, parameters=frozenset(OVERRIDES),
@@ -139,8 +153,15 @@ ROUTES: Final = (
         headers=_STORED,
     ),
     _route("RestoreObject", "POST", Level.OBJECT, "restore"),
-    _route("InitiateMultipartUpload", "POST", Level.OBJECT, "uploads", headers=_WRITTEN),
-    _route("CompleteMultipartUpload", "POST", Level.OBJECT, "uploadId"),
+    _route(
+        "InitiateMultipartUpload", "POST", Level.OBJECT, "uploads",
+        parameters=frozenset({"encoding-type"}), headers=_WRITTEN,
+    ),
+    _route(
+        "CompleteMultipartUpload", "POST", Level.OBJECT, "uploadId",
+        parameters=frozenset({"encoding-type"}),
+        headers=frozenset({"x-oss-complete-all", "x-oss-forbid-overwrite"}),
+    ),
     _route("AbortMultipartUpload", "DELETE", Level.OBJECT, "uploadId"),
     _route("DeleteObject", "DELETE", Level.OBJECT),
 )  # fmt: skip

@@ -20,16 +20,21 @@ from watcher.sandbox.oss import (
     listing,
     multipart,
     operations,
+    part_uploads,
     symlinks,
 )
 from watcher.sandbox.oss.access import check_operation
 from watcher.sandbox.oss.answers import OssRefused, code_in
+from watcher.sandbox.oss.appending import append_object
+from watcher.sandbox.oss.batch_delete import delete_objects
 from watcher.sandbox.oss.gate import admit
+from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
 from watcher.sandbox.oss.options import OssOptions
 from watcher.sandbox.oss.restore import FOR_GOOD
 from watcher.sandbox.oss.routes import operation_of, place_of, route_of
+from watcher.sandbox.oss.upload_listing import list_multipart_uploads
 from watcher.sandbox.oss.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -51,7 +56,8 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "PutBucketAcl": buckets.put_bucket_acl,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
-    "DeleteMultipleObjects": operations.delete_objects,
+    "DeleteMultipleObjects": delete_objects,
+    "ListMultipartUploads": list_multipart_uploads,
     "DeleteBucket": buckets.delete_bucket,
     "PutSymlink": symlinks.put_symlink,
     "CopyObject": copies.copy_object,
@@ -60,11 +66,12 @@ _OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetObject": operations.get_object,
     "GetObjectMeta": operations.get_object_meta,
     "HeadObject": operations.head_object,
-    "AppendObject": operations.append_object,
+    "AppendObject": append_object,
     "RestoreObject": archives.restore_object,
     "DeleteObject": operations.delete_object,
     "ListParts": multipart.list_parts,
-    "UploadPart": multipart.upload_part,
+    "UploadPart": part_uploads.upload_part,
+    "UploadPartCopy": part_uploads.upload_part_copy,
     "InitiateMultipartUpload": multipart.initiate,
     "CompleteMultipartUpload": multipart.complete,
     "AbortMultipartUpload": multipart.abort,
@@ -100,7 +107,7 @@ class SandboxOss:
         self._account = account
         self._clock = clock
         self._store = store
-        self._uploads = Uploads(store)
+        self._uploads = Uploads(store, clock)
         self._region = region
         self._bucket_created = bucket_created
         self._writing = threading.Lock()
@@ -153,7 +160,7 @@ class SandboxOss:
         return self._store.put(
             self._store.bucket(bucket),
             key,
-            body,
+            self._store.bodies.keep(body),
             modified_at=_milliseconds(modified_at),
             type=type,
             storage_class=storage_class,
@@ -175,7 +182,7 @@ class SandboxOss:
         self._store.fill(
             self._store.bucket(bucket),
             (key.encode() for key in keys),
-            body,
+            self._store.bodies.keep(body),
             modified_at=_milliseconds(modified_at),
         )
 
@@ -198,7 +205,7 @@ class SandboxOss:
         Raises:
             OssRefused: it is not there.
         """
-        return self._store.body(self._store.bucket(bucket), key.encode())
+        return self._store.body(self._store.bucket(bucket), key.encode()).read()
 
     def buckets(self) -> tuple[str, ...]:
         """Return the names of all buckets."""
@@ -276,6 +283,7 @@ class SandboxOss:
     def _perform(self, request: Request, signer: Signer, options: OssOptions) -> Answer:
         route, (bucket, key) = route_of(request), place_of(request)
         check_operation(signer.principal, route.name, bucket, key)
+        check_md5(request)
         if route.name == "ListBuckets":
             return buckets.list_buckets(request, self._store.buckets())
         if route.name == "PutBucket":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from watcher.sandbox.bodies import Body, etag_of
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, http_date
 from watcher.sandbox.oss.checks import check_key
 from watcher.sandbox.oss.headers import Shown, kept_headers
-from watcher.sandbox.oss.objects import etag_of
 from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def put_symlink(call: Call) -> Answer:
     stored = call.store.put(
         call.bucket,
         call.key,
-        b"",
+        Body(),
         etag=etag_of(target.encode("latin-1")),
         type=SYMLINK,
         storage_class=storage_class_of(call),

@@ -1,0 +1,36 @@
+"""AppendObject."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watcher.sandbox.http_server import Answer
+from watcher.sandbox.oss.answers import invalid_argument
+from watcher.sandbox.oss.headers import kept_headers
+from watcher.sandbox.oss.integrity import CRC64
+from watcher.sandbox.oss.writes import storage_class_of
+
+if TYPE_CHECKING:
+    from watcher.sandbox.oss.operations import Call
+
+
+def append_object(call: Call) -> Answer:
+    """Append the body to an appendable object, or create one."""
+    position = call.request.parameter("position") or ""
+    if not position.isdecimal():
+        raise invalid_argument("position", position, "must be a non-negative integer")
+    stored = call.store.append(
+        call.bucket,
+        call.key,
+        call.request.content,
+        position=int(position),
+        storage_class=storage_class_of(call),
+        headers=kept_headers(call.request),
+    )
+    return Answer(
+        headers={
+            "ETag": f'"{stored.etag}"',
+            "x-oss-next-append-position": str(stored.size_bytes),
+            CRC64: str(stored.crc64),
+        }
+    )
