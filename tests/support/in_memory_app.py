@@ -14,7 +14,7 @@ from unittest import mock
 from tests.support.fake_vod import FakeVod
 from tests.support.fakes import PAGE, FakeBucket, FakeClock, Fuse, Killed
 from tests.support.history_configs import BUCKET, RETRY, WatchAs, configured, new_ledger
-from tests.support.in_memory_worker import half, mute, worker_of
+from tests.support.in_memory_worker import half, mute, registration_of
 from watcher.discovery.listing.bucket import BucketListing
 from watcher.discovery.listing.tuning import ListingTuning
 from watcher.discovery.recorder import ScanRecorder
@@ -24,8 +24,6 @@ from watcher.discovery.selector import Selector
 from watcher.errors import LocalFailure
 from watcher.ledger.sqlite import Ledger, LedgerReader, ProcessLock, connection
 from watcher.operations.audit import Audit, AuditReport, audit_all
-from watcher.registration.breaker import Breakers
-from watcher.registration.give_up import GiveUp
 from watcher.wiring.ownership import ownership_of
 from watcher.wiring.resolved import ResolvedConfig
 
@@ -247,22 +245,14 @@ class World:
 
     def register(self) -> int:
         """Register what is due; return the calls made."""
-        after_s = self.terms.give_up_after_s if self._backfill else self._patience_s
-        give_up = GiveUp(self.clock, after_s=after_s, decisions=self._ledger.counts.decisions)
-        breakers = Breakers(
-            self._ledger.breakers,
-            clock=self.clock,
-            jitter=half,
-            intervals=self.terms.probe_intervals,
-            give_up=give_up,
-            emit=mute,
-        )
         before = self.vod.calls
-        with worker_of(self, breakers, give_up) as registering:
-            report = registering.run(lambda: True)
-        self.gave_up = registering.gave_up
+        registration = registration_of(self)
+        worker = registration.worker(mute)
+        report = worker.run(lambda: True)
+        registration.remember_rate()
+        self.gave_up = worker.gave_up
         assert report.register_calls == self.vod.calls - before
-        self.open_breakers = set(breakers._open)
+        self.open_breakers = {breaker.bucket for breaker in registration.breakers.all}
         return self.vod.calls - before
 
     def audit(self) -> AuditReport:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.model import Entry, Recorded, ScanBegun, ScanTotals
 from watcher.rules.batching import MAX_ITEMS, batch_size
-from watcher.rules.file_url import MAX_FILE_URL_BYTES
+from watcher.rules.file_url import is_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +115,7 @@ class DryRun:
 
     def _add(self, entry: Entry) -> None:
         media = self._describe(entry)
-        if len(media.file_url.encode()) > MAX_FILE_URL_BYTES:
+        if is_too_long(media.file_url):
             self.too_long += 1
             return
         self.would_register += 1

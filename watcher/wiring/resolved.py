@@ -64,6 +64,7 @@ class ResolvedConfig:
             max_delay_ms=retry.max_delay_ms,
             concurrent_calls=self.config.vod.concurrent_calls,
             patience_s=PATIENCE_S if self.backfill is None and not self._endless else math.inf,
+            give_up_after_s=self.give_up_after_s,
         )
 
     @property
@@ -73,8 +74,12 @@ class ResolvedConfig:
         return ProbeIntervals(
             first_delay_ms=retry.first_delay_ms,
             max_delay_ms=retry.max_delay_ms,
-            gives_up=not self._endless,
         )
+
+    @property
+    def ends_on_refusal(self) -> bool:
+        """Whether a run makes no more calls once VOD refused its account or its bucket."""
+        return not self._endless
 
     @property
     def give_up_after_s(self) -> float:
