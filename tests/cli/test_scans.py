@@ -169,7 +169,7 @@ def test_an_answer_with_objects_between_starts_the_count_of_empty_ones_anew(
     assert statuses == [0, 5, 5, 0, 5, 5, 0]
 
 
-def test_an_empty_prefix_is_not_doubted_when_another_one_had_objects(
+def test_an_empty_prefix_is_accepted_when_another_one_had_objects(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a/1.mp4")

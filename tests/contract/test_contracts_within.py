@@ -115,7 +115,7 @@ def test_a_watch_that_was_never_scanned_is_listed_from_the_front_and_may_be_empt
     begun = begin(records)
     assert (begun.uses_digests, begun.started_at, begun.listed) == (False, 0, 0)
     assert all(not confirmed for _, confirmed in records.remembered_ranges(begun, ""))
-    assert records.doubt_empty("w", begun) == 0
+    assert records.count_empty_scan("w", begun) == 0
 
 
 def begin(records: ScanRecords) -> ScanBegun:

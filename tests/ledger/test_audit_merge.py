@@ -260,12 +260,12 @@ def test_every_page_is_held_against_exactly_its_part_of_the_ledger(
         for n, prefix in enumerate(case.prefixes)
     ]
     with LedgerReader(ledger) as reader:
-        for number, watched in enumerate(watches):
-            source, reported = Pages(case, watched.rules.prefix), list[tuple[str, str]]()
+        for number, target in enumerate(watches):
+            source, reported = Pages(case, target.rules.prefix), list[tuple[str, str]]()
             found = Audit(
-                watched,
+                target,
                 over_bucket=watches,
-                sieve=Selector(watched, watches[:number], reader),
+                selector=Selector(target, watches[:number], reader),
                 source=source,
                 ledger=reader.audit,
                 clock=Time(),

@@ -151,7 +151,7 @@ def probing(world: World) -> None:
 def showing(world: World) -> None:
     """What `status`, the metrics and the page for people ask."""
     view = LedgerView(
-        lambda: world.terms.config,
+        lambda: world.resolved.config,
         ledger_path=world.path,
         health=lambda: Health(live=True, ready=True),
         clock=world.clock,

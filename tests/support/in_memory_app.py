@@ -84,7 +84,7 @@ class World:
     def configure(self, watches: Sequence[WatchAs]) -> None:
         """Read another configuration."""
         config = configured(tuple(watches), self._retry)
-        self.terms = ResolvedConfig(
+        self.resolved = ResolvedConfig(
             config, [watch.name for watch in config.watches], backfill=self._backfill
         )
 
@@ -95,7 +95,7 @@ class World:
         assert self._ownership(self._lock).try_own()
 
     def _ownership(self, lock: ProcessLock) -> Ownership:
-        return ownership_of(self._ledger, lock, self.terms, self.clock, emit=mute)
+        return ownership_of(self._ledger, lock, self.resolved, self.clock, emit=mute)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         fuse = self.fuse
@@ -147,7 +147,7 @@ class World:
 
         Yields the watches that it leaves out, since this process serves them otherwise.
         """
-        lock, mine, terms = ProcessLock(self.path), self._ledger, self.terms
+        lock, mine, resolved = ProcessLock(self.path), self._ledger, self.resolved
         with Ledger(self.path, lock, wait=self.clock.wait) as ledger:
             assert not lock.try_acquire()
             self._ledger = ledger
@@ -155,7 +155,7 @@ class World:
             try:
                 yield self._ownership(lock).adopt_beside()
             finally:
-                self._ledger, self.terms = mine, terms
+                self._ledger, self.resolved = mine, resolved
 
     def belong_to(self, uid: int) -> None:
         """Let the ledger be another user's, and this process one of root."""
@@ -219,28 +219,28 @@ class World:
     def scan(self, name: str) -> ScanReport:
         """Scan one watch."""
         self.bucket.ended, self.scanning = False, name
-        watched, intake = self.terms.watched(name), self._ledger.discovery
-        reporter = ScanReporter(watched, records=intake, clock=self.clock, emit=mute, progress=mute)
+        target, intake = self.resolved.target(name), self._ledger.discovery
+        reporter = ScanReporter(target, records=intake, clock=self.clock, emit=mute, progress=mute)
         recorder = ScanRecorder(
-            watched,
-            selector=Selector(watched, self.terms.earlier(name), intake),
+            target,
+            selector=Selector(target, self.resolved.earlier(name), intake),
             records=intake,
             reporter=reporter,
             clock=self.clock,
         )
         source = BucketListing(
-            self.bucket.below(watched.rules.prefix),
+            self.bucket.below(target.rules.prefix),
             pace=lambda _: True,
             clock=self.clock,
             jitter=half,
             concurrency=self._list_concurrency,
             lowered=mute,
-            above=watched.above,
-            upto=watched.upto,
+            above=target.above,
+            upto=target.upto,
             tuning=ListingTuning(page_size=PAGE),
         )
         return Scan(
-            watched, source=source, recorder=recorder, reporter=reporter, clock=self.clock
+            target, source=source, recorder=recorder, reporter=reporter, clock=self.clock
         ).run()
 
     def register(self) -> int:
@@ -257,14 +257,16 @@ class World:
 
     def audit(self) -> AuditReport:
         """Hold the bucket against the ledger."""
-        names, self.scanning = self.terms.chosen, ""
+        names, self.scanning = self.resolved.chosen, ""
         with LedgerReader(self.path) as reader:
             audits = [
                 Audit(
-                    self.terms.watched(name),
-                    over_bucket=[self.terms.watched(each) for each in names],
-                    sieve=Selector(self.terms.watched(name), self.terms.earlier(name), reader),
-                    source=self.bucket.below(self.terms.watched(name).rules.prefix),
+                    self.resolved.target(name),
+                    over_bucket=[self.resolved.target(each) for each in names],
+                    selector=Selector(
+                        self.resolved.target(name), self.resolved.earlier(name), reader
+                    ),
+                    source=self.bucket.below(self.resolved.target(name).rules.prefix),
                     ledger=reader.audit,
                     clock=self.clock,
                     jitter=half,

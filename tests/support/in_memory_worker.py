@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def registration_of(world: World) -> Registration:
     """Return what registers, as `wiring.factory` builds it, with the fakes of a world."""
-    resolved = world.terms
+    resolved = world.resolved
     policy = replace(resolved.policy, concurrent_calls=world._concurrent_calls)
     if not world._backfill:
         policy = replace(policy, patience_s=world._patience_s, give_up_after_s=world._patience_s)

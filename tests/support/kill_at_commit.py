@@ -25,7 +25,7 @@ KINDS: Final = {
     "remember start": "INSERT INTO source_start",
     "correct start": "UPDATE source_start SET",
     "record": "AND complete_rules = rules, empty_scans FROM watch",
-    "doubt empty": "SET empty_scans = empty_scans + 1",
+    "count empty scan": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",
     "keep end": "INSERT INTO last_scan",
     "recover": "doubts = doubts + 1 WHERE state = 'claimed'",

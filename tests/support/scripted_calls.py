@@ -162,7 +162,7 @@ def caller(world: World, verdicts: Verdicts) -> BatchCaller:
     )
 
 
-def claim(attempts: int = 0, doubts: int = 0) -> Claim:
+def claim(attempts: int = 0, unknown_outcomes: int = 0) -> Claim:
     entry = Entry(
         bucket="b",
         key="k",
@@ -171,6 +171,6 @@ def claim(attempts: int = 0, doubts: int = 0) -> Claim:
         size_bytes=1,
         modified_at=0,
         attempts=attempts,
-        doubts=doubts,
+        unknown_outcomes=unknown_outcomes,
     )
     return Claim(batch_id=1, entries=(entry,))

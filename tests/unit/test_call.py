@@ -49,8 +49,8 @@ def test_an_entry_that_no_answer_mentions_waits_longer_each_time_and_stops_nobod
     world = World(UNMENTIONED)
     process = Process(world)
     waits = []
-    for doubts in range(5):
-        process.settle(claim(doubts=doubts))
+    for unknown_outcomes in range(5):
+        process.settle(claim(unknown_outcomes=unknown_outcomes))
         waits.append(round(world.due_in_s()))
     assert waits == [2, 4, 8, 16, 32]
     assert process.admits() is Admission.CALL

@@ -55,7 +55,7 @@ _SIZE = _Parsed("size", parse_size_bytes)
     "-n",
     "--dry-run",
     is_flag=True,
-    help="List and decide for real, write nothing, call nothing else.",
+    help="List the bucket and show what would be registered. Change nothing.",
 )
 @click.option(
     "--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated."
@@ -92,10 +92,8 @@ _SIZE = _Parsed("size", parse_size_bytes)
     help="At least: 1B 10M 1.5G.",
 )
 @click.option("--max-size", "max_size_bytes", type=_SIZE, metavar="SIZE", help="At most.")
-@click.option(
-    "--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole."
-)
-@click.option("--end-with", default="", metavar="KEY", help="Only keys up to this one, and it.")
+@click.option("--start-after", default="", metavar="KEY", help="Only keys after KEY.")
+@click.option("--end-with", default="", metavar="KEY", help="Only keys up to KEY, and KEY itself.")
 @click.option("--files-from", metavar="FILE", help="Look at these instead of listing; - is stdin.")
 @click.option(
     "--list-manifest-from",
@@ -134,8 +132,8 @@ def backfill(
 ) -> int:
     """Register everything that the watches select, whatever `start` says, and exit.
 
-    Filters narrow what is put in line; what is in line already is registered too. Interrupted at
-    any time, the same command goes on. Fresh uploads that a scan finds meanwhile overtake it. It
+    Filters narrow what is queued; what is queued already is registered too. Interrupted at
+    any time, the same command resumes. Fresh uploads that a scan finds meanwhile overtake it. It
     waits for all next attempts, and gives up when no file was registered, refused or failed for
     `--give-up-after`. Beside a process that registers, it waits for that one. An inventory is a
     picture of the past: a scan must follow, for what was written since. On a terminal it asks
@@ -166,7 +164,7 @@ def backfill(
         if dry_run:
             return one_shot.dry_run(app, tracker, output_format, verbose=verbose, also=also)
         with ProgressTicker(tracker, app.clock):
-            report = one_shot.take(app, tracker, bar, yes=yes)
+            report = one_shot.run(app, tracker, bar, yes=yes)
     if isinstance(report, int):
         return report
     one_shot.show(report, output_format, **also())

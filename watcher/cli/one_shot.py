@@ -58,7 +58,7 @@ def chosen(config: Config, watches: Sequence[str]) -> tuple[str, ...]:
     return tuple(watches) or tuple(known)
 
 
-def take(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport | int:
+def run(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport | int:
     """Run once; return the report, or the exit status if it was interrupted.
 
     A large registration is confirmed first.  While a person is asked, the terminal

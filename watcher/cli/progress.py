@@ -144,7 +144,7 @@ class Bar:
 
 
 @contextlib.contextmanager
-def watched(
+def shown(
     clock: Clock, *, wanted: bool = True, registers: bool = True
 ) -> Iterator[tuple[ProgressTracker, Bar]]:
     """Yield what follows a scan or an audit, and the bar that shows it on a terminal."""

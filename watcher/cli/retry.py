@@ -1,4 +1,4 @@
-"""`retry`: failed entries back in line, changed ones acknowledged."""
+"""`retry`: failed entries queued again, changed ones acknowledged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def retry(
     encoding_type: str | None,
     output_format: str,
 ) -> None:
-    """Put failed entries back in line; with --changed, take the mark off overwritten ones.
+    """Queue failed entries again; with --changed, take the mark off overwritten ones.
 
     Calls no cloud service, and may be used beside a running one: the next scan registers them.  Of
     entries that are named, all are done or none.
@@ -89,9 +89,9 @@ def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool
     elif changed:
         say(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
     elif retried == 1:
-        say("1 entry is back in line; the next scan registers it")
+        say("1 entry is queued again; the next scan registers it")
     else:
-        say(f"{retried} entries are back in line; the next scan registers them")
+        say(f"{retried} entries are queued again; the next scan registers them")
 
 
 def _parsed(text: str, *, encoded: bool) -> tuple[str, str]:

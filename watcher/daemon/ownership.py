@@ -47,7 +47,7 @@ class DaemonOwnership:
         self._on_check = on_check  # called again and again while the whole ledger is looked through
         self._on_wait = on_wait  # called after each try for which the disk had no room
         self._lock_error: LocalFailure | None = None
-        self._served = {spec.name: spec.terms for spec in self._config.served}
+        self._served = {spec.name: spec.serving_digest for spec in self._config.served}
         self._otherwise: frozenset[str] = frozenset()  # watches that the owner has otherwise
 
     @property

@@ -98,7 +98,7 @@ class ScanRecords(Protocol):
         """
         ...
 
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
+    def count_empty_scan(self, watch: str, begun: ScanBegun) -> int:
         """Count an empty listing of a watch that had objects.
 
         Return which in a row it is; 0 if the watch had none.

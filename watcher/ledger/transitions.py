@@ -159,7 +159,9 @@ def claimed(waiting: EntryRecord) -> EntryRecord:
 
 def recovered(in_call: EntryRecord, now_ms: int) -> EntryRecord:
     """Return a claimed entry whose process died: the call may have taken effect, so ask again."""
-    return in_call._replace(state=PENDING, due_at=now_ms, doubts=in_call.doubts + 1)
+    return in_call._replace(
+        state=PENDING, due_at=now_ms, unknown_outcomes=in_call.unknown_outcomes + 1
+    )
 
 
 def refusal_counts(outcome: Outcome, *, streak: int) -> bool:
@@ -214,10 +216,12 @@ def settled(
         case Accepted():
             return _accepted(known, entry, outcome, overwritten=overwritten)
         case Refused() if overwritten:
-            return known._replace(state=PENDING, due_at=now_ms, attempts=0, doubts=0, message=None)
+            return known._replace(
+                state=PENDING, due_at=now_ms, attempts=0, unknown_outcomes=0, message=None
+            )
         case Refused():
             refused = known._replace(
-                state=PENDING, due_at=settlement.due_at, doubts=0, message=outcome.message
+                state=PENDING, due_at=settlement.due_at, unknown_outcomes=0, message=outcome.message
             )
             if attempts_before_streak is not None:
                 return refused._replace(attempts=attempts_before_streak)
@@ -228,7 +232,7 @@ def settled(
             return known._replace(
                 state=PENDING,
                 due_at=settlement.due_at,
-                doubts=entry.doubts + settlement.sent,
+                unknown_outcomes=entry.unknown_outcomes + settlement.sent,
                 message=NOT_MENTIONED if outcome.unmentioned else outcome.message,
             )
         case never:
@@ -243,7 +247,7 @@ def _accepted(
         media_id=outcome.media_id,
         new_register=int(outcome.new_register),
         message=None,
-        doubts=0,
+        unknown_outcomes=0,
     )
     if not overwritten:
         return registered

@@ -153,7 +153,7 @@ class Story:
     modified_at: int
     first_seen_at: int
     attempts: int
-    doubts: int
+    unknown_outcomes: int  # calls in a row
     due_at: int | None
     changed: bool
     media_id: str | None

@@ -85,10 +85,10 @@ class Audit:
 
     def __init__(
         self,
-        watched: ScanTarget,
+        target: ScanTarget,
         *,
         over_bucket: Sequence[ScanTarget],
-        sieve: Selector,
+        selector: Selector,
         source: Source,
         ledger: AuditRows,
         clock: Clock,
@@ -98,9 +98,9 @@ class Audit:
         unaccounted: Callable[[str, str], None],
         pace: Callable[[float], bool] = lambda _rest_s: True,
     ) -> None:
-        self._watched = watched
+        self._target = target
         self._over_bucket = over_bucket  # all watches of this bucket, in the file's order
-        self._sieve = sieve
+        self._selector = selector
         self._source = source
         self._ledger = ledger
         self._clock = clock
@@ -112,14 +112,14 @@ class Audit:
         self._last_scan: LastScan | None = None
         self._began_ms = 0
         self._after = ""  # the last key that was counted
-        self.found = AuditedWatch(watch=watched.name)
+        self.found = AuditedWatch(watch=target.name)
 
     def run(self) -> AuditedWatch:
         """List from the front to the end, and compare each page with its part of the ledger."""
         self._began_ms = self._clock.now_ms()
         # Read before listing: a scan that ends meanwhile must not make listed objects look old.
         self._last_scan = self._ledger.last_scan(
-            self._watched.name, self._source.bucket, self._source.prefix
+            self._target.name, self._source.bucket, self._source.prefix
         )
         try:
             for page in pages_in_order(self._pager):
@@ -131,18 +131,18 @@ class Audit:
     def _compare(self, page: Page) -> None:
         if not self._has_answer:
             self._has_answer = True
-            self._sieve.resolve_starts(page.at)
+            self._selector.resolve_starts(page.at)
         found = self.found
         found.listed += len(page.objects) + len(page.not_utf8)
         found.excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)
         if page.is_last:
-            self._doubt_empty()
+            self._check_empty()
         self._count_page(page)
         self._after = page.last_key or self._after
         found.complete = page.is_last
         self._report_progress()
 
-    def _doubt_empty(self) -> None:
+    def _check_empty(self) -> None:
         """Refuse an empty listing of a watch that had objects.
 
         Raises:
@@ -150,8 +150,8 @@ class Audit:
         """
         if not self.found.listed and self._last_scan and self._last_scan.listed:
             raise CloudError(
-                f"OSS listed nothing below {self._watched.source_url} "
-                f'(watch "{self._watched.name}"), where the last complete scan found objects',
+                f"OSS listed nothing below {self._target.source_url} "
+                f'(watch "{self._target.name}"), where the last complete scan found objects',
                 hint="If the objects were deleted on purpose, run `oss-vod-watcher scan` until a "
                 "scan is complete. If not, check the bucket and the prefix.",
             )
@@ -192,13 +192,13 @@ class Audit:
         It counts for its watch.  If that watch does not cover the key, it counts for the first
         watch that does.
         """
-        if row.watch == self._watched.name:
+        if row.watch == self._target.name:
             return True
         covering = [each.name for each in self._over_bucket if each.rules.covers(row.key)]
-        return row.watch not in covering and covering[0] == self._watched.name
+        return row.watch not in covering and covering[0] == self._target.name
 
     def _count_without_row(self, listed: ObjectInfo, now_ms: int) -> None:
-        reason = self._sieve.reason(listed, now_ms=now_ms)
+        reason = self._selector.reason(listed, now_ms=now_ms)
         if reason is not None:
             self.found.excluded[reason] += 1
         elif self._last_scan and listed.modified_at >= self._last_scan.started_at:

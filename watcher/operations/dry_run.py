@@ -72,7 +72,7 @@ class DryRun:
         """Return no remembered range."""
         return ()
 
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:  # noqa: ARG002
+    def count_empty_scan(self, watch: str, begun: ScanBegun) -> int:  # noqa: ARG002
         """Return 0: nothing depends on an empty listing."""
         return 0
 

@@ -166,7 +166,9 @@ class OwnerWait:
 
     def _not_served(self, owner: Owner, names: Sequence[str]) -> CloudError | None:
         served = {
-            spec.name for spec in self._plan.served if owner.watches.get(spec.name) == spec.terms
+            spec.name
+            for spec in self._plan.served
+            if owner.watches.get(spec.name) == spec.serving_digest
         }
         left = [name for name in names if name not in served]
         return not_served(owner, left) if left else None

@@ -48,7 +48,7 @@ class RetryTimes:
         """
         if len(self._result.outcomes) > 1:
             return min(0, entry.due_at - self._now_ms)
-        return self._delay_ms(entry.doubts + 1)
+        return self._delay_ms(entry.unknown_outcomes + 1)
 
     def _after_failure_ms(self) -> int:
         error = self._result.error

@@ -70,9 +70,9 @@ def _audit_of(
 ) -> Audit:
     """Return the audit of one watch."""
     return Audit(
-        resolved.watched(name),
+        resolved.target(name),
         over_bucket=_over_bucket(resolved, resolved.watches[name].bucket),
-        sieve=Selector(resolved.watched(name), resolved.earlier(name), reader),
+        selector=Selector(resolved.target(name), resolved.earlier(name), reader),
         source=cloud.sources[name],
         ledger=reader.audit,
         clock=clock,
@@ -94,5 +94,5 @@ def _last_listed(reader: LedgerReader, watches: Sequence[str]) -> int | None:
 
 def _over_bucket(resolved: ResolvedConfig, bucket: str) -> list[ScanTarget]:
     return [
-        resolved.watched(name) for name, watch in resolved.watches.items() if watch.bucket == bucket
+        resolved.target(name) for name, watch in resolved.watches.items() if watch.bucket == bucket
     ]

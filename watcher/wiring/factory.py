@@ -66,7 +66,7 @@ class Factory:
             gone: called with (bucket, key) of each given key that is not there.
             full: use no remembered range.
         """
-        resolved, target = self._resolved, self._resolved.watched(name)
+        resolved, target = self._resolved, self._resolved.target(name)
         reporter = ScanReporter(
             target, records=records, clock=clock, emit=self._emit, progress=progress.listed
         )

@@ -126,7 +126,7 @@ class ResolvedConfig:
             None,
         )
 
-    def watched(self, name: str) -> ScanTarget:
+    def target(self, name: str) -> ScanTarget:
         """Return a watch, as far as listing is concerned."""
         watch = self.watches[name]
         return ScanTarget(
@@ -153,7 +153,7 @@ class ResolvedConfig:
         names = list(self.watches)
         bucket = self.watches[name].bucket
         return [
-            self.watched(n) for n in names[: names.index(name)] if self.watches[n].bucket == bucket
+            self.target(n) for n in names[: names.index(name)] if self.watches[n].bucket == bucket
         ]
 
     def bucket_specs(self) -> list[BucketSpec]:
@@ -178,7 +178,7 @@ class ResolvedConfig:
                 prefix=watch.prefix,
                 rules=_digest(watch),
                 from_now=watch.start == "now",
-                terms=_registered_as(watch, self.config),
+                serving_digest=_registered_as(watch, self.config),
             )
             for watch in self.config.watches
         ]
@@ -193,7 +193,7 @@ class ResolvedConfig:
             chosen=self.chosen,
             served=self.served(),
             groups=self.groups(),
-            lists_all=all(self.watched(name).lists_all for name in self.chosen),
+            lists_all=all(self.target(name).lists_all for name in self.chosen),
             is_backfill=self.backfill is not None,
             give_up_after_s=self.give_up_after_s,
         )

@@ -50,7 +50,13 @@ def mark_claimed(
         [
             (
                 *(batch_id, bucket_id, each.key, watch_ids[each.watch], each.due_at),
-                *(each.etag, each.size_bytes, each.modified_at, each.attempts, each.doubts),
+                *(
+                    each.etag,
+                    each.size_bytes,
+                    each.modified_at,
+                    each.attempts,
+                    each.unknown_outcomes,
+                ),
             )
             for each in entries
         ],

@@ -102,7 +102,7 @@ def first_pending(
 
 def entry_of(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
     """Return the entry of a row of `ENTRY_COLUMNS`."""
-    key, etag, size_bytes, modified_at, attempts, doubts, lane, message, due_at = row
+    key, etag, size_bytes, modified_at, attempts, unknown_outcomes, lane, message, due_at = row
     return Entry(
         bucket=bucket,
         key=key,
@@ -111,7 +111,7 @@ def entry_of(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         size_bytes=size_bytes,
         modified_at=modified_at,
         attempts=attempts,
-        doubts=doubts,
+        unknown_outcomes=unknown_outcomes,
         unmentioned=message == NOT_MENTIONED,
         due_at=due_at,
         lane=_LANES[lane],
