@@ -175,7 +175,14 @@ def test_a_dry_run_leaves_the_ledger_as_it_is(path: Path) -> None:
             show=lambda *_: None,
         )
         begun = begin(dry_run)
-        dry_run.record("w", [all_of(obj("a.mp4"))])
+        dry_run.record(
+            "w",
+            [all_of(obj("a.mp4"))],
+            begun=begun,
+            started_at=NOW,
+            now_ms=NOW,
+            began_ms=NOW,
+        )
         dry_run.remember_start("b", "", now_ms=NOW)
         dry_run.correct_starts("b", now_ms=NOW, answered_at=NOW)
         finish(dry_run, begun)

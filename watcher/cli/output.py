@@ -150,15 +150,6 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(text, err=err)
 
 
-def size_of(size_bytes: int) -> str:
-    """Return a size for people, in units of 1024 as everywhere here."""
-    size, units = float(size_bytes), ["bytes", "KB", "MB", "GB", "TB"]
-    while size >= 1024 and len(units) > 1:  # noqa: PLR2004 (as ossutil counts)
-        size /= 1024
-        del units[0]
-    return f"{size_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
-
-
 def show_error(error: WatcherError) -> None:
     """Print an error and its cure on stderr."""
     from watcher.redaction import redact

@@ -298,9 +298,15 @@ class DryRunReader(Protocol):
     """What a dry run shows beside the listing."""
 
     def would_be_new(
-        self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None
+        self,
+        bucket: str,
+        objects: Sequence[ObjectInfo],
+        *,
+        now_ms: int,
+        began_ms: int,
+        as_of: int | None = None,
     ) -> set[str]:
-        """Return the keys that a scan would queue; `as_of` is the instant of a snapshot."""
+        """Return the keys that a scan would queue; see `ScanRecords.record`."""
         ...
 
     def waiting(self) -> Iterator[Entry]:

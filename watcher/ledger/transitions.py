@@ -86,6 +86,14 @@ def seen_again(known: EntryRecord, listed: ObjectInfo, sighting: Sighting) -> En
             return latest
 
 
+def is_queued_by_listing(
+    known: EntryRecord, listed: ObjectInfo, *, now_ms: int, began_ms: int, as_of: int | None
+) -> bool:
+    """Return whether being listed makes a failed entry pending, under whichever watch."""
+    sighting = Sighting(watch_id=known.watch_id, now_ms=now_ms, began_ms=began_ms, as_of=as_of)
+    return known.state == FAILED and seen_again(known, listed, sighting).state == PENDING
+
+
 def is_overwritten(before: EntryRecord, after: EntryRecord) -> bool:
     """Return whether two records of one entry are of different bytes."""
     return (before.etag, before.size_bytes) != (after.etag, after.size_bytes)

@@ -76,17 +76,28 @@ class DryRun:
         """Return 0: nothing depends on an empty listing."""
         return 0
 
-    def record(self, watch: str, found: Sequence[Found], **_when: object) -> Recorded:
+    def record(
+        self,
+        watch: str,
+        found: Sequence[Found],
+        *,
+        begun: ScanBegun,  # noqa: ARG002
+        started_at: int,  # noqa: ARG002
+        now_ms: int,
+        began_ms: int,
+    ) -> Recorded:
         """Count what a scan would queue."""
         for each in found:
             self._listed += each.range.listed
             self._matched += each.range.matched
             self._excluded.update(each.range.excluded)
-        return Recorded(new=sum(self._record(watch, each) for each in found))
+        return Recorded(new=sum(self._record(watch, each, now_ms, began_ms) for each in found))
 
-    def _record(self, watch: str, found: Found) -> int:
+    def _record(self, watch: str, found: Found, now_ms: int, began_ms: int) -> int:
         bucket = self._group_of[watch].bucket
-        new = self._reader.would_be_new(bucket, found.objects, as_of=found.as_of)
+        new = self._reader.would_be_new(
+            bucket, found.objects, now_ms=now_ms, began_ms=began_ms, as_of=found.as_of
+        )
         for listed in found.objects:
             if listed.key in new:
                 self._add(

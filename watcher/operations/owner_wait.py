@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.errors import CloudError
 from watcher.registration.give_up import GiveUp
+from watcher.rules.units import rounded_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +185,7 @@ class OwnerWait:
             )
         return CloudError(
             f"gave up: process {pid} registers, and no file was registered, refused or failed for "
-            f"{self._plan.give_up_after_s:g} s",
+            f"{rounded_duration(self._plan.give_up_after_s)}",
             hint=f"See what it logs. {_FOUND} `--give-up-after` sets how long to wait.",
         )
 
