@@ -136,9 +136,6 @@ class ScanRecords(Protocol):
         ...
 
 
-# Ownership
-
-
 class WatchAssignments(Protocol):
     """Which watch each pending entry belongs to."""
 
@@ -176,9 +173,6 @@ class ClaimRecovery(Protocol):
         Only the process that registers may call it, and before it claims.
         """
         ...
-
-
-# Registration
 
 
 class ClaimQueue(Protocol):

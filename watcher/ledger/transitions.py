@@ -86,14 +86,6 @@ def seen_again(known: EntryRecord, listed: ObjectInfo, sighting: Sighting) -> En
             return latest
 
 
-def is_queued_by_listing(
-    known: EntryRecord, listed: ObjectInfo, *, now_ms: int, began_ms: int, as_of: int | None
-) -> bool:
-    """Return whether being listed makes a failed entry pending, under whichever watch."""
-    sighting = Sighting(watch_id=known.watch_id, now_ms=now_ms, began_ms=began_ms, as_of=as_of)
-    return known.state == FAILED and seen_again(known, listed, sighting).state == PENDING
-
-
 def is_overwritten(before: EntryRecord, after: EntryRecord) -> bool:
     """Return whether two records of one entry are of different bytes."""
     return (before.etag, before.size_bytes) != (after.etag, after.size_bytes)
@@ -233,9 +225,7 @@ def settled(
             )
             if attempts_before_streak is not None:
                 return refused._replace(attempts=attempts_before_streak)
-            counted = refused._replace(attempts=known.attempts + 1)
-            is_last = outcome.final or counted.attempts >= max_attempts
-            return _failed(counted, outcome.reason) if is_last else counted
+            return _counted(refused, outcome, max_attempts=max_attempts)
         case Unknown():
             return known._replace(
                 state=PENDING,
@@ -262,6 +252,12 @@ def _accepted(
     return registered._replace(
         changed=1, registered_etag=entry.etag, registered_size=entry.size_bytes
     )
+
+
+def _counted(refused: EntryRecord, outcome: Refused, *, max_attempts: int) -> EntryRecord:
+    counted = refused._replace(attempts=refused.attempts + 1)
+    is_last = outcome.final or counted.attempts >= max_attempts
+    return _failed(counted, outcome.reason) if is_last else counted
 
 
 def _failed(refused: EntryRecord, reason: Failure) -> EntryRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from watcher.ledger import transitions
+from watcher.ledger.entry_record import FAILED, PENDING, EntryRecord, Sighting
 from watcher.ledger.sqlite import body_refusal, breakers, scan_ends, starts
 from watcher.ledger.sqlite.audit_reader import AuditReads
 from watcher.ledger.sqlite.connection import open_beside, open_read_only
@@ -14,6 +14,7 @@ from watcher.ledger.sqlite.records import read_records
 from watcher.ledger.sqlite.search import Browsing
 from watcher.ledger.sqlite.sqlite_errors import translated
 from watcher.ledger.sqlite.watches import refuse_other_form
+from watcher.ledger.transitions import seen_again
 from watcher.model import Entry, ScanEnd
 from watcher.model.reports import ExportedEntry, WatchStatus
 
@@ -175,13 +176,11 @@ class LedgerReader:
                 if row
                 else {}
             )
+        sighting = Sighting(watch_id=0, now_ms=now_ms, began_ms=began_ms, as_of=as_of)
         return {
             listed.key
             for listed in objects
-            if listed.key not in known
-            or transitions.is_queued_by_listing(
-                known[listed.key], listed, now_ms=now_ms, began_ms=began_ms, as_of=as_of
-            )
+            if listed.key not in known or _is_requeued(known[listed.key], listed, sighting)
         }
 
     def waiting(self) -> Iterator[Entry]:
@@ -266,6 +265,11 @@ def _last(ends: Sequence[ScanEnd], *, complete_at: int | None) -> ScanEnd | None
     if complete_at is not None and not any(end.kind == "scan" for end in ends):
         found.append(ScanEnd(kind="scan", at=complete_at, complete=True))
     return max(found, key=lambda end: end.at, default=None)
+
+
+def _is_requeued(known: EntryRecord, listed: ObjectInfo, sighting: Sighting) -> bool:
+    """Return whether being listed makes a failed entry pending, under whichever watch."""
+    return known.state == FAILED and seen_again(known, listed, sighting).state == PENDING
 
 
 def _instant(milliseconds: int) -> datetime:
