@@ -27,7 +27,7 @@ AUDITED = 200_000  # objects; larger buckets are not audited
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """What n objects cost."""
+    """The cost of n objects."""
 
     n: int
     kind: str  # "mixed" or "tidy"

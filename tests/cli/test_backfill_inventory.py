@@ -160,7 +160,7 @@ def test_old_versions_and_delete_markers_are_no_objects(
 def test_a_file_that_was_altered_is_incomplete_and_the_next_run_completes(
     workspace: Workspace, sandbox: Sandbox, shelf: Shelf
 ) -> None:
-    """What was read before stays recorded and is only compared."""
+    """Objects that were read before stay recorded and are only compared."""
     fill(sandbox, *(f"{n:05}.mp4" for n in range(30)))
     shelf.picture(files=2)
     good = sandbox.oss.body(SHELF, f"{FOLDER}/data/1.csv.gz")

@@ -63,7 +63,7 @@ class OnTerminal:
 
     @property
     def sentences(self) -> str:
-        """What was printed, without the ends of its rows."""
+        """Return the printed text without the ends of its rows."""
         return " ".join(self.seen.split())
 
     def answer(self, text: str) -> None:

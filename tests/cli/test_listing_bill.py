@@ -1,4 +1,4 @@
-"""What listing costs a day: as scheduled, but never sooner than the last scan took."""
+"""The cost of listing for a day: as scheduled, but never sooner than the last scan took."""
 
 from __future__ import annotations
 

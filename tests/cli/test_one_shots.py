@@ -112,7 +112,7 @@ def test_a_scan_of_one_watch_lists_and_registers_that_watch_only(
 def test_from_now_on_means_the_clock_of_oss_and_is_remembered(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    """What was there before the first answer stays out, however often the bucket is scanned."""
+    """Objects from before the first answer stay out, however often the bucket is scanned."""
     workspace.configure(workspace.watch().replace('"all"', '"now"'))
     then = sandbox.clock.now()
     sandbox.oss.put(BUCKET, "old.mp4", modified_at=then - timedelta(days=1))

@@ -69,7 +69,7 @@ def test_the_counts_of_a_resumed_scan_are_of_the_whole_listing(
 def test_a_resumed_scan_keeps_its_first_start_as_its_start(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    """What came behind it meanwhile is `new` to an audit, and found by the scan after."""
+    """An object that came behind it meanwhile is `new` to an audit; the next scan finds it."""
     sandbox.oss.fill(BUCKET, OBJECTS)
     cut_at_page(sandbox, workspace, 2)
     with closing(sqlite3.connect(workspace.ledger)) as db:

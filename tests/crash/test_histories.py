@@ -97,7 +97,7 @@ class Histories(HistoryParts):
         )  # a streak of bad files takes a good one each time
         self.has_begun = True
 
-    # What others do
+    # Acts of others
 
     @rule(
         some=some_keys,
@@ -144,7 +144,7 @@ class Histories(HistoryParts):
         """Somebody deletes a row by hand."""
         self.oracle.lose(key)
 
-    # What befalls the machine
+    # Faults of the machine
 
     @rule(hours=st.sampled_from([-6, -1, 1, 6]))
     def set_the_clock(self, hours: int) -> None:
@@ -164,7 +164,7 @@ class Histories(HistoryParts):
         self.world.reload(found)
         self.oracle.check_owners()
 
-    # What the program does
+    # Acts of the program
 
     @rule(fault=listing_faults)
     def scan(self, fault: tuple[str, int]) -> None:

@@ -1,6 +1,6 @@
 """How others lose or double files: 46 cases, and the tests that exclude each.
 
-What no other test proves is proven here, with the program as a person runs it.
+The cases that no other test proves are proven here, with the program as a person runs it.
 """
 
 from __future__ import annotations

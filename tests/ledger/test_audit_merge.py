@@ -39,7 +39,7 @@ raw_keys = st.one_of(
 
 
 class RowOf(NamedTuple):
-    """What the test wrote into the ledger for one key."""
+    """The row that the test wrote into the ledger for one key."""
 
     watch: str
     state: str

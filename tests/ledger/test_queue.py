@@ -168,7 +168,7 @@ def undecided(ledger: Ledger, *watches: str, refused: bool = False) -> tuple[int
 
 
 def test_pending_undecided_and_the_next_due_time_are_those_of_the_watches(ledger: Ledger) -> None:
-    """What is named is one that was asked for, if there is one."""
+    """The named entry is one that was asked for, if there is one."""
     assert (
         ledger.queue.pending(),
         undecided(ledger, "w"),

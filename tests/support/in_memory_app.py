@@ -122,7 +122,7 @@ class World:
         self._lock.release()
 
     def restart(self) -> None:
-        """Let another process begin where this one ended."""
+        """Start another process where this one ended."""
         self.stop()
         self._start()
 
@@ -143,7 +143,7 @@ class World:
 
     @contextlib.contextmanager
     def beside(self, watches: Sequence[WatchAs]) -> Iterator[frozenset[str]]:
-        """Let a second process work, by its own configuration, while this one holds the lock.
+        """Run a second process by its own configuration while this one holds the lock.
 
         Yields the watches that it leaves out, since this process serves them otherwise.
         """
@@ -158,7 +158,7 @@ class World:
                 self._ledger, self.resolved = mine, resolved
 
     def belong_to(self, uid: int) -> None:
-        """Let the ledger be another user's, and this process one of root."""
+        """Give the ledger to another user; this process is one of root."""
         for each in (self.folder, *self.folder.iterdir()):
             os.chown(each, uid, uid)
 
@@ -191,7 +191,7 @@ class World:
 
     @contextlib.contextmanager
     def full_disk(self, pages: int) -> Iterator[None]:
-        """Let the ledger grow by so many pages and no more.
+        """Limit the ledger's growth to so many pages.
 
         A process that gives up is followed by another.
         """
@@ -214,7 +214,7 @@ class World:
         self.stop()
         shutil.rmtree(self.folder)
 
-    # What it does
+    # Acts of the process
 
     def scan(self, name: str) -> ScanReport:
         """Scan one watch."""

@@ -66,7 +66,7 @@ class KillingConnection(sqlite3.Connection):
         self._passed: list[str] = []
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """Let a statement pass."""
+        """Pass on a statement."""
         statement = " ".join(sql.split())
         if statement != "COMMIT":
             self._passed = [] if statement.startswith("BEGIN") else [*self._passed, statement]
@@ -78,7 +78,7 @@ class KillingConnection(sqlite3.Connection):
         return done
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
-        """Let a statement pass."""
+        """Pass on a statement."""
         self._passed.append(" ".join(sql.split()))
         return super().executemany(sql, parameters)
 

@@ -1,4 +1,4 @@
-"""What must be true of a world, derived from its bucket and VOD alone."""
+"""The truth about a world, derived from its bucket and VOD alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What "now" came to mean below a prefix, as the ledger holds it."""
+    """Return the moment of "now" below a prefix, as the ledger holds it."""
 
     at: int
     clock: str
@@ -109,8 +109,8 @@ class Oracle:
 
         An entry that no watch selects waits.
 
-        What a watch from "now" left as history stays with the watch that recorded it until rules
-        change.
+        Objects that a watch from "now" left as history stay with the watch that recorded them
+        until rules change.
         """
         for key, row in self.rows().items():
             owners = [each.name for each in self.watches if self._takes(each, key)]
@@ -154,7 +154,7 @@ class Oracle:
             return self.rows()[key].media_id is None
         return not known and (key == LONG or vod.refusing.get(key) == FOR_GOOD)
 
-    # What is there
+    # The objects
 
     def present(self) -> list[str]:
         """Return the keys of the bucket."""

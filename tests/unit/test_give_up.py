@@ -26,7 +26,7 @@ LATE_S = 1.5  # a wait under way, a call, a last look
 
 
 class Count:
-    """What the ledger counts."""
+    """The decisions in the ledger."""
 
     def __init__(self) -> None:
         self.n = self.asked = 0

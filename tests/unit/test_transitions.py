@@ -1,4 +1,4 @@
-"""What becomes of an entry: seen again, claimed, settled, retried."""
+"""The transitions of an entry: seen again, claimed, settled, retried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `scan` and `backfill` share: run once, or as a dry run, and report the result."""
+"""The common part of `scan` and `backfill`: run once, or as a dry run, and report the result."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def warn_of_other_names(ledger: Path) -> None:
 
 
 def work_comes_first() -> None:
-    """Let the exit status be that of the work, also where nobody can be shown the result."""
+    """Keep the exit status of the work, also where the result cannot be shown."""
     if result := streams.result():
         result.raises = False
 

@@ -24,7 +24,7 @@ class ConfigInForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonParts:
-    """What a daemon works with from its start to its end."""
+    """The parts that a daemon works with from its start to its end."""
 
     ledger: Ledger
     lock: ProcessLock

@@ -44,7 +44,7 @@ class StartMoments(Protocol):
 
 
 class ScanRecords(Protocol):
-    """What a scan writes; a dry run writes nothing."""
+    """The records of a scan; a dry run writes none."""
 
     def remember_start(self, bucket: str, prefix: str, *, now_ms: int) -> None:
         """Keep `now_ms` as the moment of "now" below a prefix, unless its keys have one."""
@@ -274,7 +274,7 @@ class LastScan(NamedTuple):
 
 
 class AuditRows(Protocol):
-    """What an audit compares with a listing."""
+    """The rows that an audit compares with a listing."""
 
     def last_scan(self, watch: str, bucket: str, prefix: str) -> LastScan | None:
         """Return the last complete scan of `watch` where it looks now, or None."""
@@ -289,7 +289,7 @@ class AuditRows(Protocol):
 
 
 class DryRunReader(Protocol):
-    """What a dry run shows beside the listing."""
+    """The facts that a dry run shows beside the listing."""
 
     def would_be_new(
         self,
@@ -309,7 +309,7 @@ class DryRunReader(Protocol):
 
 
 class StatusReader(StartMoments, Protocol):
-    """What `status` and the status page show."""
+    """The facts that `status` and the status page show."""
 
     def status(self) -> Sequence[WatchStatus]:
         """Return one row a watch, in the order of the configuration."""

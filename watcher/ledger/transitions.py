@@ -1,4 +1,4 @@
-"""What becomes of an entry, as pure functions: every ledger shares these rules.
+"""The transitions of an entry, as pure functions: every ledger shares these rules.
 
 An adapter reads an `EntryRecord`, applies one function, and writes the result.  Where one SQL
 statement changes many rows, it mirrors the function of the same name.  A property test holds both

@@ -264,7 +264,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of the settled entries."""
+    """The results of settling one call."""
 
     bucket: str = ""
     registered: int = 0

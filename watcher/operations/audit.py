@@ -31,7 +31,7 @@ _PAGES_BETWEEN_LINES = 100
 
 @dataclass(slots=True, kw_only=True)
 class AuditedWatch:
-    """What an audit of one watch found; counts grow while it runs."""
+    """The counts of an audit of one watch; they grow while it runs."""
 
     watch: str
     complete: bool = False
@@ -55,7 +55,7 @@ class AuditedWatch:
 
 @dataclass(slots=True, kw_only=True)
 class AuditReport:
-    """What one audit found."""
+    """The results of one audit."""
 
     watches: list[AuditedWatch]
     not_kept: WatcherError | None = None  # why the ledger does not keep when it ended

@@ -57,7 +57,7 @@ class OwnerRecord(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerConfig:
-    """What the owner of a ledger must know of a configuration."""
+    """The facts of a configuration that the owner of a ledger needs."""
 
     command: str  # run, scan or backfill
     config_path: str

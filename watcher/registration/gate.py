@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """Let the calls of one ticket pass unless a breaker has opened since it was admitted."""
+    """Pass on the calls of one ticket unless a breaker has opened since it was admitted."""
 
     def __init__(
         self, inner: Registrar, ticket: CallTicket, *, check: Callable[[CallTicket], None]

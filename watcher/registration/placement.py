@@ -35,7 +35,7 @@ def stands(refusal: BodyRefusal | None, *, version: str, now_ms: int) -> bool:
 
 
 def takes_body(setting: Setting, refusal: BodyRefusal | None, *, version: str, now_ms: int) -> bool:
-    """Return whether a call may have a body, as far as earlier ones tell."""
+    """Return whether a call may have a body, as far as earlier ones show."""
     if setting == "auto":
         return not stands(refusal, version=version, now_ms=now_ms)
     return setting == "body"
@@ -49,7 +49,7 @@ def max_bytes(
 
 
 class Placement:
-    """What is known of the service, for any number of threads."""
+    """Decide by the service's earlier answers; for any number of threads."""
 
     def __init__(
         self,

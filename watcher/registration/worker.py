@@ -92,7 +92,7 @@ class RegistrationWorker:
 
     @property
     def error(self) -> CloudError | None:
-        """What stopped calls, or why nothing was decided at last, if entries wait for it."""
+        """The error that stopped calls, or why the run gave up, if entries wait."""
         waiting = self._claimer.waiting()
         gave_up = self._give_up.error() if self.gave_up and waiting else None
         return self._verdicts.error(waiting) or gave_up

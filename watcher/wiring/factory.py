@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Factory:
-    """What scans and registers under one configuration, as it is asked for."""
+    """Build scans and registrations under one configuration."""
 
     def __init__(
         self,

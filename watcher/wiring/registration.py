@@ -85,14 +85,8 @@ class Registration:
         )
         self._verdicts = Verdicts(self.breakers, clock=clock)
         self._counter = CallCounter(registrar)
-        self._limit = self._rate_limit()
-        self._placement = Placement(
-            resolved.config.vod.parameters_in,
-            ledger.body_refusal,
-            version=__version__,
-            clock=clock,
-            emit=emit,
-        )
+        self._limit = self._new_rate_limit()
+        self._placement = self._new_placement()
 
     def worker(self, progress: Callable[..., None]) -> RegistrationWorker:
         """Return the worker; `progress` is called with its report after each call."""
@@ -111,7 +105,7 @@ class Registration:
         """Remember the present rate of calls for the next process."""
         self._limit.write_down()
 
-    def _rate_limit(self) -> RateLimit:
+    def _new_rate_limit(self) -> RateLimit:
         memory = self._ledger.breakers
         return RateLimit(
             calls_per_second=self._resolved.config.vod.calls_per_second,
@@ -119,6 +113,15 @@ class Registration:
             clock=LimitedClock(self._clock, self._give_up),
             changed=self._log_rate,
             remember=memory.remember_calls_per_second,
+        )
+
+    def _new_placement(self) -> Placement:
+        return Placement(
+            self._resolved.config.vod.parameters_in,
+            self._ledger.body_refusal,
+            version=__version__,
+            clock=self._clock,
+            emit=self._emit,
         )
 
     def _log_rate(self, change: RateChange) -> None:

@@ -1,4 +1,4 @@
-"""What scans write: moments of "now", listed ranges and their objects, complete scans."""
+"""The records of scans: moments of "now", listed ranges and their objects, complete scans."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Wanted:
 
     @property
     def due_times(self) -> tuple[DueTime, DueTime]:
-        """What is due now; after that, what a clock that ran ahead has put off too far."""
+        """The conditions of entries due now, then of those that a fast clock put off too far."""
         return (
             DueTime("e.due_at <= :instant", self.now_ms),
             DueTime("e.due_at > :instant", self.horizon_ms),

@@ -26,7 +26,7 @@ RECORD_COLUMNS: Final = f"""
 {", ".join(f"e.{name}" for name in ENTRY_COLUMNS)},
 CASE WHEN e.state = 'failed' THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
 """  # noqa: S608 (our own names)
-"""What a SELECT from `entry AS e` returns for `EntryRecord`, in the order of its fields."""
+"""The columns of a SELECT from `entry AS e` for `EntryRecord`, in the order of its fields."""
 
 # Only the parts that differ are written.  SQLite updates each index whose columns are assigned,
 # and checks that a watch exists, even where the values stay.
