@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeAnswer
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.selector import ScanTarget, Selector
 from watcher.errors import BucketRefused
 from watcher.ledger.sqlite import LedgerReader, create
@@ -266,10 +267,9 @@ def test_every_page_is_held_against_exactly_its_part_of_the_ledger(
                 target,
                 over_bucket=watches,
                 selector=Selector(target, watches[:number], reader),
-                source=source,
+                pager=Pager(source, pace=lambda _: True, clock=Time(), jitter=lambda: 0.0),
                 ledger=reader.audit,
                 clock=Time(),
-                jitter=lambda: 0.0,
                 emit=lambda *_, **__: None,
                 progress=lambda _: None,
                 unaccounted=lambda bucket, key, reported=reported: reported.append((bucket, key)),  # type: ignore[misc]

@@ -16,6 +16,7 @@ from tests.support.fakes import PAGE, FakeBucket, FakeClock, Fuse, Killed
 from tests.support.history_configs import BUCKET, RETRY, WatchAs, configured, new_ledger
 from tests.support.in_memory_worker import half, mute, registration_of
 from watcher.discovery.listing.bucket import BucketListing
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.listing.tuning import ListingTuning
 from watcher.discovery.recorder import ScanRecorder
 from watcher.discovery.reporter import ScanReporter
@@ -259,21 +260,20 @@ class World:
         """Hold the bucket against the ledger."""
         names, self.scanning = self.resolved.chosen, ""
         with LedgerReader(self.path) as reader:
-            audits = [
-                Audit(
-                    self.resolved.target(name),
-                    over_bucket=[self.resolved.target(each) for each in names],
-                    selector=Selector(
-                        self.resolved.target(name), self.resolved.earlier(name), reader
-                    ),
-                    source=self.bucket.below(self.resolved.target(name).rules.prefix),
-                    ledger=reader.audit,
-                    clock=self.clock,
-                    jitter=half,
-                    emit=mute,
-                    progress=mute,
-                    unaccounted=mute,
-                )
-                for name in names
-            ]
+            audits = [self._audit(name, reader) for name in names]
             return audit_all(audits, clock=self.clock)
+
+    def _audit(self, name: str, reader: LedgerReader) -> Audit:
+        target = self.resolved.target(name)
+        source = self.bucket.below(target.rules.prefix)
+        return Audit(
+            target,
+            over_bucket=[self.resolved.target(each) for each in self.resolved.chosen],
+            selector=Selector(target, self.resolved.earlier(name), reader),
+            pager=Pager(source, pace=lambda _: True, clock=self.clock, jitter=half),
+            ledger=reader.audit,
+            clock=self.clock,
+            emit=mute,
+            progress=mute,
+            unaccounted=mute,
+        )

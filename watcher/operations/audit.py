@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watcher.discovery.listing.pager import Pager
 from watcher.discovery.listing.sequential import pages_in_order
 from watcher.errors import CloudError, WatcherError
 from watcher.model import Excluded, State
@@ -19,10 +18,11 @@ from watcher.observe import logs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.discovery.listing.pager import Pager
     from watcher.discovery.selector import ScanTarget, Selector
     from watcher.ledger.port import AuditRow, AuditRows, LastScan
     from watcher.model import ObjectInfo, Page
-    from watcher.ports import Clock, Source
+    from watcher.ports import Clock
 
 CLOUD_FAILED = 5
 UNACCOUNTED = 6
@@ -89,25 +89,23 @@ class Audit:
         *,
         over_bucket: Sequence[ScanTarget],
         selector: Selector,
-        source: Source,
+        pager: Pager,
         ledger: AuditRows,
         clock: Clock,
-        jitter: Callable[[], float],
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
         unaccounted: Callable[[str, str], None],
-        pace: Callable[[float], bool] = lambda _rest_s: True,
     ) -> None:
         self._target = target
         self._over_bucket = over_bucket  # all watches of this bucket, in the file's order
         self._selector = selector
-        self._source = source
+        self._bucket, self._prefix = target.rules.bucket, target.rules.prefix
         self._ledger = ledger
         self._clock = clock
         self._emit = emit
         self._progress = progress
         self._unaccounted = unaccounted  # called with (bucket, key), in key order
-        self._pager = Pager(source, pace=pace, clock=clock, jitter=jitter)
+        self._pager = pager
         self._has_answer = False
         self._last_scan: LastScan | None = None
         self._began_ms = 0
@@ -118,9 +116,7 @@ class Audit:
         """List from the front to the end, and compare each page with its part of the ledger."""
         self._began_ms = self._clock.now_ms()
         # Read before listing: a scan that ends meanwhile must not make listed objects look old.
-        self._last_scan = self._ledger.last_scan(
-            self._target.name, self._source.bucket, self._source.prefix
-        )
+        self._last_scan = self._ledger.last_scan(self._target.name, self._bucket, self._prefix)
         try:
             for page in pages_in_order(self._pager):
                 self._compare(page)
@@ -160,9 +156,7 @@ class Audit:
         """Count each object of the page, and each row up to its last key, once."""
         without_row = {listed.key: listed for listed in page.objects}
         upto = None if page.is_last else page.last_key  # "" (no key is UTF-8): no row yet
-        for row in self._ledger.rows(
-            self._source.bucket, self._source.prefix, after=self._after, upto=upto
-        ):
+        for row in self._ledger.rows(self._bucket, self._prefix, after=self._after, upto=upto):
             self._count(row, without_row.pop(row.key, None))
         for listed in without_row.values():
             self._count_without_row(listed, page.at)
@@ -205,7 +199,7 @@ class Audit:
             self.found.new += 1
         else:
             self.found.unaccounted += 1
-            self._unaccounted(self._source.bucket, listed.key)
+            self._unaccounted(self._bucket, listed.key)
 
     def _report_progress(self) -> None:
         found, calls = self.found, self._pager.calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.selector import Selector
 from watcher.errors import LedgerUntrusted, LocalFailure
 from watcher.ledger.sqlite import LedgerReader, remember_audit
@@ -73,14 +74,14 @@ def _audit_of(
         resolved.target(name),
         over_bucket=_over_bucket(resolved, resolved.watches[name].bucket),
         selector=Selector(resolved.target(name), resolved.earlier(name), reader),
-        source=cloud.sources[name],
+        pager=Pager(
+            cloud.sources[name], pace=cloud.paces[name].wait, clock=clock, jitter=random.random
+        ),
         ledger=reader.audit,
         clock=clock,
-        jitter=random.random,
         emit=logs.emit,
         progress=progress.listed,
         unaccounted=unaccounted,
-        pace=cloud.paces[name].wait,
     )
 
 
