@@ -13,7 +13,10 @@ from watcher.errors import UsageError
 from watcher.model import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watcher.cli.context import Invocation
+    from watcher.ledger.sqlite import Ledger
 
 _CURE = "Name oss://BUCKET/KEY..., or give --reason, --watch, --all-failed or --changed."
 
@@ -71,16 +74,18 @@ def retry(
     ):
         _refuse_unknown(watch, {*ledger.retry.watches(), *(each.name for each in config.watches)})
         if changed:
-            acknowledged = (
-                ledger.retry.acknowledge_named(named)
-                if named
-                else ledger.retry.acknowledge_changed(watch=watch)
-            )
+            acknowledged = _acknowledge(ledger, named, watch)
         elif named:
             retried = ledger.retry.retry_named(named, now_ms=clock.now_ms())
         else:
             retried = ledger.retry.retry_failed(watch=watch, reason=failure, now_ms=clock.now_ms())
     _print(retried, acknowledged, output_format, changed=changed)
+
+
+def _acknowledge(ledger: Ledger, named: Sequence[tuple[str, str]], watch: str | None) -> int:
+    if named:
+        return ledger.retry.acknowledge_named(named)
+    return ledger.retry.acknowledge_changed(watch=watch)
 
 
 def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool) -> None:
