@@ -134,7 +134,7 @@ def test_a_scan_of_another_place_is_no_excuse(workspace: Workspace, sandbox: San
     assert only(audited(workspace, status=6))["unaccounted"] == 1
 
 
-def test_odd_keys_are_told_exactly(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_odd_keys_are_shown_exactly(workspace: Workspace, sandbox: Sandbox) -> None:
     """Keys are exact for programs and escaped for people; every second one has its own row."""
     keys = sorted(
         {

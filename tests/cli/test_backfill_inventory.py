@@ -75,7 +75,7 @@ def test_it_registers_what_a_listing_would_and_counts_the_same(
     assert workspace.scan().json["scans"][0]["new"] == 0
 
 
-def test_it_tells_how_old_the_inventory_is_and_that_a_scan_must_follow(
+def test_it_logs_how_old_the_inventory_is_and_that_a_scan_must_follow(
     workspace: Workspace, sandbox: Sandbox, shelf: Shelf
 ) -> None:
     workspace.configure(workspace.watch(source=f"oss://{BUCKET}/in/"))

@@ -137,7 +137,7 @@ class Oracle:
         """Each selected object is registered or cannot be; the ledger knows all that VOD knows."""
         rows = self.rows()
         for key in filter(self.selects, self.present()):
-            assert rows[key].state == ("failed" if self._is_hopeless(key) else "registered"), (
+            assert rows[key].state == ("failed" if self._is_exhausted(key) else "registered"), (
                 key,
                 rows[key],
             )
@@ -146,7 +146,7 @@ class Oracle:
                 "unless no watch selects it any more"
             )
 
-    def _is_hopeless(self, key: str) -> bool:
+    def _is_exhausted(self, key: str) -> bool:
         """Whether VOD refuses it, or refuses the whole call and so does not say."""
         vod = self._world.vod
         known = any(known == key for _, known in vod.media.values())
@@ -250,7 +250,7 @@ class Oracle:
         failed = [
             key for key, row in self.rows().items() if row.reason in ("refused", "bad_request")
         ]
-        return [key for key in failed if self.selects(key) and not self._is_hopeless(key)]
+        return [key for key in failed if self.selects(key) and not self._is_exhausted(key)]
 
     def rows(self) -> dict[str, Row]:
         """Return the ledger."""

@@ -192,7 +192,7 @@ def test_a_call_from_before_a_breaker_opened_is_suppressed_and_one_from_after_is
     process.admissions.check(other)
 
 
-def test_a_call_held_back_is_no_verdict_and_the_probe_may_be_made_again() -> None:
+def test_a_suppressed_call_is_no_verdict_and_the_probe_may_be_made_again() -> None:
     world = World(AccountRefused("arrears"))
     Process(world).call()
     later = Process(world)

@@ -175,7 +175,7 @@ def test_an_error_that_stops_the_account_stops_the_halving() -> None:
     assert set(result.outcomes.values()) == {Unknown(message="stop")}
 
 
-def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted() -> None:
+def test_a_call_that_waited_while_a_breaker_opened_is_suppressed_and_not_counted() -> None:
     inner = Scripted()
 
     def closed(ticket: CallTicket) -> None:

@@ -157,7 +157,7 @@ def test_a_wait_is_cut_short_when_the_rate_rises() -> None:
     assert clock.at < 1.5
 
 
-def test_calls_held_back_by_a_stopping_process_say_so() -> None:
+def test_calls_suppressed_by_a_stopping_process_say_so() -> None:
     with pytest.raises(CallSuppressed, match="the watcher is stopping"):
         limit(Scripted(), Stopping()).register(media("a"), CallOptions())
 
