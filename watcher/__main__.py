@@ -5,7 +5,7 @@ import os
 import signal
 from typing import Final
 
-# What a start loads stays: cycles are sought a tenth of its time there, and none is found.
+# The modules of a start stay: looking for cycles there takes a tenth of its time in vain.
 _FEW_COLLECTIONS: Final = (20_000, 20, 20)
 
 

@@ -27,7 +27,7 @@ AUDITED = 200_000  # objects; larger buckets are not audited
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """What n objects cost."""
+    """The cost of n objects."""
 
     n: int
     kind: str  # "mixed" or "tidy"
@@ -62,12 +62,12 @@ def nobody_registers(station: Station) -> Iterator[None]:
     A scan beside it then only lists and records.
     """
     config = configuration.load(station.config)
-    terms = ResolvedConfig(config, [watch.name for watch in config.watches], endless=True)
+    resolved = ResolvedConfig(config, [watch.name for watch in config.watches], endless=True)
     with SystemClock() as clock, ProcessLock(station.ledger) as lock:
         if not lock.try_acquire():
             raise NotMeasured("the ledger's lock is not free")
         with Ledger(station.ledger, lock, wait=lambda _: False) as ledger:
-            ownership_of(ledger, lock, terms, clock).adopt()
+            ownership_of(ledger, lock, resolved, clock).adopt()
         yield
 
 

@@ -1,4 +1,4 @@
-"""What a process costs: wall clock, CPU and peak memory, from the kernel's own account."""
+"""The cost of a process: wall clock, CPU and peak memory, from the kernel's own account."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one process, with the children that it waited for, took."""
+    """The resources of one process and the children that it waited for."""
 
     wall_s: float
     cpu_s: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.measuring import NotMeasured
 
@@ -59,22 +59,18 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
             shown: list[float] = []
             for kind, line in _LINES.items():
                 of_kind = [size for size in sizes if size.kind == kind]
-                for marker, colour, what, measure in (
-                    ("o", _FIRST, "first scan", first),
-                    ("s", _AGAIN, _RESCAN, again),
+                for measure, marker, colour, what in (
+                    (first, "o", _FIRST, "first scan"),
+                    (again, "s", _AGAIN, _RESCAN),
                 ):
-                    if measure and of_kind:
-                        figures = [measure(size) for size in of_kind]
-                        n = [size.n for size in of_kind]
-                        panel.loglog(
-                            n,
-                            figures,
-                            f"{marker}{line}",
-                            color=colour,
-                            label=f"{what}, {kind}",
-                            markersize=4,
-                        )
-                        shown += figures
+                    shown += _draw_line(
+                        panel,
+                        of_kind,
+                        measure,
+                        marker=f"{marker}{line}",
+                        colour=colour,
+                        label=f"{what}, {kind}",
+                    )
             panel.set(title=title, xlabel="objects", ylabel=unit, ylim=_decades(*shown))
             panel.grid(visible=True, which="major", color=_GRID, alpha=0.35, linewidth=0.6)
             panel.patch.set_alpha(0)
@@ -82,6 +78,24 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
         legend.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="center")
         figure.savefig(path, dpi=110, transparent=True, metadata={"Software": None})
         plt.close(figure)
+
+
+def _draw_line(
+    panel: Any,
+    sizes: Sequence[Size],
+    measure: Callable[[Size], float] | None,
+    *,
+    marker: str,
+    colour: str,
+    label: str,
+) -> list[float]:
+    """Draw one measure over the sizes, if there is any; return its figures."""
+    if not measure or not sizes:
+        return []
+    figures = [measure(size) for size in sizes]
+    n = [size.n for size in sizes]
+    panel.loglog(n, figures, marker, color=colour, label=label, markersize=4)
+    return figures
 
 
 def _decades(*values: float) -> tuple[float, float]:

@@ -41,7 +41,7 @@ MOST_GROWTH_N = 2
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the daemon takes of the machine at one moment."""
+    """The daemon's use of the machine at one moment."""
 
     at_s: float
     rss_mb: float

@@ -58,7 +58,7 @@ class Stub:
             return json.load(answer)
 
     def slow_down(self, *, list_s: float = 0.0, register_s: float = 0.0) -> None:
-        """Let each request take so long, however many there are at once."""
+        """Make each request take so long, however many there are at once."""
         self.steer(f"latency?list_s={list_s}&register_s={register_s}")
 
     def counted(self) -> dict[str, float]:

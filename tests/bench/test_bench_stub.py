@@ -230,7 +230,7 @@ def test_the_fullest_second_is_found(arrivals: list[float]) -> None:
     assert most_in_a_second(arrivals) == by_hand
 
 
-def test_a_figure_that_misses_its_bound_is_told() -> None:
+def test_a_figure_that_misses_its_bound_is_marked() -> None:
     rows = [
         Row(what="enough", figure=3.0, at_least=3),
         Row(what="too little", figure=2.9, at_least=3),

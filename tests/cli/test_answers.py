@@ -96,7 +96,7 @@ def test_a_listing_with_an_impossible_size_is_no_listing(
     assert workspace.scan().json["registered"] == 10
 
 
-def test_a_look_at_an_object_that_somebody_else_answers_tells_nothing_of_it(
+def test_a_look_at_an_object_that_somebody_else_answers_says_nothing_of_it(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.fill(BUCKET, KEYS)

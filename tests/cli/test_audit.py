@@ -134,7 +134,7 @@ def test_a_scan_of_another_place_is_no_excuse(workspace: Workspace, sandbox: San
     assert only(audited(workspace, status=6))["unaccounted"] == 1
 
 
-def test_odd_keys_are_told_exactly(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_odd_keys_are_shown_exactly(workspace: Workspace, sandbox: Sandbox) -> None:
     """Keys are exact for programs and escaped for people; every second one has its own row."""
     keys = sorted(
         {
@@ -297,7 +297,7 @@ def test_two_buckets_with_the_same_keys_are_distinguished(
 def test_a_row_counts_by_its_state_whatever_the_rules_say_now(
     workspace: Workspace, sandbox: Sandbox, rules: str, status: int
 ) -> None:
-    """What the rules take now and no scan has seen under them is unaccounted."""
+    """An object that the present rules select and no scan has seen under them is unaccounted."""
     sandbox.oss.put(BUCKET, "b.txt", modified_at=LONG_AGO)
     record(workspace, sandbox, "a.mp4")
     workspace.configure(workspace.watch(more=rules))

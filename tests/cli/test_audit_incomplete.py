@@ -31,7 +31,7 @@ FORBIDDEN = Answer(
 
 
 class Breaks(NoHook):
-    """Lets so many list calls through, then refuses; or hangs up on one of them."""
+    """Passes on so many list calls, then refuses; or hangs up on one of them."""
 
     def __init__(self, *, good: int = 10**9, hang_up_on: int = 0) -> None:
         self._good, self._hang_up_on, self.lists = good, hang_up_on, 0

@@ -113,7 +113,7 @@ def test_each_filter_narrows_what_the_watch_selects(
     expected: list[str],
     excluded: dict[str, int],
 ) -> None:
-    """What a filter leaves out is counted under its reason; key bounds cut the listing itself."""
+    """A filtered object counts under its reason; key bounds cut the listing itself."""
     fill(sandbox, "a/1.mp4", "a/2.mp4", "b/1.mp4")
     fill(sandbox, "c.mov", days_old=20)
     fill(sandbox, "large.mp4", body=b"x" * 2000)

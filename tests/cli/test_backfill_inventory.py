@@ -75,7 +75,7 @@ def test_it_registers_what_a_listing_would_and_counts_the_same(
     assert workspace.scan().json["scans"][0]["new"] == 0
 
 
-def test_it_tells_how_old_the_inventory_is_and_that_a_scan_must_follow(
+def test_it_logs_how_old_the_inventory_is_and_that_a_scan_must_follow(
     workspace: Workspace, sandbox: Sandbox, shelf: Shelf
 ) -> None:
     workspace.configure(workspace.watch(source=f"oss://{BUCKET}/in/"))
@@ -160,7 +160,7 @@ def test_old_versions_and_delete_markers_are_no_objects(
 def test_a_file_that_was_altered_is_incomplete_and_the_next_run_completes(
     workspace: Workspace, sandbox: Sandbox, shelf: Shelf
 ) -> None:
-    """What was read before stays recorded and is only compared."""
+    """Objects that were read before stay recorded and are only compared."""
     fill(sandbox, *(f"{n:05}.mp4" for n in range(30)))
     shelf.picture(files=2)
     good = sandbox.oss.body(SHELF, f"{FOLDER}/data/1.csv.gz")

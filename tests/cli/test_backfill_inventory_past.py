@@ -106,7 +106,7 @@ def test_what_scans_remember_stays(workspace: Workspace, sandbox: Sandbox, shelf
 def test_an_empty_inventory_says_nothing_of_the_bucket(
     workspace: Workspace, sandbox: Sandbox, shelf: Shelf
 ) -> None:
-    """It is complete, and neither raises nor settles a doubt about an empty listing."""
+    """It is complete, and does not count as an empty listing."""
     fill(sandbox, "a.mp4")
     shelf.picture()
     assert workspace.scan().status == 0

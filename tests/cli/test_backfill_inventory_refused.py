@@ -95,7 +95,7 @@ def test_a_refused_inventory_names_the_right_that_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("watched", "expected"),
+    ("endpoint", "expected"),
     [
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
         (
@@ -106,6 +106,6 @@ def test_a_refused_inventory_names_the_right_that_is_missing(
     ],
 )
 def test_it_is_read_where_the_watched_bucket_is_unless_that_is_one_buckets_own(
-    watched: str, expected: str
+    endpoint: str, expected: str
 ) -> None:
-    assert endpoint_beside(watched, "cn-beijing") == expected
+    assert endpoint_beside(endpoint, "cn-beijing") == expected

@@ -125,7 +125,7 @@ def test_keys_are_read_from_stdin(workspace: Workspace, sandbox: Sandbox) -> Non
         (b"x" * (3 << 20), "1023 bytes"),
     ],
 )
-def test_a_line_that_is_no_key_is_told_by_its_number_before_anything_is_done(
+def test_a_line_that_is_no_key_is_refused_by_its_number_before_anything_is_done(
     workspace: Workspace, sandbox: Sandbox, line: bytes, words: str
 ) -> None:
     put(sandbox, "a.mp4")

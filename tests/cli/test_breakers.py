@@ -121,7 +121,7 @@ def test_files_that_had_failed_in_the_streak_are_taken_back(
     assert status(workspace)["watches"][0]["failed"] == 0
 
 
-def test_one_accepted_between_starts_the_count_anew(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_one_accepted_between_restarts_the_count(workspace: Workspace, sandbox: Sandbox) -> None:
     refuse(sandbox, keys(40))
     workspace.scan()
     sandbox.oss.put(BUCKET, "good.mp4")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
 
 
-def left_in_line(workspace: Workspace, sandbox: Sandbox, *keys: str) -> None:
+def left_queued(workspace: Workspace, sandbox: Sandbox, *keys: str) -> None:
     """Put objects and scan while VOD knows nothing of the bucket: they stay pending."""
     for key in keys:
         sandbox.oss.put(BUCKET, key, body=b"12345")
@@ -32,7 +32,7 @@ def states(workspace: Workspace) -> dict[str, tuple[str, str]]:
 
 
 def test_pending_entries_follow_a_renamed_watch(workspace: Workspace, sandbox: Sandbox) -> None:
-    left_in_line(workspace, sandbox, "a.mp4", "b.mp4")
+    left_queued(workspace, sandbox, "a.mp4", "b.mp4")
     workspace.configure(workspace.watch("renamed"))
 
     planned, done = workspace.scan("--dry-run"), workspace.scan()
@@ -50,7 +50,7 @@ def test_a_crash_before_entries_were_given_out_is_made_good(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     """Watches were adopted but not entries: the next run notices, even for unlisted objects."""
-    left_in_line(workspace, sandbox, "a.mp4")
+    left_queued(workspace, sandbox, "a.mp4")
     sandbox.oss.put(BUCKET, "not-media.txt")  # an empty bucket would not be believed at once
     with sqlite3.connect(workspace.ledger) as db:
         db.execute("INSERT INTO watch (name, bucket_id, prefix, rules) VALUES ('old', 1, '', 'x')")
@@ -66,7 +66,7 @@ def test_a_crash_before_entries_were_given_out_is_made_good(
     assert states(workspace) == {"a.mp4": ("videos", "failed")}
 
 
-def test_a_failed_file_uploaded_anew_under_another_watch_is_registered(
+def test_a_failed_file_uploaded_again_under_another_watch_is_registered(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
@@ -83,7 +83,7 @@ def test_a_failed_file_uploaded_anew_under_another_watch_is_registered(
 def test_an_entry_that_rules_parked_comes_back_when_its_object_matches(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    left_in_line(workspace, sandbox, "a.mp4")
+    left_queued(workspace, sandbox, "a.mp4")
     workspace.configure(workspace.watch(more='min_size = "10B"'))
     parked = workspace.scan()
     assert (parked.status, parked.json["register_calls"], parked.json["pending"]) == (0, 0, 1)
@@ -95,7 +95,7 @@ def test_an_entry_that_rules_parked_comes_back_when_its_object_matches(
 def test_a_watch_pointed_at_another_bucket_ends_its_scan(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    left_in_line(workspace, sandbox, "a.mp4")
+    left_queued(workspace, sandbox, "a.mp4")
     sandbox.oss.create_bucket("other-bucket")
     workspace.configure(workspace.watch(source="oss://other-bucket/"))
     done = workspace.scan()
@@ -106,7 +106,7 @@ def test_a_file_that_is_back_or_restored_starts_afresh(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     """The same bytes and the same LastModified: only the reason has gone."""
-    left_in_line(workspace, sandbox, "gone.mp4", "cold.mp4")
+    left_queued(workspace, sandbox, "gone.mp4", "cold.mp4")
     sandbox.oss.delete(BUCKET, "gone.mp4")
     at = sandbox.clock.now().replace(microsecond=0)
     sandbox.vod.refuse(BUCKET, "cold.mp4")

@@ -172,7 +172,7 @@ def test_no_configuration_at_all_is_exit_2(workspace: Workspace) -> None:
     assert "watcher.example.toml" in ran.err
 
 
-def test_a_bucket_that_was_not_added_to_vod_is_exit_5_and_stays_in_line(
+def test_a_bucket_that_was_not_added_to_vod_is_exit_5_and_stays_queued(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.create_bucket("new-bucket", add_to_vod=False)

@@ -63,7 +63,7 @@ class OnTerminal:
 
     @property
     def sentences(self) -> str:
-        """What was printed, without the ends of its rows."""
+        """Return the printed text without the ends of its rows."""
         return " ".join(self.seen.split())
 
     def answer(self, text: str) -> None:
@@ -178,7 +178,7 @@ def test_the_question_says_for_which_watch_transcoding_starts(workspace: Workspa
     all_three = list(described(found, {"plain": waiting, "grouped": waiting, "flowing": waiting}))
     assert " ".join(all_three) == (
         "90,000 objects (3.0 TB) are about to be registered: about 9,000 RegisterMedia calls, 6 "
-        "min 0 s at 25 calls "
+        "min at 25 calls "
         'a second. Transcoding starts for 30,000 of watch "grouped" (template group G1), '
         '30,000 of watch "flowing" (workflow W1).'
     )

@@ -1,4 +1,4 @@
-"""What listing costs a day: as scheduled, but never sooner than the last scan took."""
+"""The cost of listing for a day: as scheduled, but never sooner than the last scan took."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def of_status(workspace: Workspace) -> tuple[int | None, float | None]:
     return watch["list_calls_per_day"], watch["list_gb_per_day"]
 
 
-def test_a_scan_and_the_status_tell_what_listing_costs_a_day(
+def test_a_scan_and_the_status_show_what_listing_costs_a_day(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     """A first, resumed or full listing has no remembered ranges: its cost is no day's cost."""
@@ -121,14 +121,14 @@ def test_a_scan_and_the_status_tell_what_listing_costs_a_day(
     assert of_status(workspace) == shown
 
 
-def test_the_first_listing_tells_no_cost_and_the_second_does(
+def test_the_first_listing_shows_no_cost_and_the_second_does(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a.txt")
     assert ["list_calls_per_day" in finished(workspace.scan()) for _ in range(2)] == [False, True]
 
 
-def test_where_all_scans_are_full_the_second_tells_the_cost(
+def test_where_all_scans_are_full_the_second_shows_the_cost(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     workspace.configure(workspace.watch(more='full_scan_every = "0s"'))

@@ -265,7 +265,7 @@ def test_ambiguous_extensions_are_counted_with_the_cure(
     assert workspace.scan().json["registered"] == 2
 
 
-def test_a_dry_run_tells_all_and_writes_nothing(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_a_dry_run_shows_all_and_writes_nothing(workspace: Workspace, sandbox: Sandbox) -> None:
     """It lists for real, counts calls and seconds, and leaves ledger and VOD as they were."""
     for i in range(25):
         sandbox.oss.put(BUCKET, f"{i:02}.mp4")

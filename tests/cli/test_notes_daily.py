@@ -91,7 +91,7 @@ def test_another_source_has_its_own_notes(ledger: Ledger) -> None:
 
 def test_a_costly_listing_is_logged_once_a_day_and_not_by_the_first_scan(ledger: Ledger) -> None:
     inside = "https://oss-cn-shanghai-internal.aliyuncs.com"
-    watched = ScanTarget(
+    target = ScanTarget(
         name="w",
         source_url="oss://b/",
         rules=Rules(bucket="b"),
@@ -108,7 +108,7 @@ def test_a_costly_listing_is_logged_once_a_day_and_not_by_the_first_scan(ledger:
         log_finished(
             lambda event, events=events, **fields: events.update({event: fields}),
             replace(report, listed=report.listed + n),
-            watched,
+            target,
             records=ledger.discovery,
             is_usual=is_usual,
             now_ms=NOW,

@@ -113,7 +113,7 @@ def test_a_scan_of_one_watch_lists_and_registers_that_watch_only(
 def test_from_now_on_means_the_clock_of_oss_and_is_remembered(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    """What was there before the first answer stays out, however often the bucket is scanned."""
+    """Objects from before the first answer stay out, however often the bucket is scanned."""
     workspace.configure(workspace.watch().replace('"all"', '"now"'))
     then = sandbox.clock.now()
     sandbox.oss.put(BUCKET, "old.mp4", modified_at=then - timedelta(days=1))
@@ -203,7 +203,7 @@ def test_the_rate_stays_within_the_quota_and_uses_it(
     assert max(sum(1 for at in arrivals if first <= at < first + 1) for first in arrivals) <= 26
 
 
-def test_an_overwritten_object_is_marked_and_told_once(
+def test_an_overwritten_object_is_marked_and_reported_once(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     """An overwritten object keeps its media ID, is marked, logged once, and not sent again."""
@@ -222,7 +222,7 @@ def test_an_overwritten_object_is_marked_and_told_once(
     assert (entry["state"], entry["changed"]) == ("registered", True)
 
 
-def test_overwriting_that_is_meant_is_not_told(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_overwriting_that_is_meant_is_not_reported(workspace: Workspace, sandbox: Sandbox) -> None:
     """`on_overwrite = "ignore"` keeps the mark and saves the line."""
     workspace.configure(workspace.watch(more='on_overwrite = "ignore"'))
     sandbox.oss.put(BUCKET, "a.mp4", body=b"one")

@@ -1,4 +1,4 @@
-"""`retry`: a person puts failed entries back in line, and acknowledges changed ones."""
+"""`retry`: a person queues failed entries again, and acknowledges changed ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_named_entry_goes_back_in_line_and_is_registered(
 
     ran = workspace.run("retry", f"oss://{BUCKET}/a.mp4", env=env)
 
-    assert (ran.status, ran.out) == (0, "1 entry is back in line; the next scan registers it\n")
+    assert (ran.status, ran.out) == (0, "1 entry is queued again; the next scan registers it\n")
     (a, b) = workspace.entries()
     assert (a["state"], a["attempts"], a["reason"], a["message"]) == ("pending", 0, None, None)
     assert b["state"] == "failed"
@@ -116,7 +116,7 @@ def test_many_go_in_chunks_and_the_counts_stay_true(workspace: Workspace, sandbo
 
     assert (ran.status, ran.out) == (
         0,
-        "2500 entries are back in line; the next scan registers them\n",
+        "2500 entries are queued again; the next scan registers them\n",
     )
     check = workspace.run("ledger", "check", "--output-format", "json").json
     assert (check["entries"]["pending"], check["entries"]["failed"], check["tally_corrected"]) == (

@@ -69,7 +69,7 @@ def test_the_counts_of_a_resumed_scan_are_of_the_whole_listing(
 def test_a_resumed_scan_keeps_its_first_start_as_its_start(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    """What came behind it meanwhile is `new` to an audit, and found by the scan after."""
+    """An object that came behind it meanwhile is `new` to an audit; the next scan finds it."""
     sandbox.oss.fill(BUCKET, OBJECTS)
     cut_at_page(sandbox, workspace, 2)
     with closing(sqlite3.connect(workspace.ledger)) as db:
@@ -91,7 +91,7 @@ def test_a_resumed_scan_keeps_its_first_start_as_its_start(
 
 
 @pytest.mark.parametrize("change", ["rules", "start", "deleted row", "earlier watch"])
-def test_a_cut_scan_is_begun_anew_when_what_it_saw_no_longer_counts(
+def test_a_cut_scan_begins_again_when_what_it_saw_no_longer_counts(
     workspace: Workspace, sandbox: Sandbox, change: str
 ) -> None:
     sandbox.oss.fill(BUCKET, OBJECTS)
@@ -158,7 +158,7 @@ def test_an_empty_answer_where_objects_were_is_believed_the_third_time(
     assert [entry["state"] for entry in workspace.entries()] == ["registered"]
 
 
-def test_an_answer_with_objects_between_starts_the_count_of_empty_ones_anew(
+def test_an_answer_with_objects_between_restarts_the_count_of_empty_ones(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a.mp4")
@@ -170,7 +170,7 @@ def test_an_answer_with_objects_between_starts_the_count_of_empty_ones_anew(
     assert statuses == [0, 5, 5, 0, 5, 5, 0]
 
 
-def test_an_empty_prefix_is_not_doubted_when_another_one_had_objects(
+def test_an_empty_prefix_is_accepted_when_another_one_had_objects(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     sandbox.oss.put(BUCKET, "a/1.mp4")
@@ -186,7 +186,7 @@ def test_a_new_and_empty_bucket_is_believed_at_once(workspace: Workspace) -> Non
 def test_objects_changed_by_timestamp_alone_are_not_changed(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
-    """ETag and size tell; LastModified alone does not; an ETag is never parsed."""
+    """ETag and size show it; LastModified alone does not; an ETag is never parsed."""
     now = sandbox.clock.now()
     for key in ("same.mp4", "other.mp4"):
         sandbox.oss.put(BUCKET, key, body=b"one", modified_at=now - timedelta(hours=2))

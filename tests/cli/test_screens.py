@@ -1,4 +1,4 @@
-"""What commands print on terminals of 40, 80 and 120 columns, and in a pipe.
+"""The output of commands on terminals of 40, 80 and 120 columns, and in a pipe.
 
 A terminal shows whole words and figures.  A pipe gets all of it, unwrapped.
 """
@@ -75,7 +75,7 @@ def odd_keys(workspace: Workspace, sandbox: Sandbox) -> Workspace:
 
 
 def count_in_millions(workspace: Workspace) -> None:
-    """Let the ledger count as if the bucket were large."""
+    """Make the ledger count as if the bucket were large."""
     with closing(sqlite3.connect(workspace.ledger)) as db:
         db.execute("UPDATE tally SET n = n + 1234567")
         db.commit()

@@ -1,4 +1,4 @@
-"""What a command loads: people run one-shots by timers, and most of what they cost is imports."""
+"""The imports of a command: timers run one-shots, and imports are most of their cost."""
 
 from __future__ import annotations
 

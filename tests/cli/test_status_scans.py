@@ -196,7 +196,7 @@ def test_text_that_sqlite_cannot_hold_is_kept_as_far_as_it_can(path: Path, ledge
 
 
 @pytest.mark.parametrize("part", ["covered", "error", "hint"])
-def test_no_secret_is_kept_whoever_said_it(path: Path, ledger: Ledger, part: str) -> None:
+def test_no_secret_is_kept_from_any_source(path: Path, ledger: Ledger, part: str) -> None:
     end = ScanEnd(kind="backfill", at=NOW, complete=False, **{part: "Signature=c2VjcmV0&x=1"})  # type: ignore[arg-type]
     ledger.discovery.end_scan("w", end, source="oss://b/")
     with LedgerReader(path) as reader:
@@ -205,7 +205,7 @@ def test_no_secret_is_kept_whoever_said_it(path: Path, ledger: Ledger, part: str
     assert getattr(last, part) == "Signature=***&x=1"
 
 
-def test_the_age_of_the_backlog_is_told_by_lane(path: Path, ledger: Ledger) -> None:
+def test_the_age_of_the_backlog_is_shown_by_lane(path: Path, ledger: Ledger) -> None:
     record(ledger, obj("old.mp4", at=NOW - 30 * HOUR), now=NOW - HOUR)
     record(ledger, obj("new.mp4", at=NOW))
     with LedgerReader(path) as reader:
@@ -222,7 +222,7 @@ def test_the_age_of_the_backlog_is_told_by_lane(path: Path, ledger: Ledger) -> N
     )
 
 
-def test_filters_are_told_as_they_are_typed() -> None:
+def test_filters_are_shown_as_they_are_typed() -> None:
     assert Filters().options() == ""
     every = Filters(
         include=("a b", "*.mp4"),

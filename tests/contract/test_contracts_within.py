@@ -115,7 +115,7 @@ def test_a_watch_that_was_never_scanned_is_listed_from_the_front_and_may_be_empt
     begun = begin(records)
     assert (begun.uses_digests, begun.started_at, begun.listed) == (False, 0, 0)
     assert all(not confirmed for _, confirmed in records.remembered_ranges(begun, ""))
-    assert records.doubt_empty("w", begun) == 0
+    assert records.count_empty_scan("w", begun) == 0
 
 
 def begin(records: ScanRecords) -> ScanBegun:
@@ -175,7 +175,14 @@ def test_a_dry_run_leaves_the_ledger_as_it_is(path: Path) -> None:
             show=lambda *_: None,
         )
         begun = begin(dry_run)
-        dry_run.record("w", [all_of(obj("a.mp4"))])
+        dry_run.record(
+            "w",
+            [all_of(obj("a.mp4"))],
+            begun=begun,
+            started_at=NOW,
+            now_ms=NOW,
+            began_ms=NOW,
+        )
         dry_run.remember_start("b", "", now_ms=NOW)
         dry_run.correct_starts("b", now_ms=NOW, answered_at=NOW)
         finish(dry_run, begun)

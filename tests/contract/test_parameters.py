@@ -63,7 +63,7 @@ def test_the_query_carries_what_fits_into_8000_bytes_and_the_body_what_does_not(
     assert all(call.url_bytes <= 8_000 + 1_000 for call in sandbox.vod.journal)
 
 
-def test_a_dry_run_foretells_the_calls_of_both(workspace: Workspace, sandbox: Sandbox) -> None:
+def test_a_dry_run_predicts_the_calls_of_both(workspace: Workspace, sandbox: Sandbox) -> None:
     quick(workspace)
     keys = long_keys(20)
     put(sandbox, *keys)

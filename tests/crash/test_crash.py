@@ -110,7 +110,7 @@ def test_a_call_that_takes_effect_long_after_its_sender_was_killed_changes_nothi
 @pytest.mark.parametrize("skip", [0, 1, 2])
 @pytest.mark.parametrize("effect", ["none", "before"])
 def test_killed_at_a_page(workspace: Crashing, sandbox: Sandbox, effect: str, skip: int) -> None:
-    """What was recorded is not listed again: the next scan goes on behind it."""
+    """Recorded ranges are not listed again: the next scan resumes behind them."""
     workspace.die_at_call("ListObjectsV2", effect, skip=skip)
     sandbox.oss.journal.clear()
     workspace.recovers()

@@ -110,7 +110,7 @@ class Edited:
                 oss.put(BUCKET, f"{key}.old.mp4", modified_at=now - TOO_EARLY)
                 self.history.add(f"{key}.old.mp4")
 
-    # What happens in a round
+    # The events of a round
 
     def edits_the_source(self) -> None:
         self.sources = self._chance.choice(SOURCES)
@@ -209,7 +209,7 @@ def test_two_users_and_a_full_disk_lose_nothing_either(
 
 
 def live_through(workspace: Crashing, chance: random.Random, *, with_starts: bool) -> None:
-    """Let it all happen, then have two undisturbed scans, and hold the ledger against the truth."""
+    """Run all events, then two undisturbed scans, and hold the ledger against the truth."""
     sandbox, edited = workspace.sandbox, Edited(workspace, chance)
     edited.write()
     for n in range(ROUNDS):

@@ -260,7 +260,7 @@ def test_a_page_that_comes_at_the_second_try_leaves_a_complete_scan(
 def test_a_page_that_does_not_advance_makes_the_scan_go_by_tokens_from_the_front(
     workspace: Workspace, sandbox: Sandbox, place: str
 ) -> None:
-    """What does not list behind a key is not asked to again."""
+    """A service that does not list behind a key is not asked to again."""
     sandbox.oss.fill(BUCKET, OBJECTS)
     sandbox.hook = faults = Faults(
         Fault(operation="ListObjectsV2", kind="no_advance", skip=PAGES[place], next=1)
@@ -288,7 +288,7 @@ def test_a_page_that_does_not_advance_makes_the_scan_go_by_tokens_from_the_front
 def test_a_page_that_cannot_be_trusted_leaves_an_incomplete_scan_that_the_next_goes_on_with(
     workspace: Workspace, sandbox: Sandbox, kind: str, place: str
 ) -> None:
-    """What was seen is recorded, nothing is gone, and the next run asks only for the rest."""
+    """Seen objects are recorded, none is gone, and the next run asks only for the rest."""
     sandbox.oss.fill(BUCKET, OBJECTS)
     faults = Faults(Fault(operation="ListObjectsV2", kind=kind, skip=PAGES[place], next=1))
     sandbox.hook = faults

@@ -62,7 +62,7 @@ class Histories(HistoryParts):
         concurrent_calls=st.integers(1, 2),
         list_concurrency=st.sampled_from([1, 1, 4]),
         streak=st.sampled_from([4, 50]),
-        uploads_anew=st.booleans(),
+        uploads_again=st.booleans(),
     )
     def begins(
         self,
@@ -70,7 +70,7 @@ class Histories(HistoryParts):
         concurrent_calls: int,
         list_concurrency: int,
         streak: int,
-        uploads_anew: bool,  # noqa: FBT001 (drawn)
+        uploads_again: bool,  # noqa: FBT001 (drawn)
     ) -> None:
         """The bucket is full already."""
         for module in (
@@ -91,13 +91,13 @@ class Histories(HistoryParts):
             self.world.belong_to(SERVICE)
         for key in KEYS:
             self.bucket.put(key, age_s=2 * HOUR_S)
-        self.uploads_anew = uploads_anew  # failed objects at the end; else `retry`
+        self.uploads_again = uploads_again  # failed objects at the end; else `retry`
         self.turns_at_most = (
             40 if streak < len(KEYS) else 4
         )  # a streak of bad files takes a good one each time
         self.has_begun = True
 
-    # What others do
+    # Acts of others
 
     @rule(
         some=some_keys,
@@ -144,7 +144,7 @@ class Histories(HistoryParts):
         """Somebody deletes a row by hand."""
         self.oracle.lose(key)
 
-    # What befalls the machine
+    # Faults of the machine
 
     @rule(hours=st.sampled_from([-6, -1, 1, 6]))
     def set_the_clock(self, hours: int) -> None:
@@ -164,7 +164,7 @@ class Histories(HistoryParts):
         self.world.reload(found)
         self.oracle.check_owners()
 
-    # What the program does
+    # Acts of the program
 
     @rule(fault=listing_faults)
     def scan(self, fault: tuple[str, int]) -> None:

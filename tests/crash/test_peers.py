@@ -1,6 +1,6 @@
 """How others lose or double files: 46 cases, and the tests that exclude each.
 
-What no other test proves is proven here, with the program as a person runs it.
+The cases that no other test proves are proven here, with the program as a person runs it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ CASES: dict[int, tuple[str, ...]] = {
         "crash/test_peers_state.py::test_a_file_that_failed_is_not_passed_over_because_later_ones_were_registered",
     ),
     30: (
-        "crash/test_peers_state.py::test_a_file_that_failed_and_is_uploaded_anew_starts_afresh",
+        "crash/test_peers_state.py::test_a_file_that_failed_and_is_uploaded_again_starts_afresh",
         "cli/test_retry.py::test_a_named_entry_goes_back_in_line_and_is_registered",
     ),
     31: (

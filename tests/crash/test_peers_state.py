@@ -57,7 +57,7 @@ def test_a_file_that_failed_is_not_passed_over_because_later_ones_were_registere
     assert registered(workspace) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4"]
 
 
-def test_a_file_that_failed_and_is_uploaded_anew_starts_afresh(
+def test_a_file_that_failed_and_is_uploaded_again_starts_afresh(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:
     refuse_for_good(workspace, sandbox, "a.mp4")

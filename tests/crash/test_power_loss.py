@@ -82,7 +82,7 @@ def test_claims_and_settlements_are_synchronous_full(path: Path) -> None:
 def test_a_log_cut_anywhere_after_the_last_synced_commit_loses_nothing(
     path: Path, tmp_path: Path
 ) -> None:
-    """What was claimed is claimed, what was settled is settled, and a scan finds the rest again.
+    """Claimed entries are claimed, settled ones settled, and a scan finds the rest again.
 
     Cut at the edges of each frame's header and page, and at every 97th byte between them.
     """

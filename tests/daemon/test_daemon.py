@@ -25,7 +25,7 @@ _HEAP_BYTES = 64 << 20  # glibc, 64 bits: HEAP_MAX_SIZE
 pytestmark = pytest.mark.usefixtures("seconds")
 
 
-# What it is for
+# The purpose of the daemon
 
 
 def test_an_upload_has_its_media_id_within_two_seconds(daemon: Running, sandbox: Sandbox) -> None:
@@ -170,7 +170,7 @@ def test_asked_to_stop_while_it_waits_for_the_disk_it_ends(
     assert hard == resource.RLIM_INFINITY
 
 
-# What passes
+# Lasting faults that pass
 
 
 def test_a_full_disk_is_waited_out(daemon: Running, sandbox: Sandbox) -> None:
@@ -244,7 +244,7 @@ def test_what_stops_all_calls_is_probed_until_it_has_passed(
     assert (entry["state"], entry["attempts"]) == ("registered", 0)
 
 
-# What it cannot start with
+# Errors that prevent a start
 
 
 def test_without_a_ledger_it_exits_4_and_makes_none(workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""What OSS refuses is shown with its cure wherever a person looks, also once the daemon is down."""
+"""A refusal of OSS shows with its cure wherever a person looks, also once the daemon is down."""
 
 from __future__ import annotations
 

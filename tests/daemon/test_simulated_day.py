@@ -111,7 +111,7 @@ class Day:
         assert self.workers.fatal is None
 
     def pass_until(self, true: Callable[[], bool], *, hours: float) -> None:
-        """Let time pass until something is true, for some hours at most."""
+        """Advance the time until something is true, for some hours at most."""
         for _ in range(int(hours * HOUR_STEPS)):
             if true():
                 return

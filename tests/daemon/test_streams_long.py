@@ -60,7 +60,7 @@ def test_a_signal_stops_work_at_once_while_the_log_is_stalled(odd: Odd, sandbox:
     assert process.wait(STOPS_S) == 128 + signal.SIGTERM
 
 
-def test_dropped_lines_are_counted_and_told_of_when_there_is_room_again(
+def test_dropped_lines_are_counted_and_reported_when_there_is_room_again(
     odd: Odd, sandbox: Sandbox
 ) -> None:
     workspace = odd.workspace

@@ -50,7 +50,7 @@ def test_systemd_hears_of_ready_reload_life_and_stop_in_that_order(
     assert after, "no status names a scan"
 
 
-def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(
+def test_systemd_gets_no_sign_of_life_while_a_call_hangs(
     workspace: Workspace, sandbox: Sandbox, systemd: Systemd
 ) -> None:
     workspace.configure(
@@ -75,10 +75,10 @@ def test_systemd_is_not_told_that_it_lives_while_a_call_hangs(
         )
 
 
-def test_systemd_is_not_told_that_it_lives_while_a_call_hangs_and_a_scan_waits_for_the_disk(
+def test_systemd_gets_no_sign_of_life_while_a_call_hangs_and_a_scan_waits_for_the_disk(
     workspace: Workspace, sandbox: Sandbox, systemd: Systemd
 ) -> None:
-    """What one part waits for excuses no other part."""
+    """The wait of one worker excuses no other worker."""
     workspace.configure(
         workspace.watch(more=EVERY_SECOND), vod="concurrent_calls = 1", more=NO_PAGE
     )

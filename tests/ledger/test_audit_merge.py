@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeAnswer
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.selector import ScanTarget, Selector
 from watcher.errors import BucketRefused
 from watcher.ledger.sqlite import LedgerReader, create
@@ -39,7 +40,7 @@ raw_keys = st.one_of(
 
 
 class RowOf(NamedTuple):
-    """What the test wrote into the ledger for one key."""
+    """The row that the test wrote into the ledger for one key."""
 
     watch: str
     state: str
@@ -260,16 +261,15 @@ def test_every_page_is_held_against_exactly_its_part_of_the_ledger(
         for n, prefix in enumerate(case.prefixes)
     ]
     with LedgerReader(ledger) as reader:
-        for number, watched in enumerate(watches):
-            source, reported = Pages(case, watched.rules.prefix), list[tuple[str, str]]()
+        for number, target in enumerate(watches):
+            source, reported = Pages(case, target.rules.prefix), list[tuple[str, str]]()
             found = Audit(
-                watched,
+                target,
                 over_bucket=watches,
-                sieve=Selector(watched, watches[:number], reader),
-                source=source,
+                selector=Selector(target, watches[:number], reader),
+                pager=Pager(source, pace=lambda _: True, clock=Time(), jitter=lambda: 0.0),
                 ledger=reader.audit,
                 clock=Time(),
-                jitter=lambda: 0.0,
                 emit=lambda *_, **__: None,
                 progress=lambda _: None,
                 unaccounted=lambda bucket, key, reported=reported: reported.append((bucket, key)),  # type: ignore[misc]

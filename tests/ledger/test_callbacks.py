@@ -202,11 +202,11 @@ def test_an_entry_settled_while_it_was_chosen_is_chosen_as_it_is_now(
     shown: list[tuple[int, int]] = []
 
     def seen(due: Sequence[Entry]) -> None:
-        shown.append((due[0].attempts, due[0].doubts))
+        shown.append((due[0].attempts, due[0].unknown_outcomes))
         if len(shown) == 1:
             settle(ledger, claim(ledger) or pytest.fail("nothing claimed"), outcome)
 
     claimed = choosing(ledger, seen) or pytest.fail("nothing claimed")
     assert len(shown) == 2
-    assert (claimed.entries[0].attempts, claimed.entries[0].doubts) == shown[1]
+    assert (claimed.entries[0].attempts, claimed.entries[0].unknown_outcomes) == shown[1]
     assert shown[1] != shown[0]

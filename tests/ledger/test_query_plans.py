@@ -85,7 +85,7 @@ def crowded(n: int = N) -> World:
 
 
 def stop_after(world: World, calls: int) -> None:
-    """Let the process be asked to stop during so many calls from now."""
+    """Ask the process to stop during so many calls from now."""
     if calls:
         world.vod.meanwhile = lambda: stop_after(world, calls - 1)
     else:
@@ -149,9 +149,9 @@ def probing(world: World) -> None:
 
 
 def showing(world: World) -> None:
-    """What `status`, the metrics and the page for people ask."""
+    """The queries of `status`, the metrics and the page."""
     view = LedgerView(
-        lambda: world.terms.config,
+        lambda: world.resolved.config,
         ledger_path=world.path,
         health=lambda: Health(live=True, ready=True),
         clock=world.clock,
@@ -171,7 +171,7 @@ def showing(world: World) -> None:
 
 
 def counting(world: World) -> None:
-    """What a run asks of the queue between its calls."""
+    """The queries of a run between its calls."""
     backlog = world.ledger.counts
     assert backlog.standing(["a", "b"]).pending
     assert backlog.decisions() == 0
@@ -189,7 +189,7 @@ def retrying(world: World) -> None:
 
 
 def starting(world: World) -> None:
-    """What the next process does first, with claims that the last one left."""
+    """The first queries of a process, with claims that the last one left."""
     assert world.ledger.queue.claim(
         BUCKET, ["a"], choose=list, now_ms=START_MS, horizon_ms=START_MS
     )

@@ -54,7 +54,7 @@ def test_a_claim_shows_each_entry_as_the_ledger_has_it(ledger: Ledger) -> None:
     record(ledger, obj("old", etag="E9", size=77, at=NOW - 2 * HOUR))
     record(ledger, obj("new", at=NOW - 5))
     new, old = (claim(ledger) or pytest.fail("nothing")).entries
-    assert (new.key, new.watch, new.lane, new.modified_at, new.doubts) == (
+    assert (new.key, new.watch, new.lane, new.modified_at, new.unknown_outcomes) == (
         "new",
         "w",
         Lane.FRESH,
@@ -116,16 +116,16 @@ def test_an_unknown_outcome_is_counted_as_one_only_if_the_call_was_sent(
     ledger: Ledger, path: Path
 ) -> None:
     record(ledger, obj("a"))
-    for sent, doubts in ((False, 0), (True, 1), (True, 2), (False, 2)):
+    for sent, outcomes in ((False, 0), (True, 1), (True, 2), (False, 2)):
         claimed = claim(ledger, now=NOW + 10) or pytest.fail("nothing")
         settle(ledger, claimed, {"a": Unknown(message="?")}, sent=sent)
         assert row(path, "a", "state", "doubts", "due_at", "message") == (
             "pending",
-            doubts,
+            outcomes,
             NOW + 7,
             "?",
         )
-    assert (claim(ledger, now=NOW + 10) or pytest.fail("nothing")).entries[0].doubts == 2
+    assert (claim(ledger, now=NOW + 10) or pytest.fail("nothing")).entries[0].unknown_outcomes == 2
 
 
 def test_claims_of_a_dead_process_have_an_unknown_outcome(ledger: Ledger, path: Path) -> None:
@@ -138,7 +138,7 @@ def test_claims_of_a_dead_process_have_an_unknown_outcome(ledger: Ledger, path: 
     assert ledger.queue.recover(now_ms=NOW) == 0
 
 
-def test_an_outcome_ends_the_doubts(ledger: Ledger, path: Path) -> None:
+def test_an_outcome_ends_the_count_of_unknown_ones(ledger: Ledger, path: Path) -> None:
     record(ledger, obj("a"), obj("b"))
     claim(ledger)
     ledger.queue.recover(now_ms=NOW)
@@ -168,7 +168,7 @@ def undecided(ledger: Ledger, *watches: str, refused: bool = False) -> tuple[int
 
 
 def test_pending_undecided_and_the_next_due_time_are_those_of_the_watches(ledger: Ledger) -> None:
-    """What is named is one that was asked for, if there is one."""
+    """The named entry is one that was asked for, if there is one."""
     assert (
         ledger.queue.pending(),
         undecided(ledger, "w"),

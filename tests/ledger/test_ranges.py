@@ -221,7 +221,7 @@ def test_a_forgotten_scan_begins_again_and_is_not_trusted(db: sqlite3.Connection
 
 
 def test_a_scan_that_another_has_overtaken_leaves_no_trace(db: sqlite3.Connection) -> None:
-    """What it decides under other rules must not be trusted under the present ones."""
+    """Its decisions under other rules must not be trusted under the present ones."""
     slow = begin(db, decision_digest="old")
     confirm(db, slow, listed("", "m"))
     quick = begin(db)

@@ -1,4 +1,4 @@
-"""What is confirmed range by range, against a model that knows who confirmed each key last."""
+"""Confirm range by range, against a model that knows which scan confirmed each key last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CELLS = [*KEYS, None]  # each ends at a key, the last one at the end
 
 
 class Cell(NamedTuple):
-    """What the model knows of one key: the range that it belongs to."""
+    """The range that one key belongs to, in the model."""
 
     place: tuple[str, str | None]
     scan: int  # 0: what was left of a range that another one cut
@@ -108,7 +108,7 @@ def test_ranges_never_overlap_and_are_complete_only_if_one_scan_confirmed_all(
 
 
 def take(db: sqlite3.Connection, model: Model, begun: ScanBegun, step: Any) -> ScanBegun:
-    """Let one thing happen to both; return the scan that is under way."""
+    """Apply one step to both; return the scan that is under way."""
     match step:
         case Range():
             put(db, model, begun, step)

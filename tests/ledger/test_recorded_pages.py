@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import ledgers
-from tests.unit.test_selection_pages import AGES, NOW, OBJECTS, _Starts, as_read, rules, watched
+from tests.unit.test_selection_pages import AGES, NOW, OBJECTS, _Starts, as_read, rules, scan_target
 from watcher.discovery.selector import Selector
 from watcher.ledger.sqlite import Ledger, ProcessLock, create
 from watcher.model import Found, ObjectInfo, Objects, Range
@@ -34,13 +34,13 @@ BECOMES = {
 }
 
 
-def record_page(ledger: Ledger, listed: Sequence[ObjectInfo], sieve: Selector) -> Recorded:
-    selected = sieve.select(as_read(list(listed)), now_ms=NOW).selected
+def record_page(ledger: Ledger, listed: Sequence[ObjectInfo], selector: Selector) -> Recorded:
+    selected = selector.select(as_read(list(listed)), now_ms=NOW).selected
     return _record(ledger, [Found(range=Range(lo="", hi=None), objects=selected, at=NOW)])
 
 
-def record_one_by_one(ledger: Ledger, listed: Sequence[ObjectInfo], sieve: Selector) -> Recorded:
-    taken = [each for each in listed if sieve.reason(each, now_ms=NOW) is None]
+def record_one_by_one(ledger: Ledger, listed: Sequence[ObjectInfo], selector: Selector) -> Recorded:
+    taken = [each for each in listed if selector.reason(each, now_ms=NOW) is None]
     ranges = zip(
         ["", *(each.key for each in taken)], [*(each.key for each in taken), None], strict=True
     )
@@ -63,7 +63,7 @@ def outcome(
     first: list[ObjectInfo],
     becomes: dict[str, str],
     then: list[ObjectInfo],
-    sieve: Selector,
+    selector: Selector,
 ) -> list[Any]:
     """Return what two listings change, with changes of other hands between them."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None) as folder:
@@ -74,7 +74,7 @@ def outcome(
             for listed in (first, then):
                 with Ledger(path, lock, wait=lambda _: False) as ledger:
                     ledgers.adopt(ledger, "w", "other")
-                    recorded = how(ledger, listed, sieve)
+                    recorded = how(ledger, listed, selector)
                 changed.append((recorded.new, sorted(recorded.changed)))
                 with closing(sqlite3.connect(path)) as db, db:
                     changed.append(db.execute("SELECT * FROM entry ORDER BY key").fetchall())
@@ -127,10 +127,10 @@ def test_a_page_changes_what_its_objects_change(
             st.sampled_from([each.key for each in first]), st.sampled_from(sorted(BECOMES))
         )
     )
-    sieve = Selector(watched("w", own), [], _Starts())
-    sieve.resolve_starts(NOW)
+    selector = Selector(scan_target("w", own), [], _Starts())
+    selector.resolve_starts(NOW)
     by_page, by_object = (
-        outcome(how, first, becomes, then or first, sieve)
+        outcome(how, first, becomes, then or first, selector)
         for how in (record_page, record_one_by_one)
     )
     assert by_page == by_object

@@ -35,7 +35,7 @@ CHANGES = st.lists(
 
 
 def change(world: Remembering, what: str, key: str, n: int) -> None:
-    """Let one thing happen."""
+    """Apply one step."""
     bucket = world.bucket
     match what:
         case "put" | "overwrite":

@@ -18,7 +18,7 @@ from watcher.ledger.sqlite.due import entry_of
 from watcher.ledger.sqlite.known_rows import NEEDS_NO_LOOK
 from watcher.ledger.sqlite.migrations import MIGRATIONS
 from watcher.ledger.sqlite.recording import insert_new
-from watcher.ledger.sqlite.records import read_records, write_changes
+from watcher.ledger.sqlite.records import ENTRY_COLUMNS, read_records, write_changes
 from watcher.ledger.sqlite.retry import SET_ACKNOWLEDGED, SET_RETRIED
 from watcher.model import Failure, ObjectInfo, Objects
 
@@ -49,7 +49,7 @@ def holding(records: Sequence[EntryRecord]) -> Iterator[sqlite3.Connection]:
     """Yield a ledger of two watches over bucket 1 that holds these entries."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.deserialize(_migrated())
-        names = EntryRecord._fields[:-1]
+        names = ENTRY_COLUMNS
         db.executemany(
             f"""
             INSERT INTO entry (bucket_id, first_seen_at, batch_id, {", ".join(names)})
@@ -76,7 +76,7 @@ def _of_state(state: str) -> st.SearchStrategy[EntryRecord]:
             state=st.just(state),
             lane=st.integers(0, 1),
             attempts=st.integers(0, 3),
-            doubts=st.integers(0, 2),
+            unknown_outcomes=st.integers(0, 2),
             due_at=st.sampled_from([EARLIER, NOW, None]) if pending else st.none(),
             reason=st.sampled_from([str(each) for each in Failure]) if failed else st.none(),
             message=st.sampled_from([None, "no"]),
@@ -180,7 +180,13 @@ def test_claiming_takes_each_entry_out_of_the_queue(records: list[EntryRecord]) 
                     {1: "w", 2: "v"}[each.watch_id],
                     (
                         *(each.key, each.etag, each.size_bytes, each.modified_at),
-                        *(each.attempts, each.doubts, each.lane, each.message, each.due_at),
+                        *(
+                            each.attempts,
+                            each.unknown_outcomes,
+                            each.lane,
+                            each.message,
+                            each.due_at,
+                        ),
                     ),
                 )
                 for each in due

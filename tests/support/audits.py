@@ -52,7 +52,7 @@ def delete_rows(workspace: Workspace, *keys: str) -> None:
 
 
 def record(workspace: Workspace, sandbox: Sandbox, *keys: str) -> None:
-    """Let a scan record old objects and register none: they stay pending."""
+    """Record old objects by a scan and register none: they stay pending."""
     sandbox.oss.fill(BUCKET, keys, modified_at=LONG_AGO)
     sandbox.vod.remove_bucket(BUCKET)
     assert workspace.scan().status == 5

@@ -10,8 +10,9 @@ from tests.support.fakes import FOR_GOOD, FakeBucket, FakeClock
 from tests.support.workspace import BUCKET
 from watcher.oss import BucketSource, connect
 from watcher.registration.bisect import Bisecting
-from watcher.registration.gate import Gate
-from watcher.registration.rate_limit import RateLimit
+from watcher.registration.gate import CallCounter, Gate
+from watcher.registration.rate_limit import RateLimit, RateLimited
+from watcher.registration.ticket import Admission, CallTicket
 from watcher.sandbox.faults import Fault, Faults
 from watcher.vod import VodClient, VodRegistrar
 
@@ -186,16 +187,19 @@ _FAKED = {
     "missing_items,before": "missing though registered",
     "missing_items,none": "missing",
 }
+TICKET = CallTicket(bucket=BUCKET, admission=Admission.CALL, admitted_at=0.0)
 WRAPPED: dict[str, Callable[[Registrar], Registrar]] = {
     "": lambda inner: inner,
-    "gate": lambda inner: Gate(inner, check=lambda _bucket: None),
-    "rate limit": lambda inner: RateLimit(
+    "gate": lambda inner: Gate(CallCounter(inner), TICKET, check=lambda _ticket: None),
+    "rate limit": lambda inner: RateLimited(
         inner,
-        calls_per_second=50,
-        given=None,
-        clock=FakeClock(),
-        changed=lambda _change: None,
-        remember=lambda _rate: None,
+        RateLimit(
+            calls_per_second=50,
+            given=None,
+            clock=FakeClock(),
+            changed=lambda _change: None,
+            remember=lambda _rate: None,
+        ),
     ),
     "isolation": Bisecting,
     "all": lambda inner: Bisecting(WRAPPED["rate limit"](WRAPPED["gate"](inner))),

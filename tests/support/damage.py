@@ -21,7 +21,7 @@ def filled(workspace: Workspace, sandbox: Sandbox, n: int = 25) -> None:
 
 
 def spoil(path: Path) -> None:
-    """Overwrite the pages of entries, which the size does not tell."""
+    """Overwrite the pages of entries, which the size does not show."""
     with sqlite3.connect(path) as db:
         (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'").fetchone()
     db.close()

@@ -64,7 +64,7 @@ def settle(
     outcome: Outcome,
     *,
     attempts: int = 0,
-    doubts: int = 0,
+    unknown_outcomes: int = 0,
     sent: bool = True,
     attempts_before_streak: int | None = None,
 ) -> EntryRecord:
@@ -76,7 +76,7 @@ def settle(
         size_bytes=5,
         modified_at=100,
         attempts=attempts,
-        doubts=doubts,
+        unknown_outcomes=unknown_outcomes,
     )
     return transitions.settled(
         known,

@@ -109,7 +109,7 @@ FAULTS = (*_NO_EFFECT, "silent", "lost", "missing", "missing though registered")
 
 
 def _unanswered(batch: Sequence[Media]) -> BatchResult:
-    doubt = Unanswered("sent, and no answer")
+    error = Unanswered("sent, and no answer")
     return BatchResult(
-        outcomes={media.key: Unknown(message=str(doubt)) for media in batch}, error=doubt
+        outcomes={media.key: Unknown(message=str(error)) for media in batch}, error=error
     )

@@ -25,7 +25,7 @@ SLEEPING = "ColdArchive"
 
 
 class Killed(BaseException):
-    """What a power cut looks like from inside."""
+    """A power cut, as seen from inside."""
 
 
 class Fuse:

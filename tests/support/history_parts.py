@@ -27,12 +27,12 @@ class HistoryParts(RuleBasedStateMachine):
     vod: FakeVod
     clock: FakeClock
     oracle: Oracle
-    uploads_anew: bool
+    uploads_again: bool
 
     def mend(self) -> None:
         """Retry, or upload again, each failed object that VOD would now accept."""
         for key in self.oracle.failed_by_vod():
-            if self.uploads_anew:
+            if self.uploads_again:
                 self.bucket.put(key, age_s=self.no_history_s)
             else:
                 self.world.ledger.retry.retry_named([(BUCKET, key)], now_ms=self.clock.now_ms())

@@ -1,4 +1,4 @@
-"""What can happen in a random history: strategies, and the constants behind them."""
+"""The steps of a random history: strategies, and the constants behind them."""
 
 from __future__ import annotations
 

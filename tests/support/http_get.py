@@ -28,7 +28,7 @@ class Got:
 
     @property
     def visible_text(self) -> str:
-        """What a page says, without its tags, and with single spaces."""
+        """Return the text of a page without its tags and with single spaces."""
         return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", self.text)))
 
 

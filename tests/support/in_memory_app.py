@@ -14,8 +14,9 @@ from unittest import mock
 from tests.support.fake_vod import FakeVod
 from tests.support.fakes import PAGE, FakeBucket, FakeClock, Fuse, Killed
 from tests.support.history_configs import BUCKET, RETRY, WatchAs, configured, new_ledger
-from tests.support.in_memory_worker import half, mute, worker_of
+from tests.support.in_memory_worker import half, mute, registration_of
 from watcher.discovery.listing.bucket import BucketListing
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.listing.tuning import ListingTuning
 from watcher.discovery.recorder import ScanRecorder
 from watcher.discovery.reporter import ScanReporter
@@ -24,8 +25,6 @@ from watcher.discovery.selector import Selector
 from watcher.errors import LocalFailure
 from watcher.ledger.sqlite import Ledger, LedgerReader, ProcessLock, connection
 from watcher.operations.audit import Audit, AuditReport, audit_all
-from watcher.registration.breaker import Breakers
-from watcher.registration.give_up import GiveUp
 from watcher.wiring.ownership import ownership_of
 from watcher.wiring.resolved import ResolvedConfig
 
@@ -86,7 +85,7 @@ class World:
     def configure(self, watches: Sequence[WatchAs]) -> None:
         """Read another configuration."""
         config = configured(tuple(watches), self._retry)
-        self.terms = ResolvedConfig(
+        self.resolved = ResolvedConfig(
             config, [watch.name for watch in config.watches], backfill=self._backfill
         )
 
@@ -97,7 +96,7 @@ class World:
         assert self._ownership(self._lock).try_own()
 
     def _ownership(self, lock: ProcessLock) -> Ownership:
-        return ownership_of(self._ledger, lock, self.terms, self.clock, emit=mute)
+        return ownership_of(self._ledger, lock, self.resolved, self.clock, emit=mute)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         fuse = self.fuse
@@ -124,7 +123,7 @@ class World:
         self._lock.release()
 
     def restart(self) -> None:
-        """Let another process begin where this one ended."""
+        """Start another process where this one ended."""
         self.stop()
         self._start()
 
@@ -145,11 +144,11 @@ class World:
 
     @contextlib.contextmanager
     def beside(self, watches: Sequence[WatchAs]) -> Iterator[frozenset[str]]:
-        """Let a second process work, by its own configuration, while this one holds the lock.
+        """Run a second process by its own configuration while this one holds the lock.
 
         Yields the watches that it leaves out, since this process serves them otherwise.
         """
-        lock, mine, terms = ProcessLock(self.path), self._ledger, self.terms
+        lock, mine, resolved = ProcessLock(self.path), self._ledger, self.resolved
         with Ledger(self.path, lock, wait=self.clock.wait) as ledger:
             assert not lock.try_acquire()
             self._ledger = ledger
@@ -157,10 +156,10 @@ class World:
             try:
                 yield self._ownership(lock).adopt_beside()
             finally:
-                self._ledger, self.terms = mine, terms
+                self._ledger, self.resolved = mine, resolved
 
     def belong_to(self, uid: int) -> None:
-        """Let the ledger be another user's, and this process one of root."""
+        """Give the ledger to another user; this process is one of root."""
         for each in (self.folder, *self.folder.iterdir()):
             os.chown(each, uid, uid)
 
@@ -193,7 +192,7 @@ class World:
 
     @contextlib.contextmanager
     def full_disk(self, pages: int) -> Iterator[None]:
-        """Let the ledger grow by so many pages and no more.
+        """Limit the ledger's growth to so many pages.
 
         A process that gives up is followed by another.
         """
@@ -216,72 +215,65 @@ class World:
         self.stop()
         shutil.rmtree(self.folder)
 
-    # What it does
+    # Acts of the process
 
     def scan(self, name: str) -> ScanReport:
         """Scan one watch."""
         self.bucket.ended, self.scanning = False, name
-        watched, intake = self.terms.watched(name), self._ledger.discovery
-        reporter = ScanReporter(watched, records=intake, clock=self.clock, emit=mute, progress=mute)
+        target, intake = self.resolved.target(name), self._ledger.discovery
+        reporter = ScanReporter(target, records=intake, clock=self.clock, emit=mute, progress=mute)
         recorder = ScanRecorder(
-            watched,
-            selector=Selector(watched, self.terms.earlier(name), intake),
+            target,
+            selector=Selector(target, self.resolved.earlier(name), intake),
             records=intake,
             reporter=reporter,
             clock=self.clock,
         )
         source = BucketListing(
-            self.bucket.below(watched.rules.prefix),
+            self.bucket.below(target.rules.prefix),
             pace=lambda _: True,
             clock=self.clock,
             jitter=half,
             concurrency=self._list_concurrency,
             lowered=mute,
-            above=watched.above,
-            upto=watched.upto,
+            above=target.above,
+            upto=target.upto,
             tuning=ListingTuning(page_size=PAGE),
         )
         return Scan(
-            watched, source=source, recorder=recorder, reporter=reporter, clock=self.clock
+            target, source=source, recorder=recorder, reporter=reporter, clock=self.clock
         ).run()
 
     def register(self) -> int:
         """Register what is due; return the calls made."""
-        after_s = self.terms.give_up_after_s if self._backfill else self._patience_s
-        give_up = GiveUp(self.clock, after_s=after_s, decisions=self._ledger.counts.decisions)
-        breakers = Breakers(
-            self._ledger.breakers,
-            clock=self.clock,
-            jitter=half,
-            intervals=self.terms.probe_intervals,
-            give_up=give_up,
-            emit=mute,
-        )
         before = self.vod.calls
-        with worker_of(self, breakers, give_up) as registering:
-            report = registering.run(lambda: True)
-        self.gave_up = registering.gave_up
+        registration = registration_of(self)
+        worker = registration.worker(mute)
+        report = worker.run(lambda: True)
+        registration.remember_rate()
+        self.gave_up = worker.gave_up
         assert report.register_calls == self.vod.calls - before
-        self.open_breakers = set(breakers._open)
+        self.open_breakers = {breaker.bucket for breaker in registration.breakers.all}
         return self.vod.calls - before
 
     def audit(self) -> AuditReport:
         """Hold the bucket against the ledger."""
-        names, self.scanning = self.terms.chosen, ""
+        names, self.scanning = self.resolved.chosen, ""
         with LedgerReader(self.path) as reader:
-            audits = [
-                Audit(
-                    self.terms.watched(name),
-                    over_bucket=[self.terms.watched(each) for each in names],
-                    sieve=Selector(self.terms.watched(name), self.terms.earlier(name), reader),
-                    source=self.bucket.below(self.terms.watched(name).rules.prefix),
-                    ledger=reader.audit,
-                    clock=self.clock,
-                    jitter=half,
-                    emit=mute,
-                    progress=mute,
-                    unaccounted=mute,
-                )
-                for name in names
-            ]
+            audits = [self._audit(name, reader) for name in names]
             return audit_all(audits, clock=self.clock)
+
+    def _audit(self, name: str, reader: LedgerReader) -> Audit:
+        target = self.resolved.target(name)
+        source = self.bucket.below(target.rules.prefix)
+        return Audit(
+            target,
+            over_bucket=[self.resolved.target(each) for each in self.resolved.chosen],
+            selector=Selector(target, self.resolved.earlier(name), reader),
+            pager=Pager(source, pace=lambda _: True, clock=self.clock, jitter=half),
+            ledger=reader.audit,
+            clock=self.clock,
+            emit=mute,
+            progress=mute,
+            unaccounted=mute,
+        )

@@ -25,7 +25,7 @@ KINDS: Final = {
     "remember start": "INSERT INTO source_start",
     "correct start": "UPDATE source_start SET",
     "record": "AND complete_rules = rules, empty_scans FROM watch",
-    "doubt empty": "SET empty_scans = empty_scans + 1",
+    "count empty scan": "SET empty_scans = empty_scans + 1",
     "finish scan": "SET complete_rules = rules",
     "keep end": "INSERT INTO last_scan",
     "recover": "doubts = doubts + 1 WHERE state = 'claimed'",
@@ -66,7 +66,7 @@ class KillingConnection(sqlite3.Connection):
         self._passed: list[str] = []
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """Let a statement pass."""
+        """Pass on a statement."""
         statement = " ".join(sql.split())
         if statement != "COMMIT":
             self._passed = [] if statement.startswith("BEGIN") else [*self._passed, statement]
@@ -78,7 +78,7 @@ class KillingConnection(sqlite3.Connection):
         return done
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
-        """Let a statement pass."""
+        """Pass on a statement."""
         self._passed.append(" ".join(sql.split()))
         return super().executemany(sql, parameters)
 

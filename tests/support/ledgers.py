@@ -76,7 +76,7 @@ def begin(
 
 
 def finish(ledger: Ledger, *, watch: str = "w", now: int = NOW, listed: int = 2) -> None:
-    """Let a scan that lists so many objects be complete."""
+    """Complete a scan that lists so many objects."""
     begun = begin(ledger, watch=watch, now=now)
     found = Found(range=Range(lo="", hi=None, listed=listed), objects=Objects.of(()), at=now)
     ledger.discovery.record(watch, [found], begun=begun, started_at=now, now_ms=now, began_ms=now)

@@ -79,7 +79,7 @@ class ListedBucket:
 
     @property
     def keys(self) -> list[str]:
-        """What is to be listed now."""
+        """The objects to be listed now."""
         return [key for key in self._order if key.startswith(self.prefix)]
 
     def put(self, key: str, *, etag: str = "E") -> None:

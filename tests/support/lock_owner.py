@@ -28,7 +28,7 @@ def owner(workspace: Workspace, *watches: str, endless: bool = True) -> Iterator
     It is a daemon if `endless`, else a scan.
     """
     config = configuration.load(workspace.config)
-    terms = ResolvedConfig(
+    resolved = ResolvedConfig(
         config, watches or [watch.name for watch in config.watches], endless=endless
     )
     with (
@@ -37,7 +37,7 @@ def owner(workspace: Workspace, *watches: str, endless: bool = True) -> Iterator
         Ledger(workspace.ledger, lock, wait=sleep) as ledger,
     ):
         assert lock.try_acquire()
-        ownership_of(ledger, lock, terms, clock).adopt()
+        ownership_of(ledger, lock, resolved, clock).adopt()
         yield lock
 
 

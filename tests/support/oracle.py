@@ -1,4 +1,4 @@
-"""What must be true of a world, derived from its bucket and VOD alone."""
+"""The truth about a world, derived from its bucket and VOD alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What "now" came to mean below a prefix, as the ledger holds it."""
+    """Return the moment of "now" below a prefix, as the ledger holds it."""
 
     at: int
     clock: str
@@ -109,8 +109,8 @@ class Oracle:
 
         An entry that no watch selects waits.
 
-        What a watch from "now" left as history stays with the watch that recorded it until rules
-        change.
+        Objects that a watch from "now" left as history stay with the watch that recorded them
+        until rules change.
         """
         for key, row in self.rows().items():
             owners = [each.name for each in self.watches if self._takes(each, key)]
@@ -137,7 +137,7 @@ class Oracle:
         """Each selected object is registered or cannot be; the ledger knows all that VOD knows."""
         rows = self.rows()
         for key in filter(self.selects, self.present()):
-            assert rows[key].state == ("failed" if self._is_hopeless(key) else "registered"), (
+            assert rows[key].state == ("failed" if self._is_exhausted(key) else "registered"), (
                 key,
                 rows[key],
             )
@@ -146,7 +146,7 @@ class Oracle:
                 "unless no watch selects it any more"
             )
 
-    def _is_hopeless(self, key: str) -> bool:
+    def _is_exhausted(self, key: str) -> bool:
         """Whether VOD refuses it, or refuses the whole call and so does not say."""
         vod = self._world.vod
         known = any(known == key for _, known in vod.media.values())
@@ -154,7 +154,7 @@ class Oracle:
             return self.rows()[key].media_id is None
         return not known and (key == LONG or vod.refusing.get(key) == FOR_GOOD)
 
-    # What is there
+    # The objects
 
     def present(self) -> list[str]:
         """Return the keys of the bucket."""
@@ -250,7 +250,7 @@ class Oracle:
         failed = [
             key for key, row in self.rows().items() if row.reason in ("refused", "bad_request")
         ]
-        return [key for key in failed if self.selects(key) and not self._is_hopeless(key)]
+        return [key for key in failed if self.selects(key) and not self._is_exhausted(key)]
 
     def rows(self) -> dict[str, Row]:
         """Return the ledger."""

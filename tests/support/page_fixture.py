@@ -99,7 +99,7 @@ def fill(ledger: Ledger, *, now_ms: int) -> None:
 
 
 def fail(ledger: Ledger, key: str, refused: Refused, *, now_ms: int, watch: str = "w") -> None:
-    """Let an entry become `failed`."""
+    """Make an entry `failed`."""
     record(ledger, obj(key, at=now_ms), watch=watch, now=now_ms)
     claimed = claim(ledger, watches=[watch], now=now_ms)
     assert claimed
@@ -122,7 +122,7 @@ def stop_calls(ledger: Ledger, *, now_ms: int, bucket: str = "") -> None:
 
 
 def remember(view: LedgerView, *, now_ms: int) -> None:
-    """Let an hour of work and a few scans have gone by."""
+    """Make an hour of work and a few scans."""
     registered = 0
     for n in range(360):
         registered += (n * 7) % 23 + (30 if n % 60 < 20 else 0)

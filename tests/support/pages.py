@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(slots=True)
 class Section:
-    """What stands between two headings; `level` is 1 for the title."""
+    """Return the text between two headings; `level` is 1 for the title."""
 
     level: int
     title: str

@@ -1,4 +1,4 @@
-"""What only root can set up for a test: small disks, other users, mounts of a namespace's own."""
+"""Set-ups that need root: small disks, other users, mounts of a namespace's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel says is locked."""
+"""The locks that the kernel knows of."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def listed(lo: str, hi: str | None, *, digest: bytes = b"D", n: int = 1) -> Rang
 
 
 def whole(db: sqlite3.Connection, begun: ScanBegun, *, at: str = "m") -> None:
-    """Let a scan be complete, in two ranges."""
+    """Complete a scan, in two ranges."""
     confirm(db, begun, listed("", at), listed(at, None))
     assert ranges.totals(db, begun) is not None
     ranges.close(db, begun, mostly_changed=False)

@@ -47,7 +47,7 @@ class Remembering:
 
     def scan(self, *, full: bool = False, concurrency: int = 1) -> ScanReport:
         """Scan once, in a process of its own as it were."""
-        watched = ScanTarget(
+        target = ScanTarget(
             name="w",
             source_url=f"oss://{self.bucket.bucket}/",
             rules=self.rules,
@@ -66,15 +66,15 @@ class Remembering:
             )
             self.bucket.requests.clear()
             reporter = ScanReporter(
-                watched,
+                target,
                 records=ledger.discovery,
                 clock=self.clock,
                 emit=lambda *_, **__: None,
                 progress=lambda _: None,
             )
             recorder = ScanRecorder(
-                watched,
-                selector=Selector(watched, [], ledger.discovery),
+                target,
+                selector=Selector(target, [], ledger.discovery),
                 records=ledger.discovery,
                 reporter=reporter,
                 clock=self.clock,
@@ -87,12 +87,12 @@ class Remembering:
                 jitter=lambda: 0.5,
                 concurrency=concurrency,
                 lowered=lambda _: None,
-                above=watched.above,
-                upto=watched.upto,
+                above=target.above,
+                upto=target.upto,
                 tuning=ListingTuning(page_size=PAGE),
             )
             return Scan(
-                watched, source=source, recorder=recorder, reporter=reporter, clock=self.clock
+                target, source=source, recorder=recorder, reporter=reporter, clock=self.clock
             ).run()
 
     def rows(self) -> dict[str, str]:

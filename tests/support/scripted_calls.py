@@ -23,9 +23,12 @@ from watcher.model import (
     Settlement,
     Unknown,
 )
-from watcher.registration.breaker import Breakers, ProbeIntervals
+from watcher.registration.admission import Admissions
+from watcher.registration.breaker import OpenBreakers, ProbeIntervals
 from watcher.registration.call import BatchCaller, Group, Policy
 from watcher.registration.give_up import GiveUp
+from watcher.registration.ticket import Admission, CallTicket
+from watcher.registration.verdict import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,30 +98,59 @@ class World:
         return (self.settled[-1].due_at - self.now_ms()) / 1000
 
 
-def breakers(world: World, max_delay_ms: int = 3_600_000) -> Breakers:
-    intervals = ProbeIntervals(first_delay_ms=2_000, max_delay_ms=max_delay_ms)
-    return Breakers(
-        world,
-        clock=world,
-        jitter=lambda: 0.999,
-        intervals=intervals,
-        give_up=world.give_up,
-        emit=lambda event, **_fields: world.emitted.append(event),
-    )
+class Process:
+    """A process that makes calls, and knows the breakers that an earlier one left open."""
+
+    def __init__(self, world: World, max_delay_ms: int = 3_600_000) -> None:
+        self.world = world
+        breakers = OpenBreakers(
+            world,
+            clock=world,
+            jitter=lambda: 0.999,
+            intervals=ProbeIntervals(first_delay_ms=2_000, max_delay_ms=max_delay_ms),
+            emit=lambda event, **_fields: world.emitted.append(event),
+        )
+        self.admissions = Admissions(
+            breakers, clock=world, give_up=world.give_up, ends_on_refusal=True
+        )
+        self.verdicts = Verdicts(breakers, clock=world)
+        self._caller = caller(world, self.verdicts)
+
+    def admits(self, bucket: str = "b") -> Admission | None:
+        """Return which call may be made now."""
+        admitted = self.admissions.admit(bucket)
+        return admitted.admission if admitted else None
+
+    def call(self, answer: BatchResult | CloudError | None = None) -> None:
+        """Make one call as the loop does, a moment later than the last."""
+        self.world.at += 0.01
+        self.world.answer = answer or self.world.answer
+        self.admissions.claimed(ticket(self.world))
+        self.settle(claim())
+
+    def settle(self, claimed: Claim) -> None:
+        """Make the call of a claim."""
+        self._caller.run(GROUP, claimed, ticket(self.world))
 
 
-def calling(world: World) -> BatchCaller:
+def ticket(world: World, bucket: str = "b") -> CallTicket:
+    """Return the leave to call now, whatever the breakers say."""
+    return CallTicket(bucket=bucket, admission=Admission.CALL, admitted_at=world.at)
+
+
+def caller(world: World, verdicts: Verdicts) -> BatchCaller:
     policy = Policy(
         max_attempts=9,
         first_delay_ms=2_000,
         max_delay_ms=3_600_000,
         concurrent_calls=8,
         patience_s=30,
+        give_up_after_s=30,
     )
     return BatchCaller(
         world,
-        world,
-        breakers=breakers(world),
+        lambda _ticket: world,
+        verdicts=verdicts,
         describe=lambda entry: Media(
             bucket="b", key=entry.key, file_url=f"https://b/{entry.key}", title="t"
         ),
@@ -130,7 +162,7 @@ def calling(world: World) -> BatchCaller:
     )
 
 
-def claim(attempts: int = 0, doubts: int = 0) -> Claim:
+def claim(attempts: int = 0, unknown_outcomes: int = 0) -> Claim:
     entry = Entry(
         bucket="b",
         key="k",
@@ -139,14 +171,6 @@ def claim(attempts: int = 0, doubts: int = 0) -> Claim:
         size_bytes=1,
         modified_at=0,
         attempts=attempts,
-        doubts=doubts,
+        unknown_outcomes=unknown_outcomes,
     )
     return Claim(batch_id=1, entries=(entry,))
-
-
-def call(caller: BatchCaller, world: World, answer: BatchResult | CloudError | None = None) -> None:
-    """Make one call as the loop does, a moment later than the last."""
-    world.at += 0.01
-    world.answer = answer or world.answer
-    caller.breakers.call_claimed("b")
-    caller.run(GROUP, claim(), world.at)

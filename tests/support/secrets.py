@@ -1,4 +1,4 @@
-"""What must never be seen: the AccessKey pair, the token, a signature."""
+"""Secrets that must never be seen: the AccessKey pair, the token, a signature."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Account(Protocol):
-    """What decides whether a call is accepted."""
+    """Decide whether a call is accepted."""
 
     gives: float
 
@@ -118,7 +118,7 @@ class Levels:
 
 @dataclass(slots=True)
 class Run:
-    """What came of a run."""
+    """The result of a run."""
 
     calls: list[tuple[float, bool]] = field(
         default_factory=list

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Seen:
-    """What the TLS server saw."""
+    """The requests that the TLS server saw."""
 
     port: int
     ca: str

@@ -25,7 +25,7 @@ BUCKET = "media-bucket"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What one command did."""
+    """The result of one command."""
 
     status: int
     out: str

@@ -52,7 +52,7 @@ REFUSED = (
 
 
 def fill(ledger: Ledger, *, now: int) -> None:
-    """Let a day of work have gone by."""
+    """Make a day of work."""
     ledger.assignments.adopt(
         [BucketSpec(name=BUCKET, region="cn-shanghai", file_url=FORM, encoding="percent")],
         [

@@ -46,7 +46,7 @@ def fill(disk: Path, *, leave: int) -> Path:
 
 
 @pytest.mark.parametrize("room_is_made", [True, False])
-def test_a_full_disk_is_waited_out_or_told_and_nothing_is_lost(
+def test_a_full_disk_is_waited_out_or_reported_and_nothing_is_lost(
     small_disk: Path, *, room_is_made: bool
 ) -> None:
     with Sandbox() as sandbox:

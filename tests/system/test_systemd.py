@@ -81,7 +81,7 @@ def assert_registered(
     return took
 
 
-def test_it_is_started_when_it_says_so_and_tells_how_it_is(daemon: Unit) -> None:
+def test_it_is_started_when_it_says_so_and_shows_how_it_is(daemon: Unit) -> None:
     assert daemon.is_active
     assert daemon.shown("NotifyAccess") == "main"
     until("it says so in the journal", lambda: daemon.events("daemon.ready"))
@@ -141,7 +141,7 @@ def test_a_reload_takes_a_new_watch_and_keeps_the_process(
     )
 
 
-def test_a_broken_file_changes_nothing_and_is_told(
+def test_a_broken_file_changes_nothing_and_is_reported(
     prepared: Machine, booted: Booted, sandbox: Sandbox, daemon: Unit
 ) -> None:
     pid = daemon.pid

@@ -66,7 +66,7 @@ def test_a_backfill_and_a_scan_never_go_on_with_each_others_listing(world: World
     filtered = World([WatchAs("w")], backfill=BackfillRequest(filters=Filters(end_with="a")))
     try:
         digests = {
-            Selector(each.terms.watched("w"), [], each.ledger.discovery).digest
+            Selector(each.resolved.target("w"), [], each.ledger.discovery).digest
             for each in (world, scan, filtered)
         }
     finally:

@@ -1,4 +1,4 @@
-"""What the file means when it is right."""
+"""The meaning of a correct file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backfill's filters leave out, and under which reason; what can never pass them."""
+"""The objects that a backfill's filters leave out, and the reasons; the impossible filters."""
 
 from __future__ import annotations
 

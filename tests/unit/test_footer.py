@@ -43,7 +43,7 @@ class Screen:
         return [row.rstrip() for row in self._screen.display if row.strip()]
 
     def fill(self) -> None:
-        """Let nobody read, so that no more can be written."""
+        """Stop reading, so that no more can be written."""
         while select.select([], [self.slave], [], 0.2)[1]:
             self.outlet.set_footer(os.urandom(1500).hex().encode())
             self.outlet.drain()

@@ -26,7 +26,7 @@ LATE_S = 1.5  # a wait under way, a call, a last look
 
 
 class Count:
-    """What the ledger counts."""
+    """The decisions in the ledger."""
 
     def __init__(self) -> None:
         self.n = self.asked = 0
@@ -106,7 +106,7 @@ def test_a_wait_is_cut_short_when_the_run_gives_up_or_the_process_stops(clock: F
 
 
 @pytest.mark.parametrize(
-    ("after_s", "words"), [(30, "30 s"), (600, "10 min"), (90, "90 s"), (0.5, "0.5 s")]
+    ("after_s", "words"), [(30, "30 s"), (600, "10 min"), (90, "1 min 30 s"), (0.5, "0.5 s")]
 )
 def test_what_is_said_of_it_names_the_time(clock: FakeClock, after_s: float, words: str) -> None:
     assert f"for {words}" in str(GiveUp(clock, after_s=after_s, decisions=Count()).error())

@@ -23,7 +23,8 @@ from watcher.model import (
 )
 from watcher.pace import Pace
 from watcher.registration.bisect import Bisecting
-from watcher.registration.gate import Gate
+from watcher.registration.gate import CallCounter, Gate
+from watcher.registration.ticket import Admission, CallTicket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,21 +175,24 @@ def test_an_error_that_stops_the_account_stops_the_halving() -> None:
     assert set(result.outcomes.values()) == {Unknown(message="stop")}
 
 
-def test_a_call_that_waited_while_a_breaker_opened_is_held_back_and_not_counted() -> None:
+def test_a_call_that_waited_while_a_breaker_opened_is_suppressed_and_not_counted() -> None:
     inner = Scripted()
 
-    def closed(bucket: str) -> None:
-        raise CallSuppressed(bucket)
+    def closed(ticket: CallTicket) -> None:
+        raise CallSuppressed(ticket.bucket)
 
-    gate = Gate(inner, check=closed)
+    counter, ticket = (
+        CallCounter(inner),
+        CallTicket(bucket="b", admission=Admission.CALL, admitted_at=0.0),
+    )
     with pytest.raises(CallSuppressed):
-        gate.register(media("a"), CallOptions())
-    assert (gate.calls, inner.calls) == (0, [])
-    asked: list[str] = []
-    gate = Gate(inner, check=asked.append)
+        Gate(counter, ticket, check=closed).register(media("a"), CallOptions())
+    assert (counter.calls, inner.calls) == (0, [])
+    asked: list[CallTicket] = []
+    gate = Gate(counter, ticket, check=asked.append)
     for key in "abc":
         assert set(gate.register(media(key), CallOptions()).outcomes) == {key}
-    assert (gate.calls, asked) == (3, ["b", "b", "b"])
+    assert (counter.calls, asked) == (3, [ticket] * 3)
 
 
 def test_slots_are_shared_by_threads() -> None:

@@ -266,7 +266,7 @@ def test_a_log_states_its_lost_lines_in_its_own_format(stalled: Reader, log_form
 
 
 class Stream:
-    """What the log writes to: text into an outlet."""
+    """A stream for the log: text into an outlet."""
 
     def __init__(self, descriptor: int) -> None:
         self.outlet = outlet.open_outlet(descriptor)

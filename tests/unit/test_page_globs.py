@@ -164,7 +164,7 @@ def test_a_beginning_that_a_whole_page_shares_is_tried_once() -> None:
 
 
 def test_no_character_but_four_is_an_ascii_letter_in_another_case() -> None:
-    """What the search for a text in lower case rests on, for each character there is."""
+    """The search for a text in lower case relies on this, for each character there is."""
     others = "".join(each for each in EVERY_CHARACTER if not each.isascii())
     found = {
         each

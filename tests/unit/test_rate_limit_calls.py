@@ -13,7 +13,7 @@ from tests.support.throttling_accounts import (
 from tests.unit.test_limits import Scripted, SteppedClock, Stopping, media
 from watcher.errors import CallSuppressed, Throttled, Unanswered
 from watcher.model import BatchResult, CallOptions
-from watcher.registration.rate_limit import RateChange, RateLimit
+from watcher.registration.rate_limit import RateChange, RateLimit, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,10 +27,13 @@ def limit(
     changes: list[RateChange] | None = None,
     given: float | None = None,
     remember: Callable[[float | None], None] = lambda _: None,
-) -> RateLimit:
+) -> RateLimited:
     changed = changes.append if changes is not None else lambda _: None
-    return RateLimit(
-        inner, calls_per_second=20, given=given, clock=clock, changed=changed, remember=remember
+    return RateLimited(
+        inner,
+        RateLimit(
+            calls_per_second=20, given=given, clock=clock, changed=changed, remember=remember
+        ),
     )
 
 
@@ -52,7 +55,7 @@ def test_throttling_halves_the_rate_once_a_second_and_it_comes_back() -> None:
     for _ in range(600):
         limited.register(media("a"), CallOptions())
 
-    assert limited.calls_per_second == 20
+    assert limited.limit.calls_per_second == 20
     assert [(each.is_raised, each.calls_per_second) for each in changes] == [
         (False, 10.0),
         (True, 20),
@@ -74,8 +77,8 @@ def test_configurations_that_follow_one_another_keep_within_the_rate_of_one() ->
 
 
 def test_the_rate_starts_at_what_the_account_was_last_seen_to_give() -> None:
-    assert limit(Scripted(), SteppedClock(), given=3.0).calls_per_second == 3.0
-    assert limit(Scripted(), SteppedClock(), given=99.0).calls_per_second == 20
+    assert limit(Scripted(), SteppedClock(), given=3.0).limit.calls_per_second == 3.0
+    assert limit(Scripted(), SteppedClock(), given=99.0).limit.calls_per_second == 20
 
 
 def test_the_present_rate_is_written_down_for_the_next_process() -> None:
@@ -83,16 +86,16 @@ def test_the_present_rate_is_written_down_for_the_next_process() -> None:
     limited = limit(
         Scripted(script=[Throttled("slow")]), SteppedClock(), remember=remembered.append
     )
-    limited.write_down()
+    limited.limit.write_down()
     assert remembered == []
     with pytest.raises(Throttled):
         limited.register(media("a"), CallOptions())
     for _ in range(8):
         limited.register(media("a"), CallOptions())
-    limited.write_down()
-    limited.write_down()
+    limited.limit.write_down()
+    limited.limit.write_down()
     assert remembered[0] == 10.0
-    assert remembered[-1] == limited.calls_per_second > 10.0
+    assert remembered[-1] == limited.limit.calls_per_second > 10.0
     assert len(set(remembered)) == len(remembered)
 
 
@@ -140,12 +143,12 @@ def test_a_wait_is_cut_short_when_the_rate_rises() -> None:
     class Rising(SteppedClock):
         """Raises the rate while somebody waits."""
 
-        limited: RateLimit
+        limited: RateLimited
 
         def wait(self, seconds: float) -> bool:
             stopped = super().wait(seconds)
             if self.at > 1.0:
-                self.limited._pace.per_second = 20
+                self.limited.limit._pace.per_second = 20
             return stopped
 
     clock = Rising()
@@ -154,7 +157,7 @@ def test_a_wait_is_cut_short_when_the_rate_rises() -> None:
     assert clock.at < 1.5
 
 
-def test_calls_held_back_by_a_stopping_process_say_so() -> None:
+def test_calls_suppressed_by_a_stopping_process_say_so() -> None:
     with pytest.raises(CallSuppressed, match="the watcher is stopping"):
         limit(Scripted(), Stopping()).register(media("a"), CallOptions())
 
@@ -170,4 +173,4 @@ def test_an_unanswered_call_does_not_speed_up() -> None:
     with pytest.raises(Throttled):
         limited.register(media("a"), CallOptions())
     limited.register(media("a"), CallOptions())
-    assert limited.calls_per_second == 10
+    assert limited.limit.calls_per_second == 10

@@ -1,4 +1,4 @@
-"""What a configuration means: digests that processes of two versions compare."""
+"""The digests of a configuration, which processes of two versions compare."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Days:
         return once
 
     def pass_by(self, seconds: float, *, step_s: float = 1.0) -> None:
-        """Let time pass, in steps small enough that each start is one of its own."""
+        """Advance the time in steps so small that each start is one of its own."""
         for _ in range(round(seconds / step_s)):
             self.jump(step_s)
 

@@ -177,7 +177,7 @@ class _Starts:
         ]
 
 
-def watched(name: str, rules: Rules, **more: Any) -> ScanTarget:
+def scan_target(name: str, rules: Rules, **more: Any) -> ScanTarget:
     return ScanTarget(
         name=name,
         source_url=f"oss://b/{rules.prefix}",
@@ -255,8 +255,8 @@ def test_a_page_is_sifted_as_its_objects_are(  # noqa: PLR0917 (drawn)
     how: str,
 ) -> None:
     listed = [each for each in listed if each.key.startswith(own.prefix)]
-    before = [watched(f"e{n}", each, start=since) for n, (each, since) in enumerate(earlier)]
-    selector = Selector(watched("w", own, filters=filters, start=start), before, _Starts())
+    before = [scan_target(f"e{n}", each, start=since) for n, (each, since) in enumerate(earlier)]
+    selector = Selector(scan_target("w", own, filters=filters, start=start), before, _Starts())
     assert_alike(
         selector, listed, as_read(listed) if how == "as read" and listed else Objects.of(listed)
     )
@@ -292,8 +292,8 @@ def test_a_page_of_a_bucket_as_they_are_is_sifted_without_an_object_made(
     )
     objects, listed = read_page(xml, at=NOW).objects, list(read_page(xml, at=NOW).objects)
     selector = Selector(
-        watched("w", Rules(bucket="b", **CASES[case])),
-        [watched("e", Rules(bucket="b", prefix="clips/"))],
+        scan_target("w", Rules(bucket="b", **CASES[case])),
+        [scan_target("e", Rules(bucket="b", prefix="clips/"))],
         _Starts(),
     )
     assert_alike(selector, listed, objects)

@@ -137,7 +137,7 @@ def test_an_entry_that_failed_as_gone_is_back_only_if_the_snapshot_was_taken_lat
         Refused(reason=reason, message="", final=True),
     )
     with LedgerReader(path) as reader:
-        would = reader.would_be_new("b", [obj("a")], as_of=as_of)
+        would = reader.would_be_new("b", [obj("a")], now_ms=NOW, began_ms=NOW, as_of=as_of)
     snap(ledger, obj("a"), as_of=as_of)
     assert states(path) == {"a": state}
     assert would == ({"a"} if state == "pending" else set())
@@ -157,7 +157,7 @@ def test_only_a_later_version_of_a_failed_object_starts_afresh(
     )
     other = obj("a", etag="E2", at=at)
     with LedgerReader(path) as reader:
-        would = reader.would_be_new("b", [other], as_of=NOW)
+        would = reader.would_be_new("b", [other], now_ms=NOW, began_ms=NOW, as_of=NOW)
     snap(ledger, other)
     assert states(path) == {"a": state}
     assert would == ({"a"} if state == "pending" else set())

@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_stacked_and_empty_cells_are_left_out() -> None:
 
 
 def test_a_table_of_many_rows_on_a_terminal_is_stacked_rather_than_misjudged() -> None:
-    """What comes later may be wider than the rows that decided."""
+    """Later rows may be wider than those that decided."""
     rows = ([str(n), "k" * (n // 100)] for n in range(3000))
     lines = list(streamed(["n", "key"], rows, width=80, rule="-"))
     assert lines[:3] == ["n    0", "", "n    1"]

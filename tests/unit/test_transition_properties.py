@@ -1,4 +1,4 @@
-"""What holds for every entry, whatever a listing shows."""
+"""Properties of every entry, whatever a listing shows."""
 
 from __future__ import annotations
 

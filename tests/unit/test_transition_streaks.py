@@ -1,4 +1,4 @@
-"""What becomes of the entries of a long streak of refusals."""
+"""The transitions of the entries of a long streak of refusals."""
 
 from __future__ import annotations
 

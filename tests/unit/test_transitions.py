@@ -1,4 +1,4 @@
-"""What becomes of an entry: seen again, claimed, settled, retried."""
+"""The transitions of an entry: seen again, claimed, settled, retried."""
 
 from __future__ import annotations
 
@@ -129,11 +129,11 @@ def test_a_snapshot_shows_nothing_of_what_failed_after_it() -> None:
 
 def test_a_recovered_claim_is_due_now_and_its_outcome_unknown() -> None:
     after = transitions.recovered(CLAIMED, NOW)
-    assert after == WAITING._replace(due_at=NOW, doubts=1)
+    assert after == WAITING._replace(due_at=NOW, unknown_outcomes=1)
 
 
 def test_an_accepted_entry_is_registered() -> None:
-    after = settle(CLAIMED._replace(message="?", doubts=2), ACCEPTED)
+    after = settle(CLAIMED._replace(message="?", unknown_outcomes=2), ACCEPTED)
     assert after == REGISTERED
 
 
@@ -161,13 +161,13 @@ def test_a_refusal_of_overwritten_bytes_counts_nothing() -> None:
     assert (after.state, after.attempts, after.due_at) == ("pending", 0, NOW)
 
 
-@pytest.mark.parametrize(("sent", "doubts"), [(True, 2), (False, 1)])
+@pytest.mark.parametrize(("sent", "unknown_outcomes"), [(True, 2), (False, 1)])
 def test_an_unknown_outcome_is_asked_again_and_counts_no_attempt(
-    *, sent: bool, doubts: int
+    *, sent: bool, unknown_outcomes: int
 ) -> None:
     known = CLAIMED._replace(attempts=1)
-    after = settle(known, Unknown(message="?"), attempts=1, doubts=1, sent=sent)
-    assert (after.state, after.attempts, after.doubts) == ("pending", 1, doubts)
+    after = settle(known, Unknown(message="?"), attempts=1, unknown_outcomes=1, sent=sent)
+    assert (after.state, after.attempts, after.unknown_outcomes) == ("pending", 1, unknown_outcomes)
     assert (after.due_at, after.message) == (NOW + 7, "?")
 
 

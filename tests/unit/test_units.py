@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.rules.units import duration_text, parse_duration_ms, parse_size_bytes, size_text
+from watcher.rules.units import (
+    duration_text,
+    parse_duration_ms,
+    parse_size_bytes,
+    rounded_duration,
+    rounded_size,
+    size_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +98,40 @@ def test_a_duration_that_is_written_reads_the_same(ms: int) -> None:
 @given(st.integers(0, 2**63 - 1))
 def test_a_size_that_is_written_reads_the_same(size_bytes: int) -> None:
     assert parse_size_bytes(size_text(size_bytes)) == size_bytes
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.52, "0.5 s"),
+        (9.96, "10 s"),
+        (10.4, "10 s"),
+        (59.6, "1 min"),
+        (302, "5 min 2 s"),
+        (3_600, "1 h"),
+        (3_605, "1 h"),
+        (7_500, "2 h 5 min"),
+        (180_000, "2 d 2 h"),
+    ],
+)
+def test_a_duration_is_rounded_to_its_two_largest_units(seconds: float, text: str) -> None:
+    assert rounded_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KB"),
+        (10_000_000, "9.5 MB"),
+        (3 * 1024**4, "3.0 TB"),
+        (5000 * 1024**4, "5000.0 TB"),
+    ],
+)
+def test_a_size_is_rounded_to_its_largest_unit(size_bytes: int, text: str) -> None:
+    assert rounded_size(size_bytes) == text
 
 
 @given(st.text())

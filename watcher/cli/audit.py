@@ -64,7 +64,7 @@ def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: st
     with _Spool() as spool:
         with (
             App(config, watches=watches or tuple(known)) as app,
-            progress.watched(app.clock, registers=False) as (tracker, _),
+            progress.shown(app.clock, registers=False) as (tracker, _),
         ):
             report = app.audit(tracker, spool.add)
         _print(report, spool, output_format)

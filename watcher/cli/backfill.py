@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,9 +19,13 @@ from watcher.observe.escaping import printable
 from watcher.rules import globs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from watcher.cli.context import Invocation
     from watcher.config import Config
     from watcher.operations.backfill import BackfillRequest
+    from watcher.operations.progress import ProgressTracker
+    from watcher.wiring import App
 
 
 def _glob(text: str) -> str:
@@ -37,7 +42,7 @@ _GLOB = Parsed("glob", _glob)
     "-n",
     "--dry-run",
     is_flag=True,
-    help="List and decide for real, write nothing, call nothing else.",
+    help="List the bucket and show what would be registered. Change nothing.",
 )
 @click.option(
     "--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated."
@@ -74,10 +79,8 @@ _GLOB = Parsed("glob", _glob)
     help="At least: 1B 10M 1.5G.",
 )
 @click.option("--max-size", "max_size_bytes", type=SIZE, metavar="SIZE", help="At most.")
-@click.option(
-    "--start-after", default="", metavar="KEY", help="Only keys behind this one, which is whole."
-)
-@click.option("--end-with", default="", metavar="KEY", help="Only keys up to this one, and it.")
+@click.option("--start-after", default="", metavar="KEY", help="Only keys after KEY.")
+@click.option("--end-with", default="", metavar="KEY", help="Only keys up to KEY, and KEY itself.")
 @click.option("--files-from", metavar="FILE", help="Look at these instead of listing; - is stdin.")
 @click.option(
     "--list-manifest-from",
@@ -116,43 +119,85 @@ def backfill(
 ) -> int:
     """Register everything that the watches select, whatever `start` says, and exit.
 
-    Filters narrow what is put in line; what is in line already is registered too. Interrupted at
-    any time, the same command goes on. Fresh uploads that a scan finds meanwhile overtake it. It
+    Filters narrow what is queued; what is queued already is registered too. Interrupted at
+    any time, the same command resumes. Fresh uploads that a scan finds meanwhile overtake it. It
     waits for all next attempts, and gives up when no file was registered, refused or failed for
     `--give-up-after`. Beside a process that registers, it waits for that one. An inventory is a
     picture of the past: a scan must follow, for what was written since. On a terminal it asks
     before it registers more than 10,000 objects; "no" exits 1.
     """
-    from watcher.observe import logs
-    from watcher.operations.progress import ProgressTicker, ProgressTracker
-    from watcher.wiring import App
-
     config = invocation.load()
     names = one_shot.chosen(config, watches)
     encoded = encoding_type == "url"
-    asked, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
-    give_up_after_s = give_up_after_ms / 1000 if give_up_after_ms else math.inf
-    asked = replace(asked, give_up_after_s=give_up_after_s)
-    if list_manifest_from is not None:
-        asked = replace(asked, manifest=_manifest(list_manifest_from, files_from, encoded=encoded))
+    request, outside = _asked(config, names, files_from, encoded=encoded, filters=filters)
+    request = replace(
+        request,
+        give_up_after_s=give_up_after_ms / 1000 if give_up_after_ms else math.inf,
+        manifest=_manifest(list_manifest_from, files_from, encoded=encoded),
+    )
+    run = _Run(
+        config,
+        names,
+        request,
+        outside=None if files_from is None else outside,
+        output_format=output_format,
+    )
+    return run.dry(verbose=verbose) if dry_run else run.real(yes=yes)
 
-    def also() -> dict[str, object]:
-        return {} if files_from is None else {"gone": len(app.gone), "outside": len(outside)}
 
-    with App(config, watches=names, backfill=asked) as app, Bar(wanted=not dry_run) as bar:
-        for bucket, key in outside:
-            click.echo(f"outside every watch: oss://{bucket}/{printable(key)}", err=True)
-        tracker = ProgressTracker(
-            app.clock, emit=_mute if bar.is_shown else logs.emit, show=bar.show
-        )
-        if dry_run:
-            return one_shot.dry_run(app, tracker, output_format, verbose=verbose, also=also)
-        with ProgressTicker(tracker, app.clock):
-            report = one_shot.take(app, tracker, bar, yes=yes)
-    if isinstance(report, int):
-        return report
-    one_shot.show(report, output_format, **also())
-    return one_shot.conclude(app, report)
+@dataclass(frozen=True)
+class _Run:
+    """One backfill, and how it is shown."""
+
+    config: Config
+    names: Sequence[str]
+    request: BackfillRequest
+    _: KW_ONLY
+    outside: Sequence[tuple[str, str]] | None  # keys of the list of no watch; None = no list
+    output_format: str
+
+    def dry(self, *, verbose: bool) -> int:
+        """Show what would be registered; return the exit status."""
+        with self._started(wanted=False) as (app, tracker, _):
+            return one_shot.dry_run(
+                app, tracker, self.output_format, verbose=verbose, also=lambda: self._also(app)
+            )
+
+    def real(self, *, yes: bool) -> int:
+        """Register, show the report, and return the exit status."""
+        from watcher.operations.progress import ProgressTicker
+
+        with (
+            self._started(wanted=True) as (app, tracker, bar),
+            ProgressTicker(tracker, app.clock),
+        ):
+            report = one_shot.run(app, tracker, bar, yes=yes)
+        if isinstance(report, int):
+            return report
+        one_shot.show(report, self.output_format, **self._also(app))
+        return one_shot.conclude(app, report)
+
+    @contextmanager
+    def _started(self, *, wanted: bool) -> Iterator[tuple[App, ProgressTracker, Bar]]:
+        """Yield the parts of a run, and the bar if it is `wanted`; name the keys of no watch."""
+        from watcher.observe import logs
+        from watcher.operations.progress import ProgressTracker
+        from watcher.wiring import App
+
+        with (
+            App(self.config, watches=self.names, backfill=self.request) as app,
+            Bar(wanted=wanted) as bar,
+        ):
+            for bucket, key in self.outside or ():
+                click.echo(f"outside every watch: oss://{bucket}/{printable(key)}", err=True)
+            emit = _mute if bar.is_shown else logs.emit
+            yield app, ProgressTracker(app.clock, emit=emit, show=bar.show), bar
+
+    def _also(self, app: App) -> dict[str, object]:
+        """Return the counts that a report of a list of keys has, too."""
+        if self.outside is None:
+            return {}
+        return {"gone": len(app.gone), "outside": len(self.outside)}
 
 
 def _asked(
@@ -190,14 +235,18 @@ def _asked(
     return BackfillRequest(filters=found, keys=shares), outside
 
 
-def _manifest(address: str, files_from: str | None, *, encoded: bool) -> tuple[str, str]:
-    """Return the bucket and key of an inventory's manifest.
+def _manifest(
+    address: str | None, files_from: str | None, *, encoded: bool
+) -> tuple[str, str] | None:
+    """Return the bucket and key of an inventory's manifest; None without an address.
 
     Raises:
         UsageError: the address is none, or a list of keys is given, too.
     """
     from watcher.cli import key_file
 
+    if address is None:
+        return None
     if files_from is not None:
         raise UsageError(
             "--files-from and --list-manifest-from each stand in for a listing",

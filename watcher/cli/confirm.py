@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watcher.cli.output import say, size_of
+from watcher.cli.output import say
 from watcher.rules.batching import MAX_ITEMS
+from watcher.rules.units import rounded_duration, rounded_size
 
 if TYPE_CHECKING:
     import contextlib
@@ -67,9 +68,9 @@ def described(config: Config, waiting: Mapping[str, Waiting]) -> Iterable[str]:
     calls = sum(-(-each.entries // MAX_ITEMS) for each in waiting.values())
     rate = config.vod.calls_per_second
     yield (
-        f"{entries:,} objects ({size_of(size_bytes)}) are about to be registered: about {calls:,} "
-        "RegisterMedia calls, "
-        f"{_long(calls / rate)} at {rate} calls a second."
+        f"{entries:,} objects ({rounded_size(size_bytes)}) are about to be registered: "
+        f"about {calls:,} RegisterMedia calls, "
+        f"{rounded_duration(round(calls / rate))} at {rate} calls a second."
     )
     transcoded = [
         f'{waiting[watch.name].entries:,} of watch "{watch.name}" ({how})'
@@ -90,9 +91,3 @@ def _transcoding(watch: Watch) -> str:
     if media.template_group_id and media.template_group_id != _NO_TRANSCODE:
         return f"template group {media.template_group_id}"
     return "" if media.template_group_id else "VOD's default template group"
-
-
-def _long(seconds: float) -> str:
-    minutes, s = divmod(round(seconds), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours} h {m} min" if hours else f"{m} min {s} s" if m else f"{s} s"

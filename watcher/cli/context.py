@@ -1,4 +1,4 @@
-"""What all commands share: the global options, the configuration they lead to, and the log."""
+"""The parts of all commands: the global options, the configuration they lead to, and the log."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Invocation:
 
 
 def global_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command or a group take the global options; the last one given wins."""
+    """Give a command or a group the global options; the last one given wins."""
     for option in reversed(_GLOBAL_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""What `scan` and `backfill` share: run once, or as a dry run, and report the result."""
+"""The common part of `scan` and `backfill`: run once, or as a dry run, and report the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from watcher.cli.output import (
     for_machines,
     give_up_when,
     say,
-    size_of,
     table,
     to_json,
     warn_of_other_names,
@@ -21,6 +20,7 @@ from watcher.cli.output import (
 from watcher.errors import LocalFailure, UsageError
 from watcher.observe.escaping import printable
 from watcher.rules.starts import sentence, shown
+from watcher.rules.units import rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +58,7 @@ def chosen(config: Config, watches: Sequence[str]) -> tuple[str, ...]:
     return tuple(watches) or tuple(known)
 
 
-def take(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport | int:
+def run(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport | int:
     """Run once; return the report, or the exit status if it was interrupted.
 
     A large registration is confirmed first.  While a person is asked, the terminal
@@ -254,7 +254,7 @@ def dry_run(
 def _show_prediction(app: App, report: RunReport, would: DryRun) -> None:
     say(
         f"dry run: would register {would.would_register} objects "
-        f"({size_of(would.would_register_bytes)}) in "
+        f"({rounded_size(would.would_register_bytes)}) in "
         f"{would.would_call} calls, {_seconds(app, would)} s at {app.config.vod.calls_per_second} "
         "calls a second; "
         f"listing takes {_list_calls(report)} requests; nothing was written"

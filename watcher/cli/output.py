@@ -68,7 +68,7 @@ def warn_of_other_names(ledger: Path) -> None:
 
 
 def work_comes_first() -> None:
-    """Let the exit status be that of the work, also where nobody can be shown the result."""
+    """Keep the exit status of the work, also where the result cannot be shown."""
     if result := streams.result():
         result.raises = False
 
@@ -148,15 +148,6 @@ def say(text: str, *, err: bool = False) -> None:
     if width:
         text = "\n".join(part for line in text.split("\n") for part in tables.wrapped(line, width))
     click.echo(text, err=err)
-
-
-def size_of(size_bytes: int) -> str:
-    """Return a size for people, in units of 1024 as everywhere here."""
-    size, units = float(size_bytes), ["bytes", "KB", "MB", "GB", "TB"]
-    while size >= 1024 and len(units) > 1:  # noqa: PLR2004 (as ossutil counts)
-        size /= 1024
-        del units[0]
-    return f"{size_bytes} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
 
 
 def show_error(error: WatcherError) -> None:

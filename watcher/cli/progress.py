@@ -35,7 +35,7 @@ def draws_on(stream: object) -> bool:
 
 
 class _Sheet(io.StringIO):
-    """What is drawn on; it can show what the terminal can."""
+    """The stream that a bar is drawn on; it can show the characters that the terminal can."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Bar:
         return self._outlet is not None
 
     def __enter__(self) -> Self:
-        """Let it be shown, from the beginning of a line on."""
+        """Show the bar, from the beginning of a line on."""
         if self._outlet:
             self._outlet.note_line_end()
         self._hidden = False
@@ -144,7 +144,7 @@ class Bar:
 
 
 @contextlib.contextmanager
-def watched(
+def shown(
     clock: Clock, *, wanted: bool = True, registers: bool = True
 ) -> Iterator[tuple[ProgressTracker, Bar]]:
     """Yield what follows a scan or an audit, and the bar that shows it on a terminal."""

@@ -1,4 +1,4 @@
-"""`retry`: failed entries back in line, changed ones acknowledged."""
+"""`retry`: failed entries queued again, changed ones acknowledged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from watcher.errors import UsageError
 from watcher.model import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watcher.cli.context import Invocation
+    from watcher.ledger.sqlite import Ledger
 
 _CURE = "Name oss://BUCKET/KEY..., or give --reason, --watch, --all-failed or --changed."
 
@@ -47,7 +50,7 @@ def retry(
     encoding_type: str | None,
     output_format: str,
 ) -> None:
-    """Put failed entries back in line; with --changed, take the mark off overwritten ones.
+    """Queue failed entries again; with --changed, take the mark off overwritten ones.
 
     Calls no cloud service, and may be used beside a running one: the next scan registers them.  Of
     entries that are named, all are done or none.
@@ -71,16 +74,18 @@ def retry(
     ):
         _refuse_unknown(watch, {*ledger.retry.watches(), *(each.name for each in config.watches)})
         if changed:
-            acknowledged = (
-                ledger.retry.acknowledge_named(named)
-                if named
-                else ledger.retry.acknowledge_changed(watch=watch)
-            )
+            acknowledged = _acknowledge(ledger, named, watch)
         elif named:
             retried = ledger.retry.retry_named(named, now_ms=clock.now_ms())
         else:
             retried = ledger.retry.retry_failed(watch=watch, reason=failure, now_ms=clock.now_ms())
     _print(retried, acknowledged, output_format, changed=changed)
+
+
+def _acknowledge(ledger: Ledger, named: Sequence[tuple[str, str]], watch: str | None) -> int:
+    if named:
+        return ledger.retry.acknowledge_named(named)
+    return ledger.retry.acknowledge_changed(watch=watch)
 
 
 def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool) -> None:
@@ -89,9 +94,9 @@ def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool
     elif changed:
         say(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
     elif retried == 1:
-        say("1 entry is back in line; the next scan registers it")
+        say("1 entry is queued again; the next scan registers it")
     else:
-        say(f"{retried} entries are back in line; the next scan registers them")
+        say(f"{retried} entries are queued again; the next scan registers them")
 
 
 def _parsed(text: str, *, encoded: bool) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def run(invocation: Invocation) -> None:
 
 
 def _share_heaps() -> None:
-    """Let all threads allocate from a few heaps; call it before there are any.
+    """Make all threads allocate from a few heaps; call it before there are any.
 
     glibc makes up to eight for each processor, and each keeps room for the most that its threads
     ever held at once: a daemon with many threads would grow for hours, by fragments alone.  Source:

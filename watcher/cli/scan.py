@@ -1,4 +1,4 @@
-"""`scan`: one turn."""
+"""`scan`: one run over every watch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "-n",
     "--dry-run",
     is_flag=True,
-    help="List and decide for real, write nothing, call nothing else.",
+    help="List the bucket and show what would be registered. Change nothing.",
 )
 @click.option(
     "--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated."
@@ -53,11 +53,11 @@ def scan(
     config = invocation.load()
     with (
         App(config, watches=one_shot.chosen(config, watches), full=full) as app,
-        progress.watched(app.clock, wanted=not dry_run) as (tracker, bar),
+        progress.shown(app.clock, wanted=not dry_run) as (tracker, bar),
     ):
         if dry_run:
             return one_shot.dry_run(app, tracker, output_format, verbose=verbose)
-        report = one_shot.take(app, tracker, bar, yes=yes)
+        report = one_shot.run(app, tracker, bar, yes=yes)
     if isinstance(report, int):
         return report
     one_shot.show(report, output_format)

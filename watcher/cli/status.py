@@ -41,18 +41,18 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     config = invocation.load()
     warn_of_other_names(config.ledger_path)
     with LedgerReader(config.ledger_path) as reader:
-        taken = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
+        known = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
-        table("", (*_COLUMNS, *_BILLED), [_for_people(taken, row) for row in taken.rows])
-        for watch, start in taken.starts.items():
+        table("", (*_COLUMNS, *_BILLED), [_for_people(known, row) for row in known.rows])
+        for watch, start in known.starts.items():
             if start.at is not None:
                 say(printable(sentence(watch, start)))
-        for row in taken.rows:
+        for row in known.rows:
             for line in _scan_lines(row):
                 say(printable(line))
-        for note in standing.costly(taken, config):
+        for note in standing.costly(known, config):
             say(f"note: {note}")
-        for breaker in taken.breakers:
+        for breaker in known.breakers:
             who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
             say(
                 f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: "
@@ -60,18 +60,18 @@ def status(invocation: Invocation, *, output_format: str) -> None:
             )
             say(f"  {breaker.hint} The next scan probes it.")
         say(
-            f"RegisterMedia calls a second: {taken.calls_per_second} (at most "
-            f"{taken.most_calls_per_second})"
+            f"RegisterMedia calls a second: {known.calls_per_second} (at most "
+            f"{known.most_calls_per_second})"
         )
         return
     for_machines()
     if output_format == "csv":
-        watches = taken.watches()
+        watches = known.watches()
         writer = csv.DictWriter(sys.stdout, list(watches[0]))
         writer.writeheader()
         writer.writerows(watch | _cells(watch) for watch in watches)
     else:
-        click.echo(taken.as_json())
+        click.echo(known.as_json())
 
 
 def _cells(watch: dict[str, Any]) -> dict[str, object]:
@@ -104,8 +104,8 @@ _COLUMNS = (
 _BILLED = ("list calls a day", "list GB a day")
 
 
-def _for_people(taken: Status, row: WatchStatus) -> list[object]:
-    age, cost = taken.age_s(row), taken.bills[row.watch]
+def _for_people(known: Status, row: WatchStatus) -> list[object]:
+    age, cost = known.age_s(row), known.bills[row.watch]
     return [
         row.watch,
         row.pending,

@@ -39,7 +39,7 @@ _MOST_TIMEOUT_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a key's meaning depends on outside its table, as far as known before all checks."""
+    """The settings outside its table that a key depends on, as known before all checks."""
 
     path: Path  # of the file, absolute
     zone: ZoneInfo
@@ -282,7 +282,7 @@ class Watch(Table):
 
     @property
     def prefix(self) -> str:
-        """What its keys start with."""
+        """The prefix of its keys."""
         return self.source.prefix
 
 

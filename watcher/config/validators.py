@@ -1,4 +1,4 @@
-"""What may stand in globs, templates, tags, categories and user data."""
+"""Checks of globs, templates, tags, categories and user data."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from watcher.daemon.health_monitor import HealthMonitor
+from watcher.daemon.parts import ConfigInForce, DaemonParts
 from watcher.daemon.status_view import LedgerView
-from watcher.daemon.supervisor import ConfigInForce, DaemonParts, Supervisor
+from watcher.daemon.supervisor import Supervisor
 from watcher.errors import AlreadyRunning, LocalFailure
 from watcher.ledger.sqlite import (
     RUN,

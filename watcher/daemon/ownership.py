@@ -11,7 +11,7 @@ from watcher.errors import LocalFailure
 from watcher.ledger.sqlite import retry_busy
 from watcher.operations.owner_wait import not_served
 from watcher.operations.ownership import Ownership
-from watcher.wiring.ownership import SqliteOwnable, owner_config
+from watcher.wiring.ownership import SqliteOwnerRecord, owner_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class DaemonOwnership:
         self._on_check = on_check  # called again and again while the whole ledger is looked through
         self._on_wait = on_wait  # called after each try for which the disk had no room
         self._lock_error: LocalFailure | None = None
-        self._served = {spec.name: spec.terms for spec in self._config.served}
+        self._served = {spec.name: spec.serving_digest for spec in self._config.served}
         self._otherwise: frozenset[str] = frozenset()  # watches that the owner has otherwise
 
     @property
@@ -59,7 +59,7 @@ class DaemonOwnership:
         """Own the ledger, or adopt the configuration beside its owner.
 
         Raises:
-            ConfigError: see `OwnableLedger.adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
             LedgerUntrusted: the ledger is damaged.
             Interrupted: the process is asked to stop.
         """
@@ -70,7 +70,7 @@ class DaemonOwnership:
         """Take the lock if it is free, and prepare the ledger; return whether it is ours.
 
         Raises:
-            ConfigError: see `OwnableLedger.adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
             LedgerUntrusted: the ledger is damaged.
             Interrupted: the process is asked to stop.
         """
@@ -116,8 +116,11 @@ class DaemonOwnership:
 
     def _ownership(self, clock: Clock) -> Ownership:
         return Ownership(
-            _Interruptible(self._ledger, self._lock, clock, is_stopping=self._is_stopping),
             self._config,
+            claims=self._ledger.queue,
+            assignments=self._ledger.assignments,
+            record=_Interruptible(self._ledger, self._lock, is_stopping=self._is_stopping),
+            clock=clock,
             try_lock=partial(self._try_lock, clock),
         )
 
@@ -138,17 +141,17 @@ class DaemonOwnership:
         return taken
 
 
-class _Interruptible(SqliteOwnable):
+class _Interruptible(SqliteOwnerRecord):
     """A ledger whose check says that it was interrupted."""
 
     def __init__(
-        self, ledger: Ledger, lock: ProcessLock, clock: Clock, *, is_stopping: Callable[[], bool]
+        self, ledger: Ledger, lock: ProcessLock, *, is_stopping: Callable[[], bool]
     ) -> None:
-        super().__init__(ledger, lock, clock)
+        super().__init__(ledger, lock)
         self._is_stopping = is_stopping
 
     def check(self, stop: Callable[[], bool] | None) -> None:
-        """See `OwnableLedger.check`.
+        """See `OwnerRecord.check`.
 
         Raises:
             Interrupted: the process is asked to stop.

@@ -81,12 +81,12 @@ def _address(text: str) -> str:
 
 
 def _watchdog_s(env: Mapping[str, str]) -> float | None:
-    watched = env.get("WATCHDOG_PID") or str(os.getpid())
+    addressee = env.get("WATCHDOG_PID") or str(os.getpid())
     try:
         microseconds = int(env.get("WATCHDOG_USEC", ""))
     except ValueError:
         return None
-    return microseconds / 1_000_000 if microseconds > 0 and watched == str(os.getpid()) else None
+    return microseconds / 1_000_000 if microseconds > 0 and addressee == str(os.getpid()) else None
 
 
 def _status(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the page and the metrics show, read from the ledger that the daemon writes."""
+"""The figures of the page and the metrics, read from the ledger that the daemon writes."""
 
 from __future__ import annotations
 

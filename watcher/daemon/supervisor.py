@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watcher import __version__
-from watcher.daemon.sd_notify import status_line
+from watcher.daemon.state_report import StateReport
 from watcher.daemon.workers import Workers
 from watcher.errors import WatcherError
 from watcher.observe import logs
@@ -17,38 +14,10 @@ from watcher.observe import logs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watcher.clock import SystemClock
     from watcher.config import Config
-    from watcher.daemon.health_monitor import HealthMonitor
-    from watcher.daemon.sd_notify import ServiceManager
-    from watcher.ledger.sqlite import Ledger, ProcessLock
-    from watcher.model import Standing
-    from watcher.observe.history import History
-    from watcher.observe.metrics import Metrics
+    from watcher.daemon.parts import ConfigInForce, DaemonParts
 
 _TICK_S: Final = 0.5
-_SAMPLE_S: Final = 10.0
-
-
-@dataclass(slots=True)
-class ConfigInForce:
-    """The configuration that is in force; a reload replaces it."""
-
-    config: Config
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonParts:
-    """What a daemon works with from its start to its end."""
-
-    ledger: Ledger
-    lock: ProcessLock
-    clock: SystemClock
-    manager: ServiceManager
-    monitor: HealthMonitor
-    metrics: Metrics
-    history: History
-    listen: str  # the address of the status page; "" = none
 
 
 class Supervisor:
@@ -67,7 +36,7 @@ class Supervisor:
         self._read = read  # the configuration as the file has it now; raises ConfigError
         self._on_reload = on_reload  # called with each configuration that was reloaded
         self._workers = self._workers_of(in_force.config)
-        self._sampled_at = float("-inf")
+        self._report = StateReport(in_force, parts)
 
     def run(self) -> None:
         """Start the workers, and check them until the process is asked to stop, or must end.
@@ -77,14 +46,15 @@ class Supervisor:
         """
         self._workers.prepare()
         self._workers.start()
-        self._report_start()
         clock, monitor = self._parts.clock, self._parts.monitor
+        monitor.stalled = lambda: self._workers.stalled(monitor.stalls_after_s)
+        self._report.started(self._workers.reasons())
         while not clock.wait(_TICK_S) and self._workers.fatal is None:
             self._workers.check()
             if clock.reload_requested():
                 self._reload()
             monitor.loop_runs = True
-            self._tick()
+            self._report.update(self._workers.reasons())
 
     def stop(self) -> None:
         """Wait for the calls in flight and write down their outcomes.
@@ -129,78 +99,6 @@ class Supervisor:
             on_wait=parts.monitor.show_wait,
         )
 
-    # Health
-
-    def _report_start(self) -> None:
-        monitor = self._parts.monitor
-        monitor.stalled = lambda: self._workers.stalled(monitor.stalls_after_s)
-        self._update()
-        self._parts.manager.ready(self._status())
-        self._log_ready()
-        self._log_changes(set())
-
-    def _tick(self) -> None:
-        monitor, manager = self._parts.monitor, self._parts.manager
-        before = set(monitor.reasons)
-        self._update()
-        self._log_changes(before)
-        manager.status(self._status())
-        if monitor.last.live:
-            manager.alive()
-
-    def _update(self) -> None:
-        self._parts.monitor.update(self._workers.reasons())
-        now_s = self._parts.clock.monotonic()
-        if now_s - self._sampled_at >= _SAMPLE_S:
-            self._sampled_at = now_s
-            self._sample()
-
-    def _sample(self) -> None:
-        with contextlib.suppress(WatcherError):  # the workers' reasons have the ledger's trouble
-            now = self._standing()
-            self._parts.history.sample(
-                self._parts.clock.now_ms(),
-                backlog=now.pending + now.claimed,
-                registered=now.registered,
-                failed=now.failed,
-            )
-
-    def _log_changes(self, before: set[str]) -> None:
-        """Log that the daemon is degraded, or ready again, if other concerns hold than before."""
-        reasons = self._parts.monitor.reasons
-        if set(reasons) == before:  # the same concerns, perhaps in other words
-            return
-        if reasons:
-            logs.emit(logs.DAEMON_DEGRADED, reasons=list(reasons.values()))
-        else:
-            self._log_ready()
-
-    def _log_ready(self) -> None:
-        config = self._in_force.config
-        logs.emit(
-            logs.DAEMON_READY,
-            pid=os.getpid(),
-            version=__version__,
-            watches=[watch.name for watch in config.watches],
-            listen=self._parts.listen,
-            ledger=str(config.ledger_path),
-        )
-
-    def _status(self) -> str:
-        """Return the line that `systemctl status` shows."""
-        try:
-            now = self._standing()
-        except WatcherError as error:
-            return str(error)
-        parts = self._parts
-        return status_line(now, parts.monitor.last, parts.history.last_scan())
-
-    def _standing(self) -> Standing:
-        names = [watch.name for watch in self._in_force.config.watches]
-        return self._parts.ledger.counts.standing(names)
-
-    # Reload
-
     def _reload(self) -> None:
         """Put the file in force as it is now; if that fails, log why and keep the old one."""
         self._parts.manager.reloading()
@@ -217,7 +115,7 @@ class Supervisor:
             self._keep_old(error)
         else:
             self._replace(workers, given)
-        self._parts.manager.ready(self._status())
+        self._report.show_ready()
 
     def _keep_old(self, error: WatcherError) -> None:
         logs.emit(logs.DAEMON_RELOAD_REFUSED, reason=str(error), hint=error.hint)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Counted(NamedTuple):
-    """What of a scan is in the metrics already."""
+    """The part of a scan that is in the metrics already."""
 
     listed: int = 0
     list_calls: int = 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from watcher.observe.history import History
     from watcher.observe.metrics import Metrics
     from watcher.ports import Clock
-    from watcher.registration.breaker import Breakers
+    from watcher.registration.breaker import OpenBreakers
 
 _REGISTERING: Final = "registering"
 _LOCK_POLL_S: Final = 0.5  # how often a lock that another process holds is tried
@@ -74,7 +74,7 @@ class Workers:
         self._registering = threading.Thread(
             target=self._guarded, args=(self._register,), name=_REGISTERING
         )
-        self._breakers: Breakers | None = None
+        self._breakers: OpenBreakers | None = None
         self.has_stopped = False
         self.fatal: BaseException | None = None  # why the daemon must end
 
@@ -151,7 +151,7 @@ class Workers:
 
     def _open_breakers(self) -> tuple[Breaker, ...]:
         """Return the open breakers that keep an entry from being registered."""
-        found = self._breakers.open if self._breakers else ()
+        found = self._breakers.all if self._breakers else ()
         if not found:
             return ()
         try:
@@ -210,8 +210,6 @@ class Workers:
                     return
                 self._ownership.try_own(clock)
             ledger = self._ledger.seen_by(clock.mark_progress)
-            with self._factory.registering(ledger, self._telemetry, clock) as (
-                worker,
-                self._breakers,
-            ):
-                worker.serve(self._work_signal)
+            with self._factory.registering(ledger, clock) as registration:
+                self._breakers = registration.breakers
+                registration.worker(self._telemetry.registered).serve(self._work_signal)

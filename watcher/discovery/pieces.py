@@ -31,7 +31,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedRanges:
-    """What the ledger remembers of earlier listings, and how far this scan may use it."""
+    """The ledger's memory of earlier listings, and how far this scan may use it."""
 
     after: Callable[[str], Sequence[tuple[Range, bool]]]
     """Returns some ranges from a key on, in order, each with whether this scan confirmed it."""

@@ -187,15 +187,15 @@ class ScanRecorder:
         self._reporter.changed(recorded.changed)
         return True
 
-    def doubt_empty(self) -> None:
-        """Doubt an empty listing of a watch that had objects.
+    def check_empty(self) -> None:
+        """Refuse an empty listing of a watch that had objects, until it is the third in a row.
 
         Raises:
             CloudError: it does not count yet.
         """
         if self.report.listed or not self._target.lists_all:
             return
-        times = self._records.doubt_empty(self._target.name, self._scan)
+        times = self._records.count_empty_scan(self._target.name, self._scan)
         if 0 < times < TIMES_UNTIL_EMPTY:
             where = f'{self._target.source_url} (watch "{self._target.name}")'
             raise CloudError(

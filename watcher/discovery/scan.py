@@ -47,7 +47,7 @@ class Scan:
             self._record_all(remembered)
             report.complete = self._source.is_complete
             if report.complete:
-                self._recorder.doubt_empty()
+                self._recorder.check_empty()
         except CloudError as error:
             self._recorder.correct_starts(error.answered_at)
             report.complete, report.error = False, error

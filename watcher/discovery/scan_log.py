@@ -70,7 +70,7 @@ def log_incomplete(emit: Callable[..., None], report: ScanReport) -> None:
 def log_finished(
     emit: Callable[..., None],
     report: ScanReport,
-    watched: ScanTarget,
+    target: ScanTarget,
     *,
     records: ScanRecords,
     is_usual: bool,
@@ -81,7 +81,7 @@ def log_finished(
         calls=report.list_calls,
         n_bytes=report.list_bytes,
         took_s=report.duration_s,
-        starts_per_day=watched.starts_per_day,
+        starts_per_day=target.starts_per_day,
     )
     facts = _facts(report)
     if is_usual:
@@ -92,7 +92,7 @@ def log_finished(
         facts["note"] = " ".join(due)
     emit(logs.SCAN_FINISHED, **facts)
     note = (
-        costly_note(report.watch, report.listed, cost.gb_per_day, watched.cheaper_at)
+        costly_note(report.watch, report.listed, cost.gb_per_day, target.cheaper_at)
         if is_usual
         else ""
     )

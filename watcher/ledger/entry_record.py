@@ -28,7 +28,7 @@ class EntryRecord(NamedTuple):
     state: str
     lane: int
     attempts: int = 0  # refusals that count
-    doubts: int = 0  # calls in a row whose outcome is unknown
+    unknown_outcomes: int = 0  # calls in a row whose outcome is unknown
     due_at: int | None = None  # pending: not to be claimed before; None = no watch selects it
     reason: str | None = None  # of a failed entry
     message: str | None = None

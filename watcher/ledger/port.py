@@ -44,7 +44,7 @@ class StartMoments(Protocol):
 
 
 class ScanRecords(Protocol):
-    """What a scan writes; a dry run writes nothing."""
+    """The records of a scan; a dry run writes none."""
 
     def remember_start(self, bucket: str, prefix: str, *, now_ms: int) -> None:
         """Keep `now_ms` as the moment of "now" below a prefix, unless its keys have one."""
@@ -98,7 +98,7 @@ class ScanRecords(Protocol):
         """
         ...
 
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
+    def count_empty_scan(self, watch: str, begun: ScanBegun) -> int:
         """Count an empty listing of a watch that had objects.
 
         Return which in a row it is; 0 if the watch had none.
@@ -134,9 +134,6 @@ class ScanRecords(Protocol):
         Notes that differ only in their counts are the same.
         """
         ...
-
-
-# Ownership
 
 
 class WatchAssignments(Protocol):
@@ -176,9 +173,6 @@ class ClaimRecovery(Protocol):
         Only the process that registers may call it, and before it claims.
         """
         ...
-
-
-# Registration
 
 
 class ClaimQueue(Protocol):
@@ -280,7 +274,7 @@ class LastScan(NamedTuple):
 
 
 class AuditRows(Protocol):
-    """What an audit compares with a listing."""
+    """The rows that an audit compares with a listing."""
 
     def last_scan(self, watch: str, bucket: str, prefix: str) -> LastScan | None:
         """Return the last complete scan of `watch` where it looks now, or None."""
@@ -295,12 +289,18 @@ class AuditRows(Protocol):
 
 
 class DryRunReader(Protocol):
-    """What a dry run shows beside the listing."""
+    """The facts that a dry run shows beside the listing."""
 
     def would_be_new(
-        self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None
+        self,
+        bucket: str,
+        objects: Sequence[ObjectInfo],
+        *,
+        now_ms: int,
+        began_ms: int,
+        as_of: int | None = None,
     ) -> set[str]:
-        """Return the keys that a scan would queue; `as_of` is the instant of a snapshot."""
+        """Return the keys that a scan would queue; see `ScanRecords.record`."""
         ...
 
     def waiting(self) -> Iterator[Entry]:
@@ -309,7 +309,7 @@ class DryRunReader(Protocol):
 
 
 class StatusReader(StartMoments, Protocol):
-    """What `status` and the status page show."""
+    """The facts that `status` and the status page show."""
 
     def status(self) -> Sequence[WatchStatus]:
         """Return one row a watch, in the order of the configuration."""

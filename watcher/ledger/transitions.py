@@ -1,4 +1,4 @@
-"""What becomes of an entry, as pure functions: every ledger shares these rules.
+"""The transitions of an entry, as pure functions: every ledger shares these rules.
 
 An adapter reads an `EntryRecord`, applies one function, and writes the result.  Where one SQL
 statement changes many rows, it mirrors the function of the same name.  A property test holds both
@@ -159,7 +159,9 @@ def claimed(waiting: EntryRecord) -> EntryRecord:
 
 def recovered(in_call: EntryRecord, now_ms: int) -> EntryRecord:
     """Return a claimed entry whose process died: the call may have taken effect, so ask again."""
-    return in_call._replace(state=PENDING, due_at=now_ms, doubts=in_call.doubts + 1)
+    return in_call._replace(
+        state=PENDING, due_at=now_ms, unknown_outcomes=in_call.unknown_outcomes + 1
+    )
 
 
 def refusal_counts(outcome: Outcome, *, streak: int) -> bool:
@@ -214,21 +216,21 @@ def settled(
         case Accepted():
             return _accepted(known, entry, outcome, overwritten=overwritten)
         case Refused() if overwritten:
-            return known._replace(state=PENDING, due_at=now_ms, attempts=0, doubts=0, message=None)
+            return known._replace(
+                state=PENDING, due_at=now_ms, attempts=0, unknown_outcomes=0, message=None
+            )
         case Refused():
             refused = known._replace(
-                state=PENDING, due_at=settlement.due_at, doubts=0, message=outcome.message
+                state=PENDING, due_at=settlement.due_at, unknown_outcomes=0, message=outcome.message
             )
             if attempts_before_streak is not None:
                 return refused._replace(attempts=attempts_before_streak)
-            counted = refused._replace(attempts=known.attempts + 1)
-            is_last = outcome.final or counted.attempts >= max_attempts
-            return _failed(counted, outcome.reason) if is_last else counted
+            return _counted(refused, outcome, max_attempts=max_attempts)
         case Unknown():
             return known._replace(
                 state=PENDING,
                 due_at=settlement.due_at,
-                doubts=entry.doubts + settlement.sent,
+                unknown_outcomes=entry.unknown_outcomes + settlement.sent,
                 message=NOT_MENTIONED if outcome.unmentioned else outcome.message,
             )
         case never:
@@ -243,13 +245,19 @@ def _accepted(
         media_id=outcome.media_id,
         new_register=int(outcome.new_register),
         message=None,
-        doubts=0,
+        unknown_outcomes=0,
     )
     if not overwritten:
         return registered
     return registered._replace(
         changed=1, registered_etag=entry.etag, registered_size=entry.size_bytes
     )
+
+
+def _counted(refused: EntryRecord, outcome: Refused, *, max_attempts: int) -> EntryRecord:
+    counted = refused._replace(attempts=refused.attempts + 1)
+    is_last = outcome.final or counted.attempts >= max_attempts
+    return _failed(counted, outcome.reason) if is_last else counted
 
 
 def _failed(refused: EntryRecord, reason: Failure) -> EntryRecord:

@@ -118,7 +118,7 @@ class Entry:
     size_bytes: int
     modified_at: int  # milliseconds since the epoch
     attempts: int  # refusals counted so far; an entry with any goes alone
-    doubts: int = 0  # calls in a row whose outcome is not known
+    unknown_outcomes: int = 0  # calls in a row whose outcome is not known
     unmentioned: bool = False  # the last answer did not mention it, so it goes alone
     due_at: int = 0  # milliseconds since the epoch: its place in the queue
     lane: Lane = Lane.FRESH
@@ -203,7 +203,7 @@ class WatchSpec:
     prefix: str
     rules: str  # a digest: another one means that the watch selects differently now
     from_now: bool = False  # `start = "now"`
-    terms: str = ""  # a digest of `rules` and of how its files are registered: what an owner serves
+    serving_digest: str = ""  # of `rules`, and of how its files are registered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +230,7 @@ class Owner:
 
     pid: int
     command: str  # run, scan or backfill
-    watches: Mapping[str, str]  # by name: `WatchSpec.terms`
+    watches: Mapping[str, str]  # by name: `WatchSpec.serving_digest`
     buckets: frozenset[str]
 
 
@@ -264,7 +264,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of the settled entries."""
+    """The results of settling one call."""
 
     bucket: str = ""
     registered: int = 0

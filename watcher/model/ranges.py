@@ -1,4 +1,4 @@
-"""What a scan records of a listing, range by range."""
+"""The records of a listing, range by range."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What recording changed."""
+    """The changes by one recording."""
 
     new: int = 0
     changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten since
@@ -63,7 +63,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingCost:
-    """What a listing cost."""
+    """The cost of a listing."""
 
     calls: int
     n_bytes: int  # of the answers' bodies
@@ -94,6 +94,6 @@ class ScanEnd:
 
     @property
     def extent(self) -> str:
-        """What was listed and selected, and by which filters, as a sentence."""
+        """The numbers of listed and selected objects, and the filters, as a sentence."""
         filters = f"Filters: {self.covered}." if self.covered else "No filters."
         return f"{self.listed} objects listed, {self.matched} selected. {filters}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class ScanReport:
-    """What one scan of one watch did; counts grow while it runs."""
+    """The counts of one scan of one watch; they grow while it runs."""
 
     watch: str
     complete: bool = False
@@ -34,7 +34,7 @@ class ScanReport:
 
 @dataclass(slots=True, kw_only=True)
 class RegisterReport:
-    """What registering did in one run."""
+    """The counts of registering in one run."""
 
     registered: int = 0
     already_registered: int = 0  # of `registered`: VOD knew the file already
@@ -132,7 +132,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What a search found, and where it can be continued."""
+    """The results of a search, and where it can be continued."""
 
     hits: tuple[Hit, ...] = ()
     go_on: str = ""  # pass this to continue; "" = all was searched
@@ -153,7 +153,7 @@ class Story:
     modified_at: int
     first_seen_at: int
     attempts: int
-    doubts: int
+    unknown_outcomes: int  # calls in a row
     due_at: int | None
     changed: bool
     media_id: str | None

@@ -1,1 +1,1 @@
-"""What an operator runs: one file for each thing."""
+"""The operations of an operator: one file for each."""

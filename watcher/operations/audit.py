@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watcher.discovery.listing.pager import Pager
 from watcher.discovery.listing.sequential import pages_in_order
 from watcher.errors import CloudError, WatcherError
 from watcher.model import Excluded, State
@@ -19,10 +18,11 @@ from watcher.observe import logs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.discovery.listing.pager import Pager
     from watcher.discovery.selector import ScanTarget, Selector
     from watcher.ledger.port import AuditRow, AuditRows, LastScan
     from watcher.model import ObjectInfo, Page
-    from watcher.ports import Clock, Source
+    from watcher.ports import Clock
 
 CLOUD_FAILED = 5
 UNACCOUNTED = 6
@@ -31,7 +31,7 @@ _PAGES_BETWEEN_LINES = 100
 
 @dataclass(slots=True, kw_only=True)
 class AuditedWatch:
-    """What an audit of one watch found; counts grow while it runs."""
+    """The counts of an audit of one watch; they grow while it runs."""
 
     watch: str
     complete: bool = False
@@ -55,7 +55,7 @@ class AuditedWatch:
 
 @dataclass(slots=True, kw_only=True)
 class AuditReport:
-    """What one audit found."""
+    """The results of one audit."""
 
     watches: list[AuditedWatch]
     not_kept: WatcherError | None = None  # why the ledger does not keep when it ended
@@ -85,42 +85,38 @@ class Audit:
 
     def __init__(
         self,
-        watched: ScanTarget,
+        target: ScanTarget,
         *,
         over_bucket: Sequence[ScanTarget],
-        sieve: Selector,
-        source: Source,
+        selector: Selector,
+        pager: Pager,
         ledger: AuditRows,
         clock: Clock,
-        jitter: Callable[[], float],
         emit: Callable[..., None],
         progress: Callable[[ScanReport], None],
         unaccounted: Callable[[str, str], None],
-        pace: Callable[[float], bool] = lambda _rest_s: True,
     ) -> None:
-        self._watched = watched
+        self._target = target
         self._over_bucket = over_bucket  # all watches of this bucket, in the file's order
-        self._sieve = sieve
-        self._source = source
+        self._selector = selector
+        self._bucket, self._prefix = target.rules.bucket, target.rules.prefix
         self._ledger = ledger
         self._clock = clock
         self._emit = emit
         self._progress = progress
         self._unaccounted = unaccounted  # called with (bucket, key), in key order
-        self._pager = Pager(source, pace=pace, clock=clock, jitter=jitter)
+        self._pager = pager
         self._has_answer = False
         self._last_scan: LastScan | None = None
         self._began_ms = 0
         self._after = ""  # the last key that was counted
-        self.found = AuditedWatch(watch=watched.name)
+        self.found = AuditedWatch(watch=target.name)
 
     def run(self) -> AuditedWatch:
         """List from the front to the end, and compare each page with its part of the ledger."""
         self._began_ms = self._clock.now_ms()
         # Read before listing: a scan that ends meanwhile must not make listed objects look old.
-        self._last_scan = self._ledger.last_scan(
-            self._watched.name, self._source.bucket, self._source.prefix
-        )
+        self._last_scan = self._ledger.last_scan(self._target.name, self._bucket, self._prefix)
         try:
             for page in pages_in_order(self._pager):
                 self._compare(page)
@@ -131,18 +127,18 @@ class Audit:
     def _compare(self, page: Page) -> None:
         if not self._has_answer:
             self._has_answer = True
-            self._sieve.resolve_starts(page.at)
+            self._selector.resolve_starts(page.at)
         found = self.found
         found.listed += len(page.objects) + len(page.not_utf8)
         found.excluded[Excluded.KEY_NOT_UTF8] += len(page.not_utf8)
         if page.is_last:
-            self._doubt_empty()
+            self._check_empty()
         self._count_page(page)
         self._after = page.last_key or self._after
         found.complete = page.is_last
         self._report_progress()
 
-    def _doubt_empty(self) -> None:
+    def _check_empty(self) -> None:
         """Refuse an empty listing of a watch that had objects.
 
         Raises:
@@ -150,8 +146,8 @@ class Audit:
         """
         if not self.found.listed and self._last_scan and self._last_scan.listed:
             raise CloudError(
-                f"OSS listed nothing below {self._watched.source_url} "
-                f'(watch "{self._watched.name}"), where the last complete scan found objects',
+                f"OSS listed nothing below {self._target.source_url} "
+                f'(watch "{self._target.name}"), where the last complete scan found objects',
                 hint="If the objects were deleted on purpose, run `oss-vod-watcher scan` until a "
                 "scan is complete. If not, check the bucket and the prefix.",
             )
@@ -160,9 +156,7 @@ class Audit:
         """Count each object of the page, and each row up to its last key, once."""
         without_row = {listed.key: listed for listed in page.objects}
         upto = None if page.is_last else page.last_key  # "" (no key is UTF-8): no row yet
-        for row in self._ledger.rows(
-            self._source.bucket, self._source.prefix, after=self._after, upto=upto
-        ):
+        for row in self._ledger.rows(self._bucket, self._prefix, after=self._after, upto=upto):
             self._count(row, without_row.pop(row.key, None))
         for listed in without_row.values():
             self._count_without_row(listed, page.at)
@@ -192,20 +186,20 @@ class Audit:
         It counts for its watch.  If that watch does not cover the key, it counts for the first
         watch that does.
         """
-        if row.watch == self._watched.name:
+        if row.watch == self._target.name:
             return True
         covering = [each.name for each in self._over_bucket if each.rules.covers(row.key)]
-        return row.watch not in covering and covering[0] == self._watched.name
+        return row.watch not in covering and covering[0] == self._target.name
 
     def _count_without_row(self, listed: ObjectInfo, now_ms: int) -> None:
-        reason = self._sieve.reason(listed, now_ms=now_ms)
+        reason = self._selector.reason(listed, now_ms=now_ms)
         if reason is not None:
             self.found.excluded[reason] += 1
         elif self._last_scan and listed.modified_at >= self._last_scan.started_at:
             self.found.new += 1
         else:
             self.found.unaccounted += 1
-            self._unaccounted(self._source.bucket, listed.key)
+            self._unaccounted(self._bucket, listed.key)
 
     def _report_progress(self) -> None:
         found, calls = self.found, self._pager.calls

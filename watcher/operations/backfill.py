@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillRequest:
-    """What one backfill covers, and how long it waits."""
+    """The files that one backfill covers, and how long it waits."""
 
     filters: Filters = field(default_factory=Filters)
     keys: Mapping[str, Sequence[str]] | None = None  # by watch: in place of a listing

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watcher.model import Entry, Recorded, ScanBegun, ScanTotals
 from watcher.rules.batching import MAX_ITEMS, batch_size
-from watcher.rules.file_url import MAX_FILE_URL_BYTES
+from watcher.rules.file_url import is_too_long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,21 +72,32 @@ class DryRun:
         """Return no remembered range."""
         return ()
 
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:  # noqa: ARG002
+    def count_empty_scan(self, watch: str, begun: ScanBegun) -> int:  # noqa: ARG002
         """Return 0: nothing depends on an empty listing."""
         return 0
 
-    def record(self, watch: str, found: Sequence[Found], **_when: object) -> Recorded:
+    def record(
+        self,
+        watch: str,
+        found: Sequence[Found],
+        *,
+        begun: ScanBegun,  # noqa: ARG002
+        started_at: int,  # noqa: ARG002
+        now_ms: int,
+        began_ms: int,
+    ) -> Recorded:
         """Count what a scan would queue."""
         for each in found:
             self._listed += each.range.listed
             self._matched += each.range.matched
             self._excluded.update(each.range.excluded)
-        return Recorded(new=sum(self._record(watch, each) for each in found))
+        return Recorded(new=sum(self._record(watch, each, now_ms, began_ms) for each in found))
 
-    def _record(self, watch: str, found: Found) -> int:
+    def _record(self, watch: str, found: Found, now_ms: int, began_ms: int) -> int:
         bucket = self._group_of[watch].bucket
-        new = self._reader.would_be_new(bucket, found.objects, as_of=found.as_of)
+        new = self._reader.would_be_new(
+            bucket, found.objects, now_ms=now_ms, began_ms=began_ms, as_of=found.as_of
+        )
         for listed in found.objects:
             if listed.key in new:
                 self._add(
@@ -115,7 +126,7 @@ class DryRun:
 
     def _add(self, entry: Entry) -> None:
         media = self._describe(entry)
-        if len(media.file_url.encode()) > MAX_FILE_URL_BYTES:
+        if is_too_long(media.file_url):
             self.too_long += 1
             return
         self.would_register += 1

@@ -48,7 +48,7 @@ class SkippedWatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
-    """What a run works with."""
+    """The parts that a run works with."""
 
     ledger: RunLedger
     ownership: Ownership

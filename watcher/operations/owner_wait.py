@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.errors import CloudError
 from watcher.registration.give_up import GiveUp
+from watcher.rules.units import rounded_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,7 +167,9 @@ class OwnerWait:
 
     def _not_served(self, owner: Owner, names: Sequence[str]) -> CloudError | None:
         served = {
-            spec.name for spec in self._plan.served if owner.watches.get(spec.name) == spec.terms
+            spec.name
+            for spec in self._plan.served
+            if owner.watches.get(spec.name) == spec.serving_digest
         }
         left = [name for name in names if name not in served]
         return not_served(owner, left) if left else None
@@ -182,7 +185,7 @@ class OwnerWait:
             )
         return CloudError(
             f"gave up: process {pid} registers, and no file was registered, refused or failed for "
-            f"{self._plan.give_up_after_s:g} s",
+            f"{rounded_duration(self._plan.give_up_after_s)}",
             hint=f"See what it logs. {_FOUND} `--give-up-after` sets how long to wait.",
         )
 

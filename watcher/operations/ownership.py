@@ -13,13 +13,15 @@ from watcher.observe import logs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from watcher.ledger.port import ClaimRecovery, WatchAssignments
     from watcher.model import BucketSpec, Owner, WatchSpec
+    from watcher.ports import Clock
 
     EntryOwner = Callable[[str, str, int], str | None]  # (bucket, key, size_bytes) -> watch
 
 
-class OwnableLedger(Protocol):
-    """What the owner of a ledger does to it before it registers."""
+class OwnerRecord(Protocol):
+    """The ledger's record of its owner: whether the last one died, and what this one serves."""
 
     def check(self, stop: Callable[[], bool] | None) -> None:
         """Check every page if the last owner died at work; end early once `stop` says so.
@@ -30,28 +32,13 @@ class OwnableLedger(Protocol):
         """
         ...
 
-    def recover(self) -> int:
-        """Queue the claims of a dead process again; return how many."""
-        ...
-
-    def adopt(
-        self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str
-    ) -> None:
-        """Make buckets and watches equal the configuration.
-
-        Raises:
-            ConfigError: the form of file URLs would change after files were registered.  Or the
-                moment of `start = "now"` is unknown.
-        """
-        ...
-
     def adopt_beside(
         self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str
     ) -> frozenset[str]:
         """Adopt all that the owner does not serve; return the watches that it has otherwise.
 
         Raises:
-            ConfigError: see `adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
         """
         ...
 
@@ -67,19 +54,10 @@ class OwnableLedger(Protocol):
         """Return what the owner wrote about itself; None if it has not, or not yet."""
         ...
 
-    @property
-    def is_assigned(self) -> bool:
-        """Whether all pending entries were assigned by the watches as they are configured."""
-        ...
-
-    def reassign(self, owner: EntryOwner) -> None:
-        """Give each pending entry to the watch that `owner` names."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerConfig:
-    """What the owner of a ledger must know of a configuration."""
+    """The facts of a configuration that the owner of a ledger needs."""
 
     command: str  # run, scan or backfill
     config_path: str
@@ -94,14 +72,20 @@ class Ownership:
 
     def __init__(
         self,
-        ledger: OwnableLedger,
         config: OwnerConfig,
         *,
+        claims: ClaimRecovery,
+        assignments: WatchAssignments,
+        record: OwnerRecord,
+        clock: Clock,
         try_lock: Callable[[], bool],
         emit: Callable[..., None] = logs.emit,
     ) -> None:
-        self._ledger = ledger
         self._config = config
+        self._claims = claims
+        self._assignments = assignments
+        self._record = record
+        self._clock = clock
         self._try_lock = try_lock  # True: this process holds the lock, also if it did before
         self._emit = emit
 
@@ -117,43 +101,44 @@ class Ownership:
         configuration.
 
         Raises:
-            ConfigError: see `OwnableLedger.adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
             LedgerUntrusted: the ledger is damaged.
             LocalFailure: the lock file cannot be written, or the check was stopped.
         """
         if not self._try_lock():
             return False
-        self._ledger.check(stop)
+        self._record.check(stop)
         recovered = self._recover()
         self.adopt()
-        if recovered or not self._ledger.is_assigned:
-            self._ledger.reassign(entry_owner or self._config.entry_owner)
+        if recovered or not self._assignments.is_assigned:
+            owner = entry_owner or self._config.entry_owner
+            self._assignments.reassign(owner, now_ms=self._clock.now_ms())
         return True
 
     def adopt(self) -> None:
         """Make the ledger follow the configuration, and publish the watches that are served.
 
         Raises:
-            ConfigError: see `OwnableLedger.adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
         """
         config = self._config
-        self._ledger.adopt(config.buckets, config.watches, config_path=config.config_path)
+        self._assignments.adopt(config.buckets, config.watches, config_path=config.config_path)
         self.publish()
 
     def adopt_beside(self) -> frozenset[str]:
         """Adopt what the owner of the lock does not serve; return the watches it has otherwise.
 
         Raises:
-            ConfigError: see `OwnableLedger.adopt`.
+            ConfigError: see `port.WatchAssignments.adopt`.
         """
         config = self._config
-        return self._ledger.adopt_beside(
+        return self._record.adopt_beside(
             config.buckets, config.watches, config_path=config.config_path
         )
 
     def publish(self) -> None:
         """Write down which watches this process registers for."""
-        self._ledger.publish(self._config.command, self._config.served)
+        self._record.publish(self._config.command, self._config.served)
 
     def withdraw(self) -> None:
         """Write down that this process registers for no watch any more.
@@ -161,14 +146,14 @@ class Ownership:
         Raises:
             LocalFailure: it could not be written now.
         """
-        self._ledger.withdraw()
+        self._record.withdraw()
 
     def published(self) -> Owner | None:
         """Return what the owner wrote about itself; None if it has not, or not yet."""
-        return self._ledger.published()
+        return self._record.published()
 
     def _recover(self) -> int:
-        recovered = self._ledger.recover()
+        recovered = self._claims.recover(now_ms=self._clock.now_ms())
         if recovered:
             self._emit(logs.LEDGER_RECOVERED, entries=recovered)
         return recovered

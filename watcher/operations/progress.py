@@ -24,7 +24,7 @@ _MOST_A_CALL = 1000  # objects that one request lists
 
 
 class _Sample(NamedTuple):
-    """What was done at an instant."""
+    """The progress at an instant."""
 
     at: float
     listed: int  # by this run

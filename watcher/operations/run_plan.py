@@ -1,4 +1,4 @@
-"""What one `scan` or `backfill` is asked to do, and what it asks of the ledger."""
+"""The task of one `scan` or `backfill`, and its questions to the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one `scan` or `backfill` did, and what a person must know about it."""
+"""The report of one `scan` or `backfill`, with its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOMETHING_FAILED = 6
 
 @dataclass(slots=True, kw_only=True)
 class RunReport:
-    """What one run did."""
+    """The results of one run."""
 
     scans: list[ScanReport] = field(default_factory=list)
     registered: RegisterReport = field(default_factory=RegisterReport)
@@ -54,7 +54,7 @@ class RunReport:
 
     @property
     def met(self) -> list[WatcherError]:
-        """What went wrong, each once; after an interrupt a person needs no more."""
+        """The errors that were met, each once; after an interrupt a person needs no more."""
         found: dict[str, WatcherError] = {}
         for error in (*(scan.error for scan in self.scans), self.error):
             if isinstance(error, WatcherError):
@@ -63,7 +63,7 @@ class RunReport:
 
     @property
     def errors(self) -> list[WatcherError]:
-        """What went wrong in a run that ended by itself, with the files that have no answer."""
+        """The errors of a run that ended by itself, with the files that have no answer."""
         found = {str(error): error for error in self.met}
         if self.undecided.entries and not isinstance(self.error, (AccountRefused, BucketRefused)):
             error = self._not_registered()

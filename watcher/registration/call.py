@@ -15,7 +15,6 @@ from watcher.errors import (
 )
 from watcher.model import (
     LONG_STREAK,
-    Accepted,
     BatchResult,
     CallOptions,
     Claim,
@@ -28,9 +27,9 @@ from watcher.model import (
     Settlement,
     Unknown,
 )
-from watcher.observe import logs
-from watcher.rules.backoff import delay_ms
-from watcher.rules.file_url import MAX_FILE_URL_BYTES
+from watcher.registration.retry_times import RetryTimes
+from watcher.registration.settlement_log import SettlementLog
+from watcher.rules.file_url import MAX_FILE_URL_BYTES, is_too_long
 from watcher.rules.selection import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
@@ -38,13 +37,9 @@ if TYPE_CHECKING:
 
     from watcher.ledger.port import SettlementWriter
     from watcher.ports import Clock, Registrar
-    from watcher.registration.breaker import Breakers
+    from watcher.registration.ticket import CallTicket
+    from watcher.registration.verdict import Verdicts
 
-_OWN_PACE = (
-    AccountRefused,
-    BucketRefused,
-    CallSuppressed,
-)  # a breaker decides when its entries are asked again
 _NO_EFFECT = (AccountRefused, BucketRefused, Unreachable, Throttled)
 
 
@@ -66,6 +61,7 @@ class Policy:
     max_delay_ms: int
     concurrent_calls: int
     patience_s: float  # waits this long for the next attempt; infinity = for all of them
+    give_up_after_s: float  # without one entry decided; infinity = never
 
 
 class BatchCaller:
@@ -74,9 +70,9 @@ class BatchCaller:
     def __init__(
         self,
         ledger: SettlementWriter,
-        registrar: Registrar,
+        registrar_for: Callable[[CallTicket], Registrar],
         *,
-        breakers: Breakers,
+        verdicts: Verdicts,
         describe: Callable[[Entry], Media],
         head: Callable[[str, str], ObjectInfo | None],
         clock: Clock,
@@ -85,37 +81,39 @@ class BatchCaller:
         emit: Callable[..., None],
     ) -> None:
         self._ledger = ledger
-        self._registrar = registrar
-        self.breakers = breakers
+        self._registrar_for = registrar_for
+        self._verdicts = verdicts
         self._describe = describe
         self._head = head  # (bucket, key); raises CloudError
         self._clock = clock
         self._jitter = jitter
         self._policy = policy
-        self._emit = emit
+        self._log = SettlementLog(emit)
 
-    def run(self, group: Group, claim: Claim, begun: float) -> Settled:
-        """Make the call for a claim admitted at `begun`, if one can be made, and settle it."""
-        self.breakers.carry_out(begun)
+    def run(self, group: Group, claim: Claim, ticket: CallTicket) -> Settled:
+        """Make the call for a claim, if one can be made, and settle it."""
         media = [self._describe(entry) for entry in claim.entries]
-        if too_long(media[0]):
-            self.breakers.no_call(group.bucket)
+        if is_too_long(media[0].file_url):
+            self._verdicts.no_call(ticket)
             return self._settle(
                 claim, media, BatchResult(outcomes={item.key: _unsendable(item) for item in media})
             )
-        result = self._ask(group, media)
+        result = self._ask(self._registrar_for(ticket), media, group.options)
         if isinstance(result.error, CloudError):
-            self.breakers.failed(group.bucket, result.error)
+            self._verdicts.failed(ticket, result.error)
         else:
-            self.breakers.answered(group.bucket)
+            self._verdicts.answered(ticket)
         result = self._with_reasons(group.bucket, result)
         settled = self._settle(claim, media, result)
-        self._follow_streak(group.bucket, result, settled)
+        if result.error is None:
+            self._follow_streak(ticket, result, settled)
         return settled
 
-    def _ask(self, group: Group, media: Sequence[Media]) -> BatchResult:
+    def _ask(
+        self, registrar: Registrar, media: Sequence[Media], options: CallOptions
+    ) -> BatchResult:
         try:
-            return self._registrar.register(media, group.options)
+            return registrar.register(media, options)
         except CloudError as error:
             return BatchResult(
                 outcomes={item.key: Unknown(message=str(error)) for item in media},
@@ -123,48 +121,18 @@ class BatchCaller:
                 error=error,
             )
 
-    def _follow_streak(self, bucket: str, result: BatchResult, settled: Settled) -> None:
+    def _follow_streak(self, ticket: CallTicket, result: BatchResult, settled: Settled) -> None:
         """Report to the breakers what the outcomes say of the bucket as a whole."""
-        if result.error is not None:
-            return
+        outcomes = result.outcomes.values()
         if settled.streak_ended:
-            self.breakers.streak_ended(bucket)
-        if any(
-            isinstance(outcome, Refused) and not outcome.is_its_own
-            for outcome in result.outcomes.values()
-        ):
+            self._verdicts.streak_ended(ticket.bucket)
+        if any(isinstance(each, Refused) and not each.is_its_own for each in outcomes):
             if settled.streak >= LONG_STREAK:
-                self.breakers.streak(bucket, settled.streak)
-        elif all(isinstance(outcome, Unknown) for outcome in result.outcomes.values()):
-            self.breakers.inconclusive(bucket)
+                self._verdicts.streak(ticket.bucket, settled.streak)
+        elif all(isinstance(each, Unknown) for each in outcomes):
+            self._verdicts.inconclusive(ticket)
         else:
-            self.breakers.no_call(bucket)
-
-    def _due_in_ms(self, entry: Entry, result: BatchResult, jitter: float, *, now_ms: int) -> int:
-        """Return how long to wait before an entry is asked again, if it is."""
-        outcome, error = result.outcomes[entry.key], result.error
-        if isinstance(
-            outcome, Refused
-        ):  # the first says nothing of the object yet: alone, and at once
-            return self._delay_ms(entry.attempts, jitter) if entry.attempts else 0
-        if isinstance(outcome, Unknown) and outcome.unmentioned:
-            if (
-                len(result.outcomes) > 1
-            ):  # perhaps spelled in another way: alone next, in its place in the queue
-                return min(0, entry.due_at - now_ms)
-            return self._delay_ms(entry.doubts + 1, jitter)
-        if not isinstance(error, CloudError) or isinstance(error, _OWN_PACE):
-            return 0
-        return self._delay_ms(1, jitter, retry_after_ms=int(error.retry_after_s * 1000))
-
-    def _delay_ms(self, attempts: int, jitter: float, *, retry_after_ms: int = 0) -> int:
-        return delay_ms(
-            attempts,
-            first_ms=self._policy.first_delay_ms,
-            max_ms=self._policy.max_delay_ms,
-            jitter=jitter,
-            retry_after_ms=retry_after_ms,
-        )
+            self._verdicts.no_call(ticket)
 
     def _with_reasons(self, bucket: str, result: BatchResult) -> BatchResult:
         """Look at the objects that VOD refused: it gives no reason, they may."""
@@ -179,14 +147,14 @@ class BatchCaller:
 
     def _settle(self, claim: Claim, media: Sequence[Media], result: BatchResult) -> Settled:
         now_ms = self._clock.now_ms()
-        jitter = self._jitter()  # one for all: what was asked together is asked together again
+        times = RetryTimes(self._policy, result, now_ms=now_ms, jitter=self._jitter())
         settled = self._ledger.settle(
             claim,
             [
                 Settlement(
                     entry=entry,
                     outcome=result.outcomes[entry.key],
-                    due_at=now_ms + self._due_in_ms(entry, result, jitter, now_ms=now_ms),
+                    due_at=times.due_at(entry),
                     sent=not isinstance(result.error, _NO_EFFECT),
                 )
                 for entry in claim.entries
@@ -196,48 +164,9 @@ class BatchCaller:
             now_ms=now_ms,
         )
         if not isinstance(result.error, CallSuppressed):  # else there was no call
-            self._log(claim, media, result, settled)
+            urls = {item.key: item.file_url for item in media}
+            self._log.write(claim, urls, result, settled, now_ms=self._clock.now_ms())
         return settled
-
-    def _log(
-        self, claim: Claim, media: Sequence[Media], result: BatchResult, settled: Settled
-    ) -> None:
-        urls = {item.key: item.file_url for item in media}
-        accepted = [(key, o) for key, o in result.outcomes.items() if isinstance(o, Accepted)]
-        refused = [urls[key] for key, o in result.outcomes.items() if isinstance(o, Refused)]
-        unknown = [o.message for o in result.outcomes.values() if isinstance(o, Unknown)]
-        self._emit(
-            logs.BATCH_SETTLED,
-            bucket=claim.entries[0].bucket,
-            batch_id=claim.batch_id,
-            RequestId=result.request_id,
-            RegisteredMediaList=[
-                {"FileURL": urls[key], "MediaId": o.media_id, "NewRegister": o.new_register}
-                for key, o in accepted
-            ],
-            FailedFileURLs=refused,
-            **({"pending": len(unknown), "reason": unknown[0]} if unknown else {}),
-        )
-        entries, now_ms = {entry.key: entry for entry in claim.entries}, self._clock.now_ms()
-        for key, outcome in accepted:
-            self._emit(
-                logs.MEDIA_REGISTERED,
-                watch=entries[key].watch,
-                key=key,
-                media_id=outcome.media_id,
-                new_register=outcome.new_register,
-                after_s=max(0, now_ms - entries[key].modified_at) / 1000,
-            )
-        for key, reason, message in settled.failed:
-            self._emit(
-                logs.MEDIA_FAILED,
-                watch=entries[key].watch if key in entries else claim.entries[0].watch,
-                bucket=claim.entries[0].bucket,
-                key=key,
-                reason=str(reason),
-                message=message,
-                RequestId=result.request_id,
-            )
 
 
 def _reason(found: ObjectInfo | None) -> Refused | None:
@@ -250,11 +179,6 @@ def _reason(found: ObjectInfo | None) -> Refused | None:
         message = f"the object is in class {found.storage_class}: restore it"
         return Refused(reason=Failure.ARCHIVED, message=message, final=True)
     return None
-
-
-def too_long(item: Media) -> bool:
-    """Return whether VOD would refuse the item for the length of its URL alone."""
-    return len(item.file_url.encode()) > MAX_FILE_URL_BYTES
 
 
 def _unsendable(item: Media) -> Refused:

@@ -10,20 +10,35 @@ if TYPE_CHECKING:
 
     from watcher.model import BatchResult, CallOptions, Media
     from watcher.ports import Registrar
+    from watcher.registration.ticket import CallTicket
 
 
 class Gate:
-    """Suppress a call if a breaker has opened since it was admitted; count the others."""
+    """Pass on the calls of one ticket unless a breaker has opened since it was admitted."""
 
-    def __init__(self, inner: Registrar, *, check: Callable[[str], None]) -> None:
+    def __init__(
+        self, inner: Registrar, ticket: CallTicket, *, check: Callable[[CallTicket], None]
+    ) -> None:
         self._inner = inner
-        self._check = check  # (bucket); raises CallSuppressed
-        self._count = threading.Lock()
+        self._ticket = ticket
+        self._check = check  # raises CallSuppressed
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        """See `ports.Registrar.register`."""
+        self._check(self._ticket)
+        return self._inner.register(batch, options)
+
+
+class CallCounter:
+    """Count the calls that go out, from any number of threads."""
+
+    def __init__(self, inner: Registrar) -> None:
+        self._inner = inner
+        self._lock = threading.Lock()
         self.calls = 0
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         """See `ports.Registrar.register`."""
-        self._check(batch[0].bucket)
-        with self._count:
+        with self._lock:
             self.calls += 1
         return self._inner.register(batch, options)

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from watcher.errors import CloudError
+from watcher.rules.units import rounded_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class GiveUp:
         self._counted = 0
 
     def begin(self) -> None:
-        """Let the time run, if it does not yet: listing has ended."""
+        """Start the time limit, if it does not run yet: listing has ended."""
         with self._turn:
             if self._since is None and not math.isinf(self._after_s):
                 self._counted = self._decisions()
@@ -61,7 +62,8 @@ class GiveUp:
     def error(self) -> CloudError:
         """Return what to say of having given up."""
         return CloudError(
-            f"gave up: no file was registered, refused or failed for {_words(self._after_s)}",
+            "gave up: no file was registered, refused or failed for "
+            f"{rounded_duration(self._after_s)}",
             hint=(
                 "Nothing is lost: the next scan asks again. `export` shows what was said of each "
                 "file; `backfill --give-up-after` sets how long a backfill waits."
@@ -98,7 +100,3 @@ class LimitedClock:
                 return True
             if left <= _LOOK_S:
                 return False
-
-
-def _words(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 and seconds % 60 == 0 else f"{seconds:g} s"  # noqa: PLR2004

@@ -28,8 +28,8 @@ _SAMPLE: Final = 50  # calls to judge by ...
 _SAMPLE_S: Final = 6.0  # ... of so many seconds at most
 _FEW: Final = 25  # with so many accepted in the sample ...
 _TOLERATED: Final = 0.1  # ... this share of it may be throttled: chance, or others
-_DELIVERED: Final = 20  # calls to tell by which share of the rate is accepted
-_ENOUGH: Final = 5  # accepted calls tell a rate; fewer may be luck
+_DELIVERED: Final = 20  # calls that show which share of the rate is accepted
+_ENOUGH: Final = 5  # accepted calls show a rate; fewer may be luck
 _BELOW: Final = 0.9  # of what the account gives, so that its second drains
 _CEILING_S: Final = 8.0  # after a fall the rate is back at the ceiling
 _MOST_S: Final = 26.0  # after a fall the rate is back at the most, whatever the ceiling
@@ -193,22 +193,24 @@ class RateLimit:
 
     It begins as if there had been a call just now: of the last process, or under the configuration
     before.
+
+    Args:
+        calls_per_second: as configured.
+        given: what the account was last seen to give; None = it never asked to slow down.
+        clock: of the waits.
+        changed: called with each change that a person should hear of.
+        remember: keeps the rate for the next process; None = the account gives all.
     """
 
     def __init__(
         self,
-        inner: Registrar,
         *,
         calls_per_second: float,
-        given: float
-        | None,  # what the account was last seen to give; None = it never asked to slow down
+        given: float | None,
         clock: Clock,
         changed: Callable[[RateChange], None],
-        remember: Callable[
-            [float | None], None
-        ],  # for the next process; None = the account gives all
+        remember: Callable[[float | None], None],
     ) -> None:
-        self._inner = inner
         self._clock = clock
         self._changed = changed
         self._remember = remember
@@ -224,19 +226,29 @@ class RateLimit:
         """The present rate."""
         return self._pace.per_second
 
-    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
-        """See `ports.Registrar.register`."""
+    def send(self, call: Callable[[], BatchResult]) -> BatchResult:
+        """Make a call when its turn comes; the result sets the rate.
+
+        Raises:
+            CallSuppressed: the process is stopping, or the run gives up.
+            CloudError: see `ports.Registrar.register`.
+        """
         if not self._pace.wait():
             raise CallSuppressed("the watcher is stopping; nothing was sent")
         sent = self._clock.monotonic()
         try:
-            result = self._inner.register(batch, options)
+            result = call()
         except Throttled:
             self._note(self._rate.throttled, sent)
             raise
         if result.error is None:
             self._note(self._rate.accepted, sent)
         return result
+
+    def write_down(self) -> None:
+        """Remember the present rate for the next process."""
+        with self._turn:
+            self._write_down(by=0.0)
 
     def _note(self, became: Callable[..., RateChange | None], sent: float) -> None:
         with self._turn:
@@ -246,14 +258,21 @@ class RateLimit:
             if change:
                 self._changed(change)
 
-    def write_down(self) -> None:
-        """Remember the present rate for the next process."""
-        with self._turn:
-            self._write_down(by=0.0)
-
     def _write_down(self, *, by: float) -> None:
         now, before = self._rate.rate if self._rate.is_low else None, self._remembered
         if now == before or (now and before and abs(now - before) <= by * before):
             return
         self._remembered = now
         self._remember(now)
+
+
+class RateLimited:
+    """A registrar whose calls keep within a limit that it shares with others."""
+
+    def __init__(self, inner: Registrar, limit: RateLimit) -> None:
+        self._inner = inner
+        self.limit = limit
+
+    def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
+        """See `ports.Registrar.register`."""
+        return self.limit.send(lambda: self._inner.register(batch, options))

@@ -56,6 +56,11 @@ class FileUrlForm:
         return base + (quote(key) if self.encoding == "percent" else key)
 
 
+def is_too_long(file_url: str) -> bool:
+    """Return whether VOD would refuse a file URL for its length alone."""
+    return len(file_url.encode()) > MAX_FILE_URL_BYTES
+
+
 def confusable(key: str, others: Iterable[str]) -> bool:
     """Whether some form of the URL of `key` is also a form of another key's URL.
 

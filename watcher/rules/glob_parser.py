@@ -11,7 +11,7 @@ MAX_ALTERNATIVES: Final = 1000
 
 
 class Wild(Enum):
-    """What matches any number of characters."""
+    """Match any number of characters."""
 
     STAR = "*"
     DOUBLE = "**"

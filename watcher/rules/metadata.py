@@ -112,7 +112,7 @@ def _literal_text(template: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the fields of one object's templates stand for."""
+    """The values of the fields of one object's templates."""
 
     texts: dict[str, str]
     folders: list[str]

@@ -1,4 +1,4 @@
-"""Durations and sizes as ossutil writes them: "1h30m", "24h"; "10M", "1.5G" (1K = 1024)."""
+"""Durations and sizes: as ossutil writes them ("1h30m", "1.5G"; 1K = 1024), and rounded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 _MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _BYTES: Final = {"T": 1024**4, "G": 1024**3, "M": 1024**2, "K": 1024, "B": 1}
+
+_SMALL_S: Final = 10  # shorter durations are shown in tenths of a second
 
 _LONGEST_MS: Final = 36_500 * _MS["d"]
 _LARGEST_BYTES: Final = 2**63 - 1
@@ -80,6 +82,26 @@ def size_text(size_bytes: int) -> str:
         if size_bytes and size_bytes % one == 0:
             return f"{size_bytes // one}{unit}"
     return "0B"
+
+
+def rounded_duration(seconds: float) -> str:
+    """Return a duration in its two largest units, e.g. "5 min 2 s"; in tenths below 10 s."""
+    if seconds < _SMALL_S:
+        return f"{round(seconds, 1):g} s"
+    parts, left = [], round(seconds)
+    for unit, one in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, one)
+        parts.append(f"{count} {unit}" if count else "")
+    first = next(n for n, part in enumerate(parts) if part)
+    return " ".join(part for part in parts[first : first + 2] if part)
+
+
+def rounded_size(size_bytes: float) -> str:
+    """Return a size in its largest unit, e.g. "1.5 GB" (1 KB = 1024 bytes)."""
+    if size_bytes < _BYTES["K"]:
+        return f"{size_bytes:.0f} bytes"
+    unit = next(unit for unit, one in _BYTES.items() if size_bytes >= one)
+    return f"{size_bytes / _BYTES[unit]:.1f} {unit}B"
 
 
 _DURATION_CURE: Final = (

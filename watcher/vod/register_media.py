@@ -32,13 +32,13 @@ class VodRegistrar:
         """See `ports.Registrar.register`."""
         try:
             answer = read(self._client.call(self._request(batch, options)))
-        except UnknownOutcome as doubt:
+        except UnknownOutcome as unknown:
             hint = "The program sends the files again. VOD registers each of them once."
-            error = BodyRefused if options.in_body and doubt.refused else Unanswered
+            error = BodyRefused if options.in_body and unknown.refused else Unanswered
             return BatchResult(
-                outcomes={media.key: Unknown(message=str(doubt)) for media in batch},
-                request_id=doubt.request_id,
-                error=error(str(doubt), hint=hint, request_id=doubt.request_id),
+                outcomes={media.key: Unknown(message=str(unknown)) for media in batch},
+                request_id=unknown.request_id,
+                error=error(str(unknown), hint=hint, request_id=unknown.request_id),
             )
         return BatchResult(outcomes=_outcomes(batch, answer), request_id=request_id_of(answer))
 

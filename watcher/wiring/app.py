@@ -141,8 +141,8 @@ class App:
 
     @contextlib.contextmanager
     def _worker(self, ledger: Ledger, progress: Progress) -> Iterator[RegistrationWorker]:
-        with self._factory.registering(ledger, progress, self.clock) as (worker, _):
-            yield worker
+        with self._factory.registering(ledger, self.clock) as registration:
+            yield registration.worker(progress.registered)
 
     def _dry_run(self, reader: LedgerReader, show: Callable[[str, str], None]) -> DryRun:
         return DryRun(

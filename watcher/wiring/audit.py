@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from watcher.discovery.listing.pager import Pager
 from watcher.discovery.selector import Selector
 from watcher.errors import LedgerUntrusted, LocalFailure
 from watcher.ledger.sqlite import LedgerReader, remember_audit
@@ -70,17 +71,17 @@ def _audit_of(
 ) -> Audit:
     """Return the audit of one watch."""
     return Audit(
-        resolved.watched(name),
+        resolved.target(name),
         over_bucket=_over_bucket(resolved, resolved.watches[name].bucket),
-        sieve=Selector(resolved.watched(name), resolved.earlier(name), reader),
-        source=cloud.sources[name],
+        selector=Selector(resolved.target(name), resolved.earlier(name), reader),
+        pager=Pager(
+            cloud.sources[name], pace=cloud.paces[name].wait, clock=clock, jitter=random.random
+        ),
         ledger=reader.audit,
         clock=clock,
-        jitter=random.random,
         emit=logs.emit,
         progress=progress.listed,
         unaccounted=unaccounted,
-        pace=cloud.paces[name].wait,
     )
 
 
@@ -94,5 +95,5 @@ def _last_listed(reader: LedgerReader, watches: Sequence[str]) -> int | None:
 
 def _over_bucket(resolved: ResolvedConfig, bucket: str) -> list[ScanTarget]:
     return [
-        resolved.watched(name) for name, watch in resolved.watches.items() if watch.bucket == bucket
+        resolved.target(name) for name, watch in resolved.watches.items() if watch.bucket == bucket
     ]

@@ -68,12 +68,12 @@ def _refuse_several(watches: list[Watch]) -> None:
         )
 
 
-def endpoint_beside(watched: str, region: str) -> str:
+def endpoint_beside(endpoint: str, region: str) -> str:
     """Return the endpoint of the inventory's bucket.
 
     It is that of the watched bucket, unless that is for acceleration, which is set by bucket.
     """
-    return f"https://oss-{region}.aliyuncs.com" if "//oss-accelerate" in watched else watched
+    return f"https://oss-{region}.aliyuncs.com" if "//oss-accelerate" in endpoint else endpoint
 
 
 def _log_missing_columns(manifest: Manifest) -> None:

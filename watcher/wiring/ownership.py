@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from watcher.ledger.sqlite import Ledger, ProcessLock
     from watcher.model import BucketSpec, Owner, WatchSpec
-    from watcher.operations.ownership import EntryOwner
     from watcher.ports import Clock
     from watcher.wiring.resolved import ResolvedConfig
 
@@ -32,8 +31,11 @@ def ownership_of(
     A full disk is waited for half a minute.
     """
     return Ownership(
-        SqliteOwnable(ledger, lock, clock),
         owner_config(resolved),
+        claims=ledger.queue,
+        assignments=ledger.assignments,
+        record=SqliteOwnerRecord(ledger, lock),
+        clock=clock,
         try_lock=functools.partial(retry_busy, lock.try_acquire, wait=clock.wait),
         emit=emit,
     )
@@ -51,53 +53,33 @@ def owner_config(resolved: ResolvedConfig) -> OwnerConfig:
     )
 
 
-class SqliteOwnable:
-    """`operations.ownership.OwnableLedger` over a SQLite ledger and its lock file."""
+class SqliteOwnerRecord:
+    """`operations.ownership.OwnerRecord` over a SQLite ledger and its lock file."""
 
-    def __init__(self, ledger: Ledger, lock: ProcessLock, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, lock: ProcessLock) -> None:
         self._ledger = ledger
         self._lock = lock
-        self._clock = clock
 
     def check(self, stop: Callable[[], bool] | None) -> None:
-        """See `OwnableLedger.check`."""
+        """See `OwnerRecord.check`."""
         self._ledger.check_after_unclean_stop(stop=stop)
-
-    def recover(self) -> int:
-        """See `OwnableLedger.recover`."""
-        return self._ledger.queue.recover(now_ms=self._clock.now_ms())
-
-    def adopt(
-        self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str
-    ) -> None:
-        """See `OwnableLedger.adopt`."""
-        self._ledger.assignments.adopt(buckets, watches, config_path=config_path)
 
     def adopt_beside(
         self, buckets: Sequence[BucketSpec], watches: Sequence[WatchSpec], *, config_path: str
     ) -> frozenset[str]:
-        """See `OwnableLedger.adopt_beside`."""
+        """See `OwnerRecord.adopt_beside`."""
         return self._ledger.ownership.adopt_beside(
             self._lock, buckets, watches, config_path=config_path
         )
 
     def publish(self, command: str, watches: Sequence[WatchSpec]) -> None:
-        """See `OwnableLedger.publish`."""
+        """See `OwnerRecord.publish`."""
         self._ledger.ownership.publish(self._lock, command, watches)
 
     def withdraw(self) -> None:
-        """See `OwnableLedger.withdraw`."""
+        """See `OwnerRecord.withdraw`."""
         self._ledger.ownership.withdraw()
 
     def published(self) -> Owner | None:
-        """See `OwnableLedger.published`."""
+        """See `OwnerRecord.published`."""
         return self._ledger.ownership.published(self._lock)
-
-    @property
-    def is_assigned(self) -> bool:
-        """See `OwnableLedger.is_assigned`."""
-        return self._ledger.assignments.is_assigned
-
-    def reassign(self, owner: EntryOwner) -> None:
-        """See `OwnableLedger.reassign`."""
-        self._ledger.assignments.reassign(owner, now_ms=self._clock.now_ms())

@@ -35,7 +35,7 @@ def piece_source(
     `snapshot` is the inventory in place of the listing. `gone` is called with (bucket, key) of each
     given key that is not there.
     """
-    target, watch = resolved.watched(name), resolved.watches[name]
+    target, watch = resolved.target(name), resolved.watches[name]
     if snapshot is not None:
         return SnapshotPieces(snapshot, above=target.above, upto=target.upto)
     if resolved.backfill is not None and resolved.backfill.keys is not None:

@@ -64,6 +64,7 @@ class ResolvedConfig:
             max_delay_ms=retry.max_delay_ms,
             concurrent_calls=self.config.vod.concurrent_calls,
             patience_s=PATIENCE_S if self.backfill is None and not self._endless else math.inf,
+            give_up_after_s=self.give_up_after_s,
         )
 
     @property
@@ -73,8 +74,12 @@ class ResolvedConfig:
         return ProbeIntervals(
             first_delay_ms=retry.first_delay_ms,
             max_delay_ms=retry.max_delay_ms,
-            gives_up=not self._endless,
         )
+
+    @property
+    def ends_on_refusal(self) -> bool:
+        """Whether a run makes no more calls once VOD refused its account or its bucket."""
+        return not self._endless
 
     @property
     def give_up_after_s(self) -> float:
@@ -121,7 +126,7 @@ class ResolvedConfig:
             None,
         )
 
-    def watched(self, name: str) -> ScanTarget:
+    def target(self, name: str) -> ScanTarget:
         """Return a watch, as far as listing is concerned."""
         watch = self.watches[name]
         return ScanTarget(
@@ -148,7 +153,7 @@ class ResolvedConfig:
         names = list(self.watches)
         bucket = self.watches[name].bucket
         return [
-            self.watched(n) for n in names[: names.index(name)] if self.watches[n].bucket == bucket
+            self.target(n) for n in names[: names.index(name)] if self.watches[n].bucket == bucket
         ]
 
     def bucket_specs(self) -> list[BucketSpec]:
@@ -173,7 +178,7 @@ class ResolvedConfig:
                 prefix=watch.prefix,
                 rules=_digest(watch),
                 from_now=watch.start == "now",
-                terms=_registered_as(watch, self.config),
+                serving_digest=_registered_as(watch, self.config),
             )
             for watch in self.config.watches
         ]
@@ -188,7 +193,7 @@ class ResolvedConfig:
             chosen=self.chosen,
             served=self.served(),
             groups=self.groups(),
-            lists_all=all(self.watched(name).lists_all for name in self.chosen),
+            lists_all=all(self.target(name).lists_all for name in self.chosen),
             is_backfill=self.backfill is not None,
             give_up_after_s=self.give_up_after_s,
         )

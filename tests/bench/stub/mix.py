@@ -71,7 +71,7 @@ _ONE_BESIDE_IN: Final = 25  # objects of a folder that has some
 
 
 class Facts(NamedTuple):
-    """What a listing shows beside the key."""
+    """The facts of an object beside its key in a listing."""
 
     modified: str
     etag: str

@@ -28,7 +28,7 @@ _STATUS: Final = {200: "OK", 400: "Bad Request", 404: "Not Found"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one request gets, and after how many seconds."""
+    """The answer to one request, and after how many seconds."""
 
     status: int
     body: tuple[bytes | memoryview, ...]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """What was registered, and when each call arrived."""
+    """The registered files, and when each call arrived."""
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []  # seconds, of a clock that only runs forward

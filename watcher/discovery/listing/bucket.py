@@ -75,9 +75,9 @@ class BucketListing:
             lowered=self._lowered,
             tuning=self._tuning,
         )
-        ahead = intervals(remembered.after, remembered.trust, tuning=self._tuning)
+        unlisted = intervals(remembered.after, remembered.trust, tuning=self._tuning)
         try:
-            yield from listing.pieces(within(ahead, self._above, self._upto))
+            yield from listing.pieces(within(unlisted, self._above, self._upto))
         except StartAfterIgnored:
             yield from self._from_the_front()
         else:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What one request listed, or several where a key could not name the next place."""
+    """The objects of one request, or of several where a key could not name the next place."""
 
     at: int  # milliseconds since the epoch: the answer's `Date`
     answer: ListAnswer | None  # None: there were several

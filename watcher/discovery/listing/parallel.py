@@ -56,7 +56,7 @@ class RangeListing:
         self._lowered_at = float("-inf")
         self.is_complete = False
 
-    def pieces(self, ahead: Iterator[Interval]) -> Iterator[Piece]:
+    def pieces(self, unlisted: Iterator[Interval]) -> Iterator[Piece]:
         """Yield the pieces of all ranges of the plan.
 
         A stop request ends them early, and the listing is then not complete.
@@ -65,7 +65,7 @@ class RangeListing:
             StartAfterIgnored: the service does not list behind a given key.
             CloudError: some keys could not be listed. All pieces before the error are true.
         """
-        self._plan = Plan(ahead, prefix=self._source.prefix, tuning=self._tuning)
+        self._plan = Plan(unlisted, prefix=self._source.prefix, tuning=self._tuning)
         try:
             yield from self._work()
         finally:

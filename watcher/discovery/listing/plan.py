@@ -45,9 +45,9 @@ class Plan:
     """Decides which range to list next.  For one thread only."""
 
     def __init__(
-        self, ahead: Iterator[Interval], *, prefix: str, tuning: ListingTuning = DEFAULT_TUNING
+        self, unlisted: Iterator[Interval], *, prefix: str, tuning: ListingTuning = DEFAULT_TUNING
     ) -> None:
-        self._ahead = ahead  # with the taken ranges they tile the keys
+        self._unlisted = unlisted  # with the taken ranges they tile the keys
         self._prefix = prefix
         self._tuning = tuning
         self._alphabet = Alphabet()
@@ -71,14 +71,14 @@ class Plan:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to list."""
-        return not self._taken and next(self._ahead, None) is None
+        return not self._taken and next(self._unlisted, None) is None
 
     def next(self, *, cutting: bool) -> Interval | None:
         """Return a range that is not being listed yet; None if there is none now.
 
         With `cutting`, a range that is being listed may be cut for it.
         """
-        interval = next(self._ahead, None)
+        interval = next(self._unlisted, None)
         if interval is None and cutting and self.probes_left:
             interval = self._cut()
         if interval is not None:

@@ -53,9 +53,9 @@ def intervals(
         yield _as_one(waiting, trust)
 
 
-def within(ahead: Iterator[Interval], above: str, upto: str | None) -> Iterator[Interval]:
+def within(unlisted: Iterator[Interval], above: str, upto: str | None) -> Iterator[Interval]:
     """Yield only the parts that lie above one key and up to another (None = to the end)."""
-    for each in ahead:
+    for each in unlisted:
         lo = max(each.lo, above)
         hi = min((end for end in (each.hi, upto) if end is not None), default=None)
         if (lo, hi) == (each.lo, each.hi):

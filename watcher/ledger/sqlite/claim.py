@@ -47,13 +47,7 @@ def mark_claimed(
          WHERE bucket_id = ? AND key = ? AND state = 'pending' AND watch_id = ? AND due_at = ?
            AND etag = ? AND size_bytes = ? AND modified_at = ? AND attempts = ? AND doubts = ?
         """,
-        [
-            (
-                *(batch_id, bucket_id, each.key, watch_ids[each.watch], each.due_at),
-                *(each.etag, each.size_bytes, each.modified_at, each.attempts, each.doubts),
-            )
-            for each in entries
-        ],
+        [(batch_id, bucket_id, *_as_read(each, watch_ids[each.watch])) for each in entries],
     )
     if updated.rowcount != len(entries):
         raise EntryChanged
@@ -63,6 +57,14 @@ def mark_claimed(
         tally[watch_ids[entry.watch], "claimed"] += 1
     add_to_tally(db, tally)
     return Claim(batch_id=batch_id, entries=tuple(entries))
+
+
+def _as_read(entry: Entry, watch_id: int) -> tuple[object, ...]:
+    """Return the values of the row of an entry, if it is still as it was read."""
+    return (
+        *(entry.key, watch_id, entry.due_at, entry.etag, entry.size_bytes, entry.modified_at),
+        *(entry.attempts, entry.unknown_outcomes),
+    )
 
 
 def recover(db: sqlite3.Connection, *, now_ms: int) -> int:

@@ -1,4 +1,4 @@
-"""What scans write: moments of "now", listed ranges and their objects, complete scans."""
+"""The records of scans: moments of "now", listed ranges and their objects, complete scans."""
 
 from __future__ import annotations
 
@@ -139,11 +139,11 @@ class Discovery(ScanEnds):
         return Recorded(new=new, changed=tuple(changed))
 
     @patient()
-    def doubt_empty(self, watch: str, begun: ScanBegun) -> int:
+    def count_empty_scan(self, watch: str, begun: ScanBegun) -> int:
         """Count an empty listing of a watch that had objects.
 
-        Return which in a row it is; 0 if the watch had none.  A scan that is doubted is not
-        resumed.
+        Return which in a row it is; 0 if the watch had none.  An empty scan that is not accepted
+        is not resumed.
         """
         with self._transactions.begin(durable=True) as db:
             db.execute(

@@ -45,7 +45,7 @@ class Wanted:
 
     @property
     def due_times(self) -> tuple[DueTime, DueTime]:
-        """What is due now; after that, what a clock that ran ahead has put off too far."""
+        """The conditions of entries due now, then of those that a fast clock put off too far."""
         return (
             DueTime("e.due_at <= :instant", self.now_ms),
             DueTime("e.due_at > :instant", self.horizon_ms),
@@ -102,7 +102,7 @@ def first_pending(
 
 def entry_of(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
     """Return the entry of a row of `ENTRY_COLUMNS`."""
-    key, etag, size_bytes, modified_at, attempts, doubts, lane, message, due_at = row
+    key, etag, size_bytes, modified_at, attempts, unknown_outcomes, lane, message, due_at = row
     return Entry(
         bucket=bucket,
         key=key,
@@ -111,7 +111,7 @@ def entry_of(bucket: str, watch: str, row: Sequence[Any]) -> Entry:
         size_bytes=size_bytes,
         modified_at=modified_at,
         attempts=attempts,
-        doubts=doubts,
+        unknown_outcomes=unknown_outcomes,
         unmentioned=message == NOT_MENTIONED,
         due_at=due_at,
         lane=_LANES[lane],

@@ -25,17 +25,17 @@ _NOTHING: Final = ScanTotals(listed=0, matched=0, excluded={})
 
 
 class _Memory(NamedTuple):
-    """A row of `listing`, by the names of its columns."""
+    """A row of `listing`."""
 
     id: int
     kind: ScanKind
     source: str
     scan: int  # number of the last one begun
-    basis: str  # digest of all that decided in it
+    digest: str  # of all that decided in it
     started_at: int | None
     is_open: int  # under way, or interrupted
     is_full: int  # it trusts no range
-    is_plain: int  # most ranges changed: digests are off until the next full scan
+    digests_off: int  # most ranges changed: digests are off until the next full scan
     full_at: int | None  # when the last complete full one began
 
 
@@ -65,44 +65,44 @@ def begin(
     """
     memory = _find_or_create(db, watch_id, kind, source)
     (deletions,) = db.execute("SELECT n FROM deletions").fetchone()
-    basis = f"{decision_digest}/{deletions}"  # rows deleted by hand must be found again
-    is_full = not _are_ranges_trusted(memory, basis, now_ms=now_ms, full_every_ms=full_every_ms)
-    interrupted = _interrupted(db, memory, basis, is_full=is_full)
-    return interrupted or _begin_next(db, memory, basis, is_full=is_full, now_ms=now_ms)
+    digest = f"{decision_digest}/{deletions}"  # rows deleted by hand must be found again
+    is_full = not _are_ranges_trusted(memory, digest, now_ms=now_ms, full_every_ms=full_every_ms)
+    interrupted = _interrupted(db, memory, digest, is_full=is_full)
+    return interrupted or _begin_next(db, memory, digest, is_full=is_full, now_ms=now_ms)
 
 
-def _are_ranges_trusted(memory: _Memory, basis: str, *, now_ms: int, full_every_ms: int) -> bool:
-    """Return whether a full scan under the same basis is recent enough."""
-    if memory.basis != basis or memory.full_at is None:
+def _are_ranges_trusted(memory: _Memory, digest: str, *, now_ms: int, full_every_ms: int) -> bool:
+    """Return whether a full scan under the same digest is recent enough."""
+    if memory.digest != digest or memory.full_at is None:
         return False
     return 0 <= now_ms - memory.full_at < full_every_ms
 
 
 def _interrupted(
-    db: sqlite3.Connection, memory: _Memory, basis: str, *, is_full: bool
+    db: sqlite3.Connection, memory: _Memory, digest: str, *, is_full: bool
 ) -> ScanBegun | None:
     """Return the scan to resume, if there is one.
 
     One that saw no object is not resumed, nor one that lacked only its end: whether a bucket is
     empty, only answers of one moment can prove.
     """
-    if not memory.is_open or memory.basis != basis or (is_full and not memory.is_full):
+    if not memory.is_open or memory.digest != digest or (is_full and not memory.is_full):
         return None
     begun = _begun(memory, _sum(db, memory.id, memory.scan))
     return begun if begun.listed and totals(db, begun) is None else None
 
 
 def _begin_next(
-    db: sqlite3.Connection, memory: _Memory, basis: str, *, is_full: bool, now_ms: int
+    db: sqlite3.Connection, memory: _Memory, digest: str, *, is_full: bool, now_ms: int
 ) -> ScanBegun:
     db.execute(
         """
         UPDATE listing
-           SET scan = scan + 1, basis = :basis, began_at = :now, started_at = NULL, is_open = 1,
-               is_full = :is_full, full_at = CASE WHEN basis = :basis THEN full_at END
+           SET scan = scan + 1, basis = :digest, began_at = :now, started_at = NULL, is_open = 1,
+               is_full = :is_full, full_at = CASE WHEN basis = :digest THEN full_at END
          WHERE id = :id
         """,
-        {"basis": basis, "now": now_ms, "is_full": is_full, "id": memory.id},
+        {"digest": digest, "now": now_ms, "is_full": is_full, "id": memory.id},
     )
     begun = _begun(
         memory._replace(scan=memory.scan + 1, is_full=is_full, started_at=None), _NOTHING
@@ -123,14 +123,18 @@ def _find_or_create(db: sqlite3.Connection, watch_id: int, kind: ScanKind, sourc
         (watch_id, kind, source),
     )
     row = db.execute(
-        f"SELECT {', '.join(_Memory._fields)} FROM listing WHERE watch_id = ? AND kind = ?",  # noqa: S608 (names)
+        """
+        SELECT id, kind, source, scan, basis, started_at, is_open, is_full, is_plain, full_at
+          FROM listing
+         WHERE watch_id = ? AND kind = ?
+        """,
         (watch_id, kind),
     ).fetchone()
     memory = _Memory._make(row)
     if memory.source != source:
         db.execute("DELETE FROM listed_range WHERE listing_id = ?", (memory.id,))
         db.execute("UPDATE listing SET source = ?, basis = '' WHERE id = ?", (source, memory.id))
-        memory = memory._replace(source=source, basis="")
+        memory = memory._replace(source=source, digest="")
     return memory
 
 
@@ -139,8 +143,8 @@ def _begun(memory: _Memory, so_far: ScanTotals) -> ScanBegun:
         id=memory.id,
         kind=memory.kind,
         number=memory.scan,
-        uses_digests=not (memory.is_full or memory.is_plain),
-        digests=bool(memory.is_full or not memory.is_plain),
+        uses_digests=not (memory.is_full or memory.digests_off),
+        digests=bool(memory.is_full or not memory.digests_off),
         source=memory.source,
         started_at=memory.started_at or 0,
         listed=so_far.listed,

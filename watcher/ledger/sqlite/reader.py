@@ -5,21 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from watcher.ledger.entry_record import FAILED, PENDING, EntryRecord, Sighting
 from watcher.ledger.sqlite import body_refusal, breakers, scan_ends, starts
 from watcher.ledger.sqlite.audit_reader import AuditReads
 from watcher.ledger.sqlite.connection import open_beside, open_read_only
 from watcher.ledger.sqlite.last_audit import read_audit
+from watcher.ledger.sqlite.records import read_records
 from watcher.ledger.sqlite.search import Browsing
 from watcher.ledger.sqlite.sqlite_errors import translated
 from watcher.ledger.sqlite.watches import refuse_other_form
-from watcher.model import Entry, Failure, ObjectInfo, ScanEnd
+from watcher.ledger.transitions import seen_again
+from watcher.model import Entry, ScanEnd
 from watcher.model.reports import ExportedEntry, WatchStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from watcher.model import Anchor, BodyRefusal, Breaker, BucketSpec, WatchSpec
+    from watcher.model import Anchor, BodyRefusal, Breaker, BucketSpec, ObjectInfo, WatchSpec
 
 
 def _queued(lane: int) -> str:
@@ -152,29 +155,33 @@ class LedgerReader:
             return starts.anchors(self._connection, bucket)
 
     def would_be_new(
-        self, bucket: str, objects: Sequence[ObjectInfo], *, as_of: int | None = None
+        self,
+        bucket: str,
+        objects: Sequence[ObjectInfo],
+        *,
+        now_ms: int,
+        began_ms: int,
+        as_of: int | None = None,
     ) -> set[str]:
         """Return the keys that a scan would queue: those without a row, and failed ones restored.
 
         `as_of` is the instant of a snapshot in milliseconds since the epoch; None for a listing.
-        Facts that are newer than the snapshot stay.
         """
-        new: set[str] = set()
         with translated(self._path):
-            for listed in objects:
-                row = self._connection.execute(
-                    """
-                    SELECT e.state = 'failed', e.reason, e.etag, e.size_bytes, e.modified_at,
-                           CASE WHEN e.state = 'failed'
-                                THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
-                      FROM entry AS e JOIN bucket AS b ON b.id = e.bucket_id
-                     WHERE b.name = ? AND e.key = ?
-                    """,
-                    (bucket, listed.key),
-                ).fetchone()
-                if row is None or (row[0] and _would_be_back(listed, row[1:], as_of=as_of)):
-                    new.add(listed.key)
-        return new
+            row = self._connection.execute(
+                "SELECT id FROM bucket WHERE name = ?", (bucket,)
+            ).fetchone()
+            known = (
+                read_records(self._connection, row[0], [listed.key for listed in objects])
+                if row
+                else {}
+            )
+        sighting = Sighting(watch_id=0, now_ms=now_ms, began_ms=began_ms, as_of=as_of)
+        return {
+            listed.key
+            for listed in objects
+            if listed.key not in known or _is_requeued(known[listed.key], listed, sighting)
+        }
 
     def waiting(self) -> Iterator[Entry]:
         """Yield the queued entries and those that no watch selects now, in key order."""
@@ -260,16 +267,9 @@ def _last(ends: Sequence[ScanEnd], *, complete_at: int | None) -> ScanEnd | None
     return max(found, key=lambda end: end.at, default=None)
 
 
-def _would_be_back(
-    listed: ObjectInfo, row: tuple[str, str, int, int, int | None], *, as_of: int | None
-) -> bool:
-    """Return whether a failed entry would be queued again for what is listed."""
-    reason, *known, settled_at = row
-    if known != [listed.etag, listed.size_bytes, listed.modified_at]:
-        return as_of is None or listed.modified_at > row[3]
-    return reason in {Failure.GONE, Failure.ARCHIVED} and (
-        as_of is None or (settled_at or 0) < as_of
-    )
+def _is_requeued(known: EntryRecord, listed: ObjectInfo, sighting: Sighting) -> bool:
+    """Return whether being listed makes a failed entry pending, under whichever watch."""
+    return known.state == FAILED and seen_again(known, listed, sighting).state == PENDING
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -50,7 +50,7 @@ class _Pending(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """What an entry becomes, if it is still what was read."""
+    """The next state of an entry, if it is still as it was read."""
 
     entry: _Pending
     now: Assignment

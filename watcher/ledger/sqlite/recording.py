@@ -29,7 +29,7 @@ _ROW = "(?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True)
 class RecordedObjects:
-    """What writing down some objects changed."""
+    """The changes by writing down some objects."""
 
     new: int = 0
     changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten

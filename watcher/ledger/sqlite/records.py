@@ -17,11 +17,16 @@ Tally = Counter[tuple[int, str]]
 
 KEYS_PER_SELECT: Final = 500
 
+_OTHER_NAMES: Final = {"unknown_outcomes": "doubts"}  # columns of released ledgers keep theirs
+
+ENTRY_COLUMNS: Final = tuple(_OTHER_NAMES.get(name, name) for name in EntryRecord._fields[:-1])
+"""The columns of the fields of `EntryRecord`; the last field is no column."""
+
 RECORD_COLUMNS: Final = f"""
-{", ".join(f"e.{name}" for name in EntryRecord._fields[:-1])},
+{", ".join(f"e.{name}" for name in ENTRY_COLUMNS)},
 CASE WHEN e.state = 'failed' THEN (SELECT settled_at FROM batch WHERE id = e.batch_id) END
 """  # noqa: S608 (our own names)
-"""What a SELECT from `entry AS e` returns for `EntryRecord`, in the order of its fields."""
+"""The columns of a SELECT from `entry AS e` for `EntryRecord`, in the order of its fields."""
 
 # Only the parts that differ are written.  SQLite updates each index whose columns are assigned,
 # and checks that a watch exists, even where the values stay.
@@ -64,7 +69,7 @@ def write_changes(
 
 
 def _update(parts: tuple[str, ...]) -> str:
-    names = [name for part in parts for name in EntryRecord._fields[_PARTS[part]]]
+    names = [name for part in parts for name in ENTRY_COLUMNS[_PARTS[part]]]
     sets = ", ".join(f"{name} = ?" for name in names)
     return f"UPDATE entry SET {sets} WHERE bucket_id = ? AND key = ?"  # noqa: S608 (our own names)
 

@@ -1,4 +1,4 @@
-"""What a person asks for: failed entries queued again, marks of changed ones acknowledged."""
+"""Requests of a person: queue failed entries again, acknowledge changed ones."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Ownership:
             )
             db.executemany(
                 "INSERT INTO owner_watch VALUES (?, ?, ?)",
-                [(watch.name, watch.bucket, watch.terms) for watch in watches],
+                [(watch.name, watch.bucket, watch.serving_digest) for watch in watches],
             )
 
     def withdraw(self) -> None:
@@ -92,6 +92,6 @@ def _published(db: sqlite3.Connection, lock: ProcessLock) -> Owner | None:
     return Owner(
         pid=row[0],
         command=row[1],
-        watches={name: terms for name, _, terms in watches},
+        watches={name: digest for name, _, digest in watches},
         buckets=frozenset(bucket for _, bucket, _ in watches),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SourceStart(NamedTuple):
-    """What `start = "now"` means for one source."""
+    """The meaning of `start = "now"` for one source."""
 
     source: str  # oss://BUCKET/PREFIX
     at: int  # milliseconds since the epoch

@@ -97,8 +97,8 @@ def _form_in_ledger(db: sqlite3.Connection, bucket: str) -> tuple[str, str, str]
 def _as_served(db: sqlite3.Connection, owner: Owner | None, watch: WatchSpec) -> bool | None:
     """Return whether the owner serves the watch as it is here; None if it does not serve it."""
     if owner is not None:
-        terms = owner.watches.get(watch.name)
-        return None if terms is None else terms == watch.terms
+        served = owner.watches.get(watch.name)
+        return None if served is None else served == watch.serving_digest
     row = db.execute(
         "SELECT b.name, w.prefix, w.rules FROM watch AS w JOIN bucket AS b ON b.id = w.bucket_id "
         "WHERE w.name = ?",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup, escape
 
 from watcher.observe.escaping import printable
+from watcher.rules.units import rounded_duration
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
-_K: Final = 1024
 _SMALL: Final = 10
 
 
@@ -49,32 +49,6 @@ def rate(per_minute: float) -> str:
     return f"{per_minute:.1f}" if 0 < per_minute < _SMALL else count(per_minute)
 
 
-def size(n_bytes: float) -> str:
-    """Return a size as ossutil writes it."""
-    units = "BKMGT"
-    while n_bytes >= _K and len(units) > 1:
-        n_bytes, units = n_bytes / _K, units[1:]
-    return (
-        f"{n_bytes:.1f} {units[0]}"
-        if n_bytes < _SMALL and units[0] != "B"
-        else f"{n_bytes:.0f} {units[0]}"
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in its two largest units, or in tenths of a second below 10 s."""
-    if seconds < _SMALL:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
-
-
 def brief(seconds: float) -> str:
     """Return a duration in its largest unit."""
     if seconds < _MINUTE:
@@ -91,7 +65,7 @@ def ago(at_ms: int, now_ms: int) -> str:
     seconds = abs(now_ms - at_ms) / 1000
     if seconds < 1:
         return "now"
-    length = duration(seconds) if seconds >= _MINUTE else f"{seconds:.0f} s"
+    length = rounded_duration(seconds) if seconds >= _MINUTE else f"{seconds:.0f} s"
     return f"{length} ago" if at_ms <= now_ms else f"in {length}"
 
 

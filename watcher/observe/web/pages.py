@@ -13,6 +13,7 @@ import jinja2
 from watcher import __version__
 from watcher.model import State
 from watcher.observe.web import advice, charts, formats
+from watcher.rules.units import rounded_duration, rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +31,8 @@ _FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "typed": formats.typed,
     "count": formats.count,
     "rate": formats.rate,
-    "size": formats.size,
-    "duration": formats.duration,
+    "size": rounded_size,
+    "duration": rounded_duration,
     "brief": formats.brief,
     "cure": advice.cure,
     "quoted": shlex.quote,

@@ -182,7 +182,8 @@ def place_of(request: Request) -> tuple[str, bytes]:
 
 def resource_path(request: Request) -> bytes:
     """Return /BUCKET/KEY as signatures have it: for path style it is the path as it was sent."""
-    return request.path
+    bucket = bucket_at(request.host)
+    return b"/" + bucket.encode("latin-1") + request.path if bucket else request.path
 
 
 def creates_a_bucket(request: Request) -> bool:
