@@ -50,6 +50,32 @@ def test_an_access_control_is_replaced(sandbox: Sandbox) -> None:
     assert bucket.get_bucket_acl().acl == "private"
 
 
+def test_objects_of_a_public_bucket_are_read_by_anyone_and_nothing_else(sandbox: Sandbox) -> None:
+    sandbox.oss.put(BUCKET, "a.mp4", b"hello")
+    anyone = client(sandbox, auth=oss2.AnonymousAuth())
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        anyone.get_object("a.mp4")
+    client(sandbox).put_bucket_acl(oss2.BUCKET_ACL_PUBLIC_READ)
+    assert anyone.get_object("a.mp4").read() == b"hello"
+    assert anyone.head_object("a.mp4").content_length == 5
+    for refused in (
+        lambda: anyone.put_object("a.mp4", b"other"),
+        lambda: anyone.delete_object("a.mp4"),
+        anyone.list_objects_v2,
+        lambda: anyone.get_object("a.mp4", params={"response-content-type": "text/html"}),
+    ):
+        with pytest.raises(oss2.exceptions.AccessDenied):
+            refused()
+    assert sandbox.oss.body(BUCKET, "a.mp4") == b"hello"
+
+
+def test_what_is_not_kept_is_not_offered(sandbox: Sandbox) -> None:
+    with pytest.raises(oss2.exceptions.ServerError) as refused:
+        client(sandbox).put_bucket_acl(oss2.BUCKET_ACL_PUBLIC_READ_WRITE)
+    assert (refused.value.status, refused.value.code) == (501, "NotImplemented")
+    assert client(sandbox).get_bucket_acl().acl == "private"
+
+
 @pytest.mark.parametrize(
     ("params", "headers", "body"),
     [

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import invalid_argument
-from watcher.sandbox.oss.headers import kept_headers
 from watcher.sandbox.oss.integrity import CRC64
-from watcher.sandbox.oss.writes import storage_class_of
+from watcher.sandbox.oss.writes import facts_of
 
 if TYPE_CHECKING:
     from watcher.sandbox.oss.operations import Call
@@ -23,9 +22,8 @@ def append_object(call: Call) -> Answer:
         call.bucket,
         call.key,
         call.request.content,
+        facts_of(call, kind="Appendable"),
         position=int(position),
-        storage_class=storage_class_of(call),
-        headers=kept_headers(call.request),
     )
     return Answer(
         headers={

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MAX_BUCKETS: Final = 1000  # in one answer
 DEFAULT_BUCKETS: Final = 100
-_ACLS: Final = ("private", "public-read", "public-read-write")
+PUBLIC_READ: Final = "public-read"
+_ACLS: Final = ("private", PUBLIC_READ)
 _REDUNDANCIES: Final = ("LRS", "ZRS")
 
 
@@ -127,6 +128,8 @@ def _grant(bucket: StoredBucket) -> str:
 
 def _acl_of(request: Request, *, otherwise: str) -> str:
     acl = request.headers.get("x-oss-acl", otherwise)
+    if acl == "public-read-write":
+        raise OssRefused(501, "NotImplemented", f"The sandbox does not offer {acl}.")
     if acl not in _ACLS:
         raise OssRefused(400, "InvalidArgument", f"no such bucket access control exists: {acl}")
     return acl

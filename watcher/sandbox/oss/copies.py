@@ -10,6 +10,7 @@ from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.conditions import OF_COPY, check_conditions
 from watcher.sandbox.oss.headers import kept_headers
+from watcher.sandbox.oss.index import ObjectFacts
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.restore import check_readable
 from watcher.sandbox.oss.symlinks import SYMLINK
@@ -56,11 +57,13 @@ def copy_object(call: Call) -> Answer:
             call.bucket,
             call.key,
             call.store.body(source.bucket, found.key),
+            ObjectFacts(
+                type=SYMLINK if link else "Normal",
+                storage_class=storage_class_of(call),
+                headers=kept_headers(call.request) if replaces else found.headers,
+                symlink_target=found.symlink_target,
+            ),
             etag=found.etag if link else "",
-            type=SYMLINK if link else "Normal",
-            storage_class=storage_class_of(call),
-            headers=kept_headers(call.request) if replaces else found.headers,
-            symlink_target=found.symlink_target,
         )
     etag = f'"{stored.etag}"'
     facts = element("LastModified", iso_date(stored.modified_at)) + element("ETag", etag)

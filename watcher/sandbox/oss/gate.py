@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.account import Grant, Principal
 from watcher.sandbox.hosts import region_at
 from watcher.sandbox.oss.addressing import check_style
 from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.oss.routes import creates_a_bucket, place_of
-from watcher.sandbox.oss.signatures.verify import verify
+from watcher.sandbox.oss.buckets import PUBLIC_READ
+from watcher.sandbox.oss.headers import OVERRIDES
+from watcher.sandbox.oss.routes import creates_a_bucket, operation_of, place_of
+from watcher.sandbox.oss.signatures.verify import Signer, is_unsigned, verify
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from watcher.sandbox.account import Account
     from watcher.sandbox.http_server import Request
-    from watcher.sandbox.oss.objects import ObjectStore
-    from watcher.sandbox.oss.signatures.verify import Signer
+    from watcher.sandbox.oss.objects import ObjectStore, StoredBucket
+
+_READS: Final = frozenset({"GetObject", "GetObjectMeta", "HeadObject"})
 
 
 def admit(request: Request, store: ObjectStore, account: Account, now: datetime) -> Signer:
     """Check a request in the order of the real service, and return who signed it.
+
+    Objects of a bucket with the access control `public-read` may be read unsigned.
 
     A missing bucket and the endpoint of another region are said to anyone, signed or not.
 
@@ -35,7 +41,23 @@ def admit(request: Request, store: ObjectStore, account: Account, now: datetime)
         if region not in {"", bucket.region}:
             raise _wrong_endpoint(name, bucket.region)
         region = bucket.region
+        if is_unsigned(request) and _is_public_read(request, bucket):
+            return Signer(principal=_anyone(name), region="")
     return verify(request, account, now, region=region)
+
+
+def _is_public_read(request: Request, bucket: StoredBucket) -> bool:
+    return (
+        bucket.facts.acl == PUBLIC_READ
+        and operation_of(request) in _READS
+        and not any(name in OVERRIDES for name, _ in request.query)  # they must be signed
+    )
+
+
+def _anyone(bucket: str) -> Principal:
+    return Principal(
+        access_key_id="", access_key_secret="", grants=(Grant(bucket=bucket, keys=b"*"),)
+    )
 
 
 def _wrong_endpoint(bucket: str, region: str) -> OssRefused:

@@ -17,19 +17,28 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """The facts of one object, without its body."""
+class ObjectFacts:
+    """The facts of an object that do not follow from its body."""
+
+    type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
+    storage_class: str = "Standard"
+    restore: Restore | None = None  # the last one; None = never
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
+    symlink_target: str = ""  # percent-encoded, as it was sent
+
+
+PLAIN: Final = ObjectFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject(ObjectFacts):
+    """All that is known of one object, without its body."""
 
     key: bytes
     etag: str  # upper case, without quotes
     crc64: int
     size_bytes: int
     modified_at: int  # milliseconds since the epoch, whole seconds
-    type: str = "Normal"  # Normal | Multipart | Appendable | Symlink
-    storage_class: str = "Standard"
-    restore: Restore | None = None  # the last one; None = never
-    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)  # those of the upload
-    symlink_target: str = ""  # percent-encoded, as it was sent
     shared_body: bytes = b""  # the key of a body that many objects share; b"" = a body of its own
 
     def restore_shown(self, now_ms: int) -> str:

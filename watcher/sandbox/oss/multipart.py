@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
 from watcher.sandbox.oss.encoding import KeyEncoding
-from watcher.sandbox.oss.headers import kept_headers
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.request_xml import body_tree, malformed
-from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
+from watcher.sandbox.oss.writes import check_overwrite, facts_of
 from watcher.sandbox.text import percent_encoded
 
 if TYPE_CHECKING:
@@ -25,12 +24,7 @@ def initiate(call: Call) -> Answer:
     """Begin an upload."""
     encoding = KeyEncoding(call.request)
     check_overwrite(call)
-    begun = call.uploads.begin(
-        call.bucket,
-        call.key,
-        headers=kept_headers(call.request),
-        storage_class=storage_class_of(call),
-    )
+    begun = call.uploads.begin(call.bucket, call.key, facts_of(call, kind="Multipart"))
     inside = _place(call, encoding) + element("UploadId", begun.upload_id)
     return xml("InitiateMultipartUploadResult", inside)
 
@@ -45,7 +39,7 @@ def list_parts(call: Call) -> Answer:
     shown = found[:limit]
     facts = (
         ("UploadId", upload.upload_id),
-        ("StorageClass", upload.storage_class),
+        ("StorageClass", upload.facts.storage_class),
         ("PartNumberMarker", marker),
         ("NextPartNumberMarker", shown[-1].number if shown else 0),
         ("MaxParts", limit),

@@ -15,7 +15,7 @@ from watcher.sandbox.oss.checks import (
     check_position,
     check_storage_class,
 )
-from watcher.sandbox.oss.index import KeyIndex, StoredObject
+from watcher.sandbox.oss.index import PLAIN, KeyIndex, ObjectFacts, StoredObject
 from watcher.sandbox.oss.shelves import Shelves
 from watcher.sandbox.text import key_text
 
@@ -124,15 +124,11 @@ class ObjectStore:
         bucket: StoredBucket,
         key: bytes,
         body: Body,
+        facts: ObjectFacts = PLAIN,
         *,
         modified_at: int | None = None,
         etag: str = "",
         crc64: int | None = None,
-        type: str = "Normal",  # noqa: A002 - OSS's word
-        storage_class: str = "Standard",
-        restore: Restore | None = None,
-        headers: Mapping[str, str] | None = None,
-        symlink_target: str = "",
     ) -> StoredObject:
         """Store an object; it replaces one of the same key.
 
@@ -142,7 +138,7 @@ class ObjectStore:
             OssRefused: the key or the storage class is not valid.
         """
         check_key(key)
-        check_storage_class(storage_class)
+        check_storage_class(facts.storage_class)
         with self._lock:
             at = self._clock.now_ms() if modified_at is None else modified_at
             self._shelves.put(bucket.shelf, key, body)
@@ -152,11 +148,11 @@ class ObjectStore:
                 crc64=body.digest.crc64 if crc64 is None else crc64,
                 size_bytes=len(body),
                 modified_at=at // 1000 * 1000,
-                type=type,
-                storage_class=storage_class,
-                restore=restore,
-                headers=headers or {},
-                symlink_target=symlink_target,
+                type=facts.type,
+                storage_class=facts.storage_class,
+                restore=facts.restore,
+                headers=facts.headers,
+                symlink_target=facts.symlink_target,
             )
             bucket.index.put(stored)
             return stored
@@ -226,14 +222,11 @@ class ObjectStore:
         bucket: StoredBucket,
         key: bytes,
         body: Body,
+        facts: ObjectFacts,
         *,
         position: int,
-        storage_class: str = "Standard",
-        headers: Mapping[str, str] | None = None,
     ) -> StoredObject:
-        """Append to an appendable object, which position 0 creates.
-
-        The class and the headers are those of its first part.
+        """Append to an appendable object, which position 0 creates with these facts.
 
         Raises:
             OssRefused: the object is not appendable, or has another length.
@@ -242,10 +235,7 @@ class ObjectStore:
             found = bucket.index.get(key)
             if found is None:
                 check_position(position, 0)
-                return self.put(
-                    bucket, key, body,
-                    type="Appendable", storage_class=storage_class, headers=headers,
-                )  # fmt: skip
+                return self.put(bucket, key, body, facts)
             if found.type != "Appendable":
                 raise OssRefused(409, "ObjectNotAppendable", "The object is not appendable")
             check_position(position, found.size_bytes)
@@ -254,11 +244,9 @@ class ObjectStore:
                 bucket,
                 key,
                 self.bodies.appended(before, body),
+                found,
                 etag=etag_of(bytes.fromhex(found.etag) + body.digest.md5),
                 crc64=crc64_joined(found.crc64, body.digest),
-                type="Appendable",
-                storage_class=found.storage_class,
-                headers=found.headers,
             )
 
     def restore(

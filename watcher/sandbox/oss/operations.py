@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from watcher.sandbox.http_server import Answer, Request
 from watcher.sandbox.oss.answers import http_date
 from watcher.sandbox.oss.conditions import check_conditions
-from watcher.sandbox.oss.headers import kept_headers, overrides
+from watcher.sandbox.oss.headers import overrides
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.ranges import span_wanted
 from watcher.sandbox.oss.restore import check_readable
 from watcher.sandbox.oss.symlinks import shown_by
-from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
+from watcher.sandbox.oss.writes import check_overwrite, facts_of
 
 if TYPE_CHECKING:
     from watcher.sandbox.account import Principal
@@ -49,8 +49,7 @@ def put_object(call: Call) -> Answer:
         call.bucket,
         call.key,
         call.request.content,
-        storage_class=storage_class_of(call),
-        headers=kept_headers(call.request),
+        facts_of(call),
     )
     return Answer(headers={"ETag": f'"{stored.etag}"', CRC64: str(stored.crc64)})
 

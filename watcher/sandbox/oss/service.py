@@ -28,6 +28,7 @@ from watcher.sandbox.oss.answers import OssRefused, code_in
 from watcher.sandbox.oss.appending import append_object
 from watcher.sandbox.oss.batch_delete import delete_objects
 from watcher.sandbox.oss.gate import admit
+from watcher.sandbox.oss.index import ObjectFacts
 from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
 from watcher.sandbox.oss.operations import Call, Operation
@@ -161,10 +162,12 @@ class SandboxOss:
             self._store.bucket(bucket),
             key,
             self._store.bodies.keep(body),
+            ObjectFacts(
+                type=type,
+                storage_class=storage_class,
+                restore=FOR_GOOD if restored else None,
+            ),
             modified_at=_milliseconds(modified_at),
-            type=type,
-            storage_class=storage_class,
-            restore=FOR_GOOD if restored else None,
         )
 
     def fill(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
@@ -10,8 +11,8 @@ from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.access import check_object
 from watcher.sandbox.oss.answers import OssRefused, http_date
 from watcher.sandbox.oss.checks import check_key
-from watcher.sandbox.oss.headers import Shown, kept_headers
-from watcher.sandbox.oss.writes import check_overwrite, storage_class_of
+from watcher.sandbox.oss.headers import Shown
+from watcher.sandbox.oss.writes import check_overwrite, facts_of
 
 if TYPE_CHECKING:
     from watcher.sandbox.oss.operations import Call
@@ -31,11 +32,8 @@ def put_symlink(call: Call) -> Answer:
         call.bucket,
         call.key,
         Body(),
+        replace(facts_of(call, kind=SYMLINK), symlink_target=target),
         etag=etag_of(target.encode("latin-1")),
-        type=SYMLINK,
-        storage_class=storage_class_of(call),
-        headers=kept_headers(call.request),
-        symlink_target=target,
     )
     return Answer(headers={"ETag": f'"{stored.etag}"'})
 

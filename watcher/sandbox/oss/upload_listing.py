@@ -96,7 +96,7 @@ def _shown(upload: Upload, encoding: KeyEncoding) -> str:
     facts = (
         encoding.element("Key", upload.key)
         + element("UploadId", upload.upload_id)
-        + element("StorageClass", upload.storage_class)
+        + element("StorageClass", upload.facts.storage_class)
         + element("Initiated", iso_date(upload.begun_at))
     )
     return f"<Upload>{facts}</Upload>"

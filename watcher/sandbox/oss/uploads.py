@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from watcher.sandbox.clock import SandboxClock
-    from watcher.sandbox.oss.index import StoredObject
+    from watcher.sandbox.oss.index import ObjectFacts, StoredObject
     from watcher.sandbox.oss.objects import ObjectStore, StoredBucket
 
 MAX_PARTS: Final = 10_000
@@ -46,8 +46,7 @@ class Upload:
     bucket: str
     key: bytes
     begun_at: int  # milliseconds since the epoch
-    headers: Mapping[str, str]
-    storage_class: str
+    facts: ObjectFacts  # of the object that it becomes
     parts: dict[int, Part] = field(default_factory=dict)
 
     @property
@@ -69,9 +68,7 @@ class Uploads:
         self._numbers = itertools.count()
         self._lock = threading.RLock()
 
-    def begin(
-        self, bucket: StoredBucket, key: bytes, *, headers: Mapping[str, str], storage_class: str
-    ) -> Upload:
+    def begin(self, bucket: StoredBucket, key: bytes, facts: ObjectFacts) -> Upload:
         """Begin an upload. Among those of one key, the ID of a later one is greater."""
         check_key(key)
         with self._lock:
@@ -80,8 +77,7 @@ class Uploads:
                 bucket=bucket.name,
                 key=key,
                 begun_at=self._clock.now_ms(),
-                headers=headers,
-                storage_class=storage_class,
+                facts=facts,
             )
             self._uploads[begun.upload_id] = begun
             return begun
@@ -122,11 +118,9 @@ class Uploads:
                 bucket,
                 upload.key,
                 Body.joined(part.body for part in parts),
+                upload.facts,
                 etag=f"{etag_of(b''.join(part.body.digest.md5 for part in parts))}-{len(parts)}",
                 crc64=crc64,
-                type="Multipart",
-                storage_class=upload.storage_class,
-                headers=upload.headers,
             )
             del self._uploads[upload_id]
             return stored

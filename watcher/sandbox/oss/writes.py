@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher.sandbox.oss.answers import OssRefused
+from watcher.sandbox.oss.headers import kept_headers
+from watcher.sandbox.oss.index import ObjectFacts
 
 if TYPE_CHECKING:
     from watcher.sandbox.oss.operations import Call
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
 def storage_class_of(call: Call) -> str:
     """Return the storage class that an upload asks for, or that of the bucket."""
     return call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
+
+
+def facts_of(call: Call, *, kind: str = "Normal") -> ObjectFacts:
+    """Return the facts of the object that an upload asks for."""
+    return ObjectFacts(
+        type=kind, storage_class=storage_class_of(call), headers=kept_headers(call.request)
+    )
 
 
 def check_overwrite(call: Call) -> None:

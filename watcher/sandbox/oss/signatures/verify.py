@@ -63,6 +63,13 @@ def verify(request: Request, account: Account, now: datetime, *, region: str) ->
     return Signer(principal=principal, region=claim.region)
 
 
+def is_unsigned(request: Request) -> bool:
+    """Return whether a request carries no signature, neither in a header nor in its URL."""
+    sent = {name for name, _ in request.query}
+    in_url = not sent.isdisjoint(v4.URL_PARAMETERS) or not sent.isdisjoint(v1.URL_PARAMETERS)
+    return "authorization" not in request.headers and not in_url
+
+
 def _claim_in(request: Request) -> Claim:
     authorization = request.headers.get("authorization", "")
     sent = {name for name, _ in request.query}
