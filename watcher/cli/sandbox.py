@@ -37,10 +37,34 @@ def _start(port: int, faults: Path | None = None) -> Sandbox:
         ) from error
 
 
+def _bucket_names(
+    _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    from watcher.config.parsers import location
+
+    for name in names:
+        try:
+            valid = location(f"oss://{name}").prefix == ""
+        except ValueError:
+            valid = False
+        if not valid:
+            raise click.BadParameter(
+                f'"{name}" is not a bucket\'s name: 3 to 63 lower-case letters, digits and '
+                "hyphens, no hyphen at either end."
+            )
+    return names
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option(
-    "--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated."
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="NAME",
+    default=(BUCKET,),
+    callback=_bucket_names,
+    help="May be repeated.",
 )
 @click.option(
     "--samples", is_flag=True, help="Put the demo's sample objects into the first bucket."
