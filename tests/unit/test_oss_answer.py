@@ -120,7 +120,7 @@ def test_an_answer_has_its_size_its_date_and_its_wait() -> None:
     assert (given.n_bytes, given.at, given.asked_rest_s) == (len(xml), 1_795_600_800_000, 0)
     assert answer(xml, **{"x-oss-qos-delay-time": "1500"}).asked_rest_s == 1.5
     assert answer(xml, **{"Retry-After": "999"}).asked_rest_s == 30
-    with pytest.raises(CloudError, match="no listing"):
+    with pytest.raises(CloudError, match="without a `Date` header"):
         OssListAnswer(Received({}, xml), bucket="b", start_after="")
 
 

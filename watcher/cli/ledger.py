@@ -90,13 +90,13 @@ def _replace(config: Config, *, yes: bool) -> None:
 
 
 def _confirm(config: Config, old: OldLedger, *, yes: bool) -> None:
-    """Say what it costs before it is done, and have it wanted."""
+    """Show what it costs, and ask for a yes."""
     say(_cost(old.entries, config.vod.calls_per_second), err=True)
     if yes:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "replacing the ledger must be wanted",
+            "replacing the ledger needs --yes",
             hint="Nothing was touched. Add --yes, or run it on a terminal.",
         )
     if not click.confirm("Replace it?", err=True):

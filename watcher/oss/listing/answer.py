@@ -39,8 +39,11 @@ class OssListAnswer:
         self.asked_rest_s = min(asked_rest_s(received.headers), _MOST_REST_S)
         try:
             self.at = answered_at(received.headers)
-        except BAD_BODY as error:
-            raise as_cloud_error(error, bucket=bucket) from None
+        except BAD_BODY:
+            raise CloudError(
+                f"OSS answered for bucket {bucket} without a `Date` header that can be read",
+                hint=NOT_OSS,
+            ) from None
 
     def page(self) -> Page:
         """See `ports.ListAnswer.page`."""
@@ -52,7 +55,7 @@ class OssListAnswer:
         self._listed = len(keys) + len(page.not_utf8)
         if not all(map(lt, keys, islice(keys, 1, None))):
             raise CloudError(
-                f"the listing of bucket {self._bucket} is out of order after {self._start_after!r}",
+                f"the listing of bucket {self._bucket} is out of order: its keys do not ascend",
                 hint=NOT_OSS,
             )
         if keys and keys[0] <= self._start_after:
