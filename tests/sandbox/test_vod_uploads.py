@@ -151,6 +151,18 @@ def test_a_credential_is_for_its_object_alone(sandbox: Sandbox, action: str) -> 
     assert sandbox.oss.keys(OWN_BUCKET) == sandbox.oss.keys(BUCKET) == ()
 
 
+def test_the_credential_of_a_playlist_is_for_its_slices_too(sandbox: Sandbox) -> None:
+    answer, other = (created(sandbox, FileName="a.m3u8") for _ in range(2))
+    prefix, foreign = (decoded(each["UploadAddress"])["ObjectPrefix"] for each in (answer, other))
+    assert key_in(answer).startswith(prefix)
+    upload_client(answer).put_object(f"{prefix}slice-1.ts", b"x")
+    assert video_status(sandbox, answer["VideoId"]) == "Uploading"
+    with pytest.raises(oss2.exceptions.AccessDenied):
+        upload_client(answer).put_object(f"{foreign}slice-1.ts", b"x")
+    put(answer)
+    assert video_status(sandbox, answer["VideoId"]) == "Transcoding"
+
+
 def test_a_credential_calls_no_vod(sandbox: Sandbox) -> None:
     auth = decoded(created(sandbox)["UploadAuth"])
     issued = sandbox.account.identify(
@@ -213,7 +225,10 @@ def test_a_source_that_is_replaced_is_transcoded_again(sandbox: Sandbox) -> None
     put(answer)
     sandbox.clock_offset_s = 500
     assert video_status(sandbox, answer["VideoId"]) == "Normal"
-    put(ask(sandbox, "RefreshUploadVideo", VideoId=answer["VideoId"]), b"longer file")
+    fresh = ask(sandbox, "RefreshUploadVideo", VideoId=answer["VideoId"])
+    upload_client(fresh).init_multipart_upload(key_in(fresh))
+    assert video_status(sandbox, answer["VideoId"]) == "Normal"
+    put(fresh, b"longer file")
     (one,) = ask(sandbox, "GetVideoInfos", VideoIds=answer["VideoId"])["VideoList"]
     assert (one["Status"], one["Size"]) == ("Transcoding", 11)
 
@@ -250,6 +265,13 @@ def test_the_facts_of_a_video_are_those_of_its_call(sandbox: Sandbox) -> None:
             assert one[name] == value
     assert one["Size"] == 99
     assert one["StorageLocation"] == f"{OWN_BUCKET}.oss-cn-shanghai.aliyuncs.com"
+
+
+def test_the_storage_class_of_a_video_is_that_of_its_file(sandbox: Sandbox) -> None:
+    answer = created(sandbox)
+    upload_client(answer).put_object(key_in(answer), b"x", {"x-oss-storage-class": "IA"})
+    (one,) = ask(sandbox, "GetVideoInfos", VideoIds=answer["VideoId"])["VideoList"]
+    assert one["StorageClass"] == "IA"
 
 
 def test_images_and_attached_media_are_no_videos(sandbox: Sandbox) -> None:
