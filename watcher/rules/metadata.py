@@ -7,6 +7,7 @@ of).
 from __future__ import annotations
 
 import functools
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,6 +102,15 @@ def check_tags(tags: Sequence[str]) -> str | None:
                 f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
             )
     return None
+
+
+def user_data_problem(text: str) -> str:
+    """Return why `text` is no JSON object, in a few words; "" if it is one."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "not JSON"
+    return "" if isinstance(value, dict) else "JSON, but not an object"
 
 
 def _literal_text(template: str) -> str:
@@ -252,9 +262,9 @@ class Templates:
             bucket=bucket,
             key=key,
             file_url=file_url,
-            title=_cut(_clean(self._render(self.title, facts)), MAX_TITLE_BYTES)
-            or _title_of_last_resort(key),
-            description=_cut(_clean(self._render(self.description, facts)), MAX_DESCRIPTION_BYTES),
+            title=fitted(self._render(self.title, facts), MAX_TITLE_BYTES)
+            or title_of_last_resort(key),
+            description=fitted(self._render(self.description, facts), MAX_DESCRIPTION_BYTES),
             tags=_tags([self._render(tag, facts) for tag in self.tags]),
             cate_id=_cate_id(self._render(str(self.cate_id), facts)),
             cover_url=cover_url if len(cover_url.encode()) <= MAX_COVER_URL_BYTES else "",
@@ -269,6 +279,11 @@ class Templates:
                 value = facts.value(*part)
                 rendered.append(quote(value) if percent else value)
         return "".join(rendered)
+
+
+def fitted(text: str, limit_bytes: int) -> str:
+    """Return as much of the text as VOD takes: cleaned, and cut to whole characters."""
+    return _cut(_clean(text), limit_bytes)
 
 
 def _clean(text: str) -> str:
@@ -286,10 +301,10 @@ def _cut(text: str, limit_bytes: int) -> str:
     return kept.strip()
 
 
-def _title_of_last_resort(key: str) -> str:
+def title_of_last_resort(key: str) -> str:
     """Return the last component, percent-encoded if nothing of it may stand in a title."""
     name = key.rpartition("/")[2] or key
-    if title := _cut(_clean(name), MAX_TITLE_BYTES):
+    if title := fitted(name, MAX_TITLE_BYTES):
         return title
     while len(quote(name, safe="")) > MAX_TITLE_BYTES:
         name = name[:-1]
@@ -297,7 +312,7 @@ def _title_of_last_resort(key: str) -> str:
 
 
 def _tags(rendered: Sequence[str]) -> tuple[str, ...]:
-    tags = (_cut(_clean(text.replace(",", " ")), MAX_TAG_BYTES) for text in rendered)
+    tags = (fitted(text.replace(",", " "), MAX_TAG_BYTES) for text in rendered)
     return tuple([tag for tag in dict.fromkeys(tags) if tag][:MAX_TAGS])
 
 
