@@ -11,8 +11,10 @@ import oss2
 import pytest
 import requests
 
+from tests.support.acs3 import authorization, common_headers
 from tests.support.static_credentials import StaticCredentials
 from tests.support.tunnel import leading_to
+from tests.support.vod_uploads import key_in, upload_client
 from tests.support.workspace import BUCKET
 from watcher.model import CallOptions, Media
 from watcher.sandbox import Sandbox
@@ -102,6 +104,29 @@ def test_vod_registers_at_its_real_name(sandbox: Sandbox, tunnel: str) -> None:
     with closing(client):
         VodRegistrar(client).register([medium], CallOptions())
     assert list(sandbox.vod.media) == [(BUCKET, "a.mp4")]
+
+
+def test_an_upload_address_of_vod_is_at_the_real_name(
+    session: requests.Session, sandbox: Sandbox
+) -> None:
+    host, given = "vod.cn-shanghai.aliyuncs.com", {"FileName": "a.mp4", "Title": "a"}
+    headers = {**common_headers(sandbox, "CreateUploadVideo", b""), "host": host}
+    sign = authorization(
+        sandbox.access_key_id,
+        sandbox.access_key_secret,
+        method="POST",
+        query=given,
+        headers=headers,
+        body=b"",
+    )
+    answer = session.post(
+        f"https://{host}/", params=given, headers={**headers, "Authorization": sign}, timeout=9
+    ).json()
+    client = upload_client(answer)
+    client.session.session = session
+    client.put_object(key_in(answer), b"12345")
+    assert client.endpoint == OSS
+    assert sandbox.vod.table.uploads[client.bucket_name, key_in(answer)].size_bytes == 5
 
 
 @pytest.mark.parametrize("name", OTHERS)

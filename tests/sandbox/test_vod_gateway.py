@@ -102,7 +102,7 @@ def test_the_signature_method_may_be_written_as_in_both_documents(sandbox: Sandb
         ({"Timestamp": ""}, 400, "MissingTimestamp"),
         ({"AccessKeyId": ""}, 400, "MissingAccessKeyId"),
         ({"Version": "2014-05-26"}, 400, "InvalidVersion"),
-        ({"Action": "CreateUploadVideo"}, 404, "InvalidApi.NotFound"),
+        ({"Action": "GetUploadDetails"}, 404, "InvalidApi.NotFound"),
         ({"Action": "DescribeRegions", "Version": "2014-05-26"}, 400, "InvalidVersion"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
@@ -13,10 +13,8 @@ from aliyunsdkvod.request.v20170321.GetVideoInfosRequest import GetVideoInfosReq
 from tests.support.acs3 import acs3_call
 from tests.support.vod_calls import HOST, client, item, register
 from tests.support.workspace import BUCKET
+from watcher.sandbox import Sandbox
 from watcher.sandbox.vod.media import Media, Status
-
-if TYPE_CHECKING:
-    from watcher.sandbox import Sandbox
 
 IDS = {GetVideoInfosRequest: "VideoIds", BatchGetMediaInfosRequest: "MediaIds"}
 UNKNOWN = {GetVideoInfosRequest: "NonExistVideoIds", BatchGetMediaInfosRequest: "NonExistMediaIds"}
@@ -210,8 +208,15 @@ def test_each_operation_has_a_quota_of_its_own(sandbox: Sandbox) -> None:
     assert refusal(sandbox, BatchGetMediaInfosRequest, MediaIds=media_id)[1] == "Throttling.User"
 
 
-def test_the_documented_quota_is_there_from_the_start(sandbox: Sandbox) -> None:
-    assert sandbox.vod.quotas == {"GetVideoInfos": 100}
+@pytest.mark.parametrize(("region", "uploads"), [("cn-shanghai", 80), ("eu-central-1", 40)])
+def test_the_documented_quotas_are_there_from_the_start(region: str, uploads: int) -> None:
+    with Sandbox(region=region) as local:
+        assert local.vod.quotas == {
+            "GetVideoInfos": 100, "GetURLUploadInfos": 100, "CreateUploadVideo": uploads,
+            "RefreshUploadVideo": uploads, "CreateUploadImage": uploads,
+            "CreateUploadAttachedMedia": uploads,
+        }  # fmt: skip
+        assert local.vod.daily_quotas == {"UploadMediaByURL": 200_000}
 
 
 def test_the_quotas_of_two_sandboxes_are_apart(sandbox: Sandbox) -> None:

@@ -210,7 +210,7 @@ class _Connection(BaseHTTPRequestHandler):
         except _Malformed:
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
-        request = _request(
+        request = request_from(
             self.command, self.raw_requestline.split()[1], dict(self.headers.items()), content
         )
         try:
@@ -284,7 +284,8 @@ class _Connection(BaseHTTPRequestHandler):
         """Say nothing: the services keep journals."""
 
 
-def _request(method: str, target: bytes, headers: Mapping[str, str], content: Body) -> Request:
+def request_from(method: str, target: bytes, headers: Mapping[str, str], content: Body) -> Request:
+    """Return the request of a request line, its headers and its body."""
     path, _, query = target.partition(b"?")
     return Request(
         method=method,

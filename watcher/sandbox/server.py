@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from watcher.ports import Credentials
 from watcher.sandbox.account import Account
 from watcher.sandbox.clock import SandboxClock
+from watcher.sandbox.downloads import download
 from watcher.sandbox.faults import Faults
 from watcher.sandbox.hook import NoHook
 from watcher.sandbox.http_server import HttpServer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from watcher.sandbox.account import Grant, Principal
+    from watcher.sandbox.bodies import Body
     from watcher.sandbox.certificates import RegionCertificate
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
@@ -56,6 +58,8 @@ class Sandbox:
             store=self._store,
             region=region,
             calls_per_second=calls_per_second,
+            oss_endpoint=lambda: _oss_endpoint(self),
+            download=lambda url: _download(self, url),
         )
         self.oss = SandboxOss(
             account=self.account,
@@ -63,6 +67,7 @@ class Sandbox:
             store=self._store,
             region=region,
             bucket_created=self.vod.add_bucket,
+            object_uploaded=self.vod.uploads.object_uploaded,
         )
         self.hook = hook or NoHook()
         self._certificate = _certificate(region) if tls else None
@@ -180,3 +185,13 @@ def _certificate(region: str) -> RegionCertificate:
     from watcher.sandbox.certificates import RegionCertificate  # few want TLS
 
     return RegionCertificate(region)
+
+
+def _oss_endpoint(sandbox: Sandbox) -> str:
+    """Return the endpoint of OSS in upload addresses; with TLS it is the real one of the region."""
+    return f"https://oss-{sandbox.region}.aliyuncs.com" if sandbox.ca_bundle else sandbox.url
+
+
+def _download(sandbox: Sandbox, url: str) -> Body:
+    own_hosts = frozenset({sandbox.host, f"localhost:{sandbox.port}"})
+    return download(url, own_hosts, sandbox.oss.take_effect)

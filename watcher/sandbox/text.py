@@ -1,4 +1,4 @@
-"""Keys as bytes, as text and percent-encoded.
+"""Keys as bytes, as text and percent-encoded, and instants as text.
 
 Bytes that are not UTF-8 become surrogate escapes in text.
 """
@@ -6,8 +6,11 @@ Bytes that are not UTF-8 become surrogate escapes in text.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -30,3 +33,8 @@ def percent_encoded(text: str, *, keep: str = "") -> str:
 def xml_text(text: str) -> str:
     """Return text with a question mark for each character that XML 1.0 cannot hold."""
     return _NOT_XML.sub("?", text)
+
+
+def utc_second(at: datetime) -> str:
+    """Return an instant, which is in UTC, as VOD writes it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,34 +8,23 @@ import threading
 from dataclasses import dataclass, replace
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from watcher.sandbox.hook import answer_through
 from watcher.sandbox.hosts import region_at
 from watcher.sandbox.http_server import Answer, HungUp
-from watcher.sandbox.oss import (
-    archives,
-    buckets,
-    copies,
-    listing,
-    multipart,
-    operations,
-    part_uploads,
-    symlinks,
-)
+from watcher.sandbox.oss import buckets
 from watcher.sandbox.oss.access import check_operation
 from watcher.sandbox.oss.answers import OssRefused, code_in
-from watcher.sandbox.oss.appending import append_object
-from watcher.sandbox.oss.batch_delete import delete_objects
 from watcher.sandbox.oss.gate import admit
 from watcher.sandbox.oss.index import ObjectFacts
 from watcher.sandbox.oss.integrity import check_md5
 from watcher.sandbox.oss.objects import PRIVATE, BucketFacts
-from watcher.sandbox.oss.operations import Call, Operation
+from watcher.sandbox.oss.operation_table import COMPLETING, OPERATIONS
+from watcher.sandbox.oss.operations import Call
 from watcher.sandbox.oss.options import OssOptions
 from watcher.sandbox.oss.restore import FOR_GOOD
 from watcher.sandbox.oss.routes import operation_of, place_of, route_of
-from watcher.sandbox.oss.upload_listing import list_multipart_uploads
 from watcher.sandbox.oss.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -49,34 +38,6 @@ if TYPE_CHECKING:
     from watcher.sandbox.oss.index import StoredObject
     from watcher.sandbox.oss.objects import ObjectStore
     from watcher.sandbox.oss.signatures.verify import Signer
-
-_OPERATIONS: Final[Mapping[str, Operation]] = {
-    "GetBucketInfo": buckets.get_bucket_info,
-    "GetBucketLocation": buckets.get_bucket_location,
-    "GetBucketAcl": buckets.get_bucket_acl,
-    "PutBucketAcl": buckets.put_bucket_acl,
-    "ListObjects": listing.list_objects,
-    "ListObjectsV2": listing.list_objects_v2,
-    "DeleteMultipleObjects": delete_objects,
-    "ListMultipartUploads": list_multipart_uploads,
-    "DeleteBucket": buckets.delete_bucket,
-    "PutSymlink": symlinks.put_symlink,
-    "CopyObject": copies.copy_object,
-    "PutObject": operations.put_object,
-    "GetSymlink": symlinks.get_symlink,
-    "GetObject": operations.get_object,
-    "GetObjectMeta": operations.get_object_meta,
-    "HeadObject": operations.head_object,
-    "AppendObject": append_object,
-    "RestoreObject": archives.restore_object,
-    "DeleteObject": operations.delete_object,
-    "ListParts": multipart.list_parts,
-    "UploadPart": part_uploads.upload_part,
-    "UploadPartCopy": part_uploads.upload_part_copy,
-    "InitiateMultipartUpload": multipart.initiate,
-    "CompleteMultipartUpload": multipart.complete,
-    "AbortMultipartUpload": multipart.abort,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +63,7 @@ class SandboxOss:
         store: ObjectStore,
         region: str,
         bucket_created: Callable[[str], None],
+        object_uploaded: Callable[[str, bytes], None],
     ) -> None:
         self.journal: list[OssCall] = []
         self.options = OssOptions()
@@ -111,6 +73,7 @@ class SandboxOss:
         self._uploads = Uploads(store, clock)
         self._region = region
         self._bucket_created = bucket_created
+        self._object_uploaded = object_uploaded
         self._writing = threading.Lock()
 
     def create_bucket(
@@ -293,7 +256,7 @@ class SandboxOss:
             facts, region = buckets.facts_asked_for(request), signer.region
             self.create_bucket(bucket, region or region_at(request.host) or None, facts=facts)
             return Answer(headers={"Location": f"/{bucket}"})
-        return _OPERATIONS[route.name](
+        answer = OPERATIONS[route.name](
             Call(
                 request=request,
                 store=self._store,
@@ -305,6 +268,9 @@ class SandboxOss:
                 now_ms=self._clock.now_ms(),
             )
         )
+        if route.name in COMPLETING:
+            self._object_uploaded(bucket, key)
+        return answer
 
     def _refusal(self, refused: OssRefused, request: Request, request_id: str) -> Answer:
         if refused.status == HTTPStatus.NOT_MODIFIED:  # which has no body

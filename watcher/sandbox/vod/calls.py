@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.text import key_bytes
 from watcher.sandbox.vod.file_url import named_object
 
 if TYPE_CHECKING:
@@ -45,5 +47,12 @@ class Call:
     action: str
     parameters: Mapping[str, str]  # the operation's own and the common ones
     principal: Principal  # who signed it
+    nonce: str  # no other call has the same
     at: datetime  # UTC, by the services' clock
     deviation: Deviation
+
+    def new_id(self, place: int = 0) -> str:
+        """Return the ID of something that the call makes; the same one if it takes effect late."""
+        return hashlib.md5(
+            key_bytes(f"{self.action}/{self.nonce}/{place}"), usedforsecurity=False
+        ).hexdigest()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-import regex
-
-from watcher.sandbox.vod.answers import VodRefused, missing, not_valid
+from watcher.sandbox.vod.answers import missing, not_valid
+from watcher.sandbox.vod.texts import (
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    MAX_URL_BYTES,
+    check_characters,
+    check_length,
+    check_tags,
+)
 
 MAX_ITEMS: Final = 10
-MAX_TAGS: Final = 16
-_LIMITS_BYTES: Final = {"FileURL": 1024, "Title": 128, "Description": 1024, "CoverURL": 1024}
-_MAX_TAG_BYTES: Final = 32
-# Pictograms, their joiners and modifiers, keycaps, and the halves of flags.
-_EMOJI: Final = regex.compile(
-    r"[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\uFE0E\uFE0F\u200D\u20E3]"
-)
+_LIMITS_BYTES: Final = {
+    "FileURL": MAX_URL_BYTES,
+    "Title": MAX_TITLE,
+    "Description": MAX_DESCRIPTION,
+    "CoverURL": MAX_URL_BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +61,9 @@ def _item(fields: object) -> Item:
         if not fields.get(name):
             raise missing(name)
     texts = {name: _text(fields, name) for name in (*_LIMITS_BYTES, "Tags")}
-    _check_tags(texts["Tags"])
+    check_tags(texts["Tags"])
     for name in ("Title", "Description", "Tags"):
-        _check_characters(name, texts[name])
+        check_characters(name, texts[name])
     try:
         cate_id = int(fields.get("CateId") or 0)
     except (TypeError, ValueError) as error:
@@ -78,28 +82,6 @@ def _text(fields: dict[str, object], name: str) -> str:
     text = fields.get(name) or ""
     if not isinstance(text, str):
         raise not_valid(name)
-    if len(text.encode("utf-8", "surrogatepass")) > _LIMITS_BYTES.get(
-        name, MAX_TAGS * (_MAX_TAG_BYTES + 1)
-    ):
-        raise VodRefused(
-            400, "LengthExceededMax", f"The specified {name} length has exceeded the upper limit."
-        )
+    if name in _LIMITS_BYTES:
+        check_length(name, text, _LIMITS_BYTES[name])
     return text
-
-
-def _check_tags(text: str) -> None:
-    tags = text.split(",") if text else []
-    if len(tags) > MAX_TAGS:
-        raise VodRefused(
-            400, "TagsExceededMax", "The specified Tags count has exceeded the upper limit."
-        )
-    if any(len(tag.encode("utf-8", "surrogatepass")) > _MAX_TAG_BYTES for tag in tags):
-        raise VodRefused(
-            400, "LengthExceededMax", "The specified Tag length has exceeded the upper limit."
-        )
-
-
-def _check_characters(name: str, text: str) -> None:
-    if _EMOJI.search(text) or any(unicodedata.category(each) in {"Cc", "Cs"} for each in text):
-        message = f"The specified {name} contains illegal emoticon or special characters."
-        raise VodRefused(400, "IllegalCharacters", message)

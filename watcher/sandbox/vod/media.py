@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
+NO_TRANSCODE: Final = "VOD_NO_TRANSCODE"  # in place of a template group
+DEFAULT_APP: Final = "app-1000000"
+
+
+class Kind(StrEnum):
+    """The kind of a media, as its upload says it."""
+
+    VIDEO = "video"  # or audio
+    IMAGE = "image"
+    ATTACHED = "attached"
+
+
 class Status(StrEnum):
-    """The status of a video."""
+    """The status of a media; an image or an attached media has only some of them."""
 
     UPLOADING = "Uploading"
     UPLOAD_FAIL = "UploadFail"
@@ -50,6 +63,8 @@ class Media:
     template_group_id: str = ""
     workflow_id: str = ""
     user_data: str = ""
+    kind: Kind = Kind.VIDEO
+    app_id: str = DEFAULT_APP
     times_asked: int = 0
 
     def status_at(self, now: datetime) -> Status:
@@ -64,12 +79,29 @@ class Media:
         self.transcoded_at = None
         self.modified_at = now
 
+    def source_arrived(
+        self, size_bytes: int, at: datetime, status: Status, transcoding_s: float
+    ) -> None:
+        """Take the file that was uploaded, or one in its place; the status follows it."""
+        self.set_status(status, at)
+        self.size_bytes = size_bytes
+        if status is Status.TRANSCODING:
+            self.transcoded_at = at + timedelta(seconds=transcoding_s)
+
+
+def status_of_new(template_group_id: str, workflow_id: str) -> Status:
+    """Return the status of a video once its file is there; a workflow wins over a template."""
+    if not workflow_id and template_group_id == NO_TRANSCODE:
+        return Status.NORMAL
+    return Status.TRANSCODING if workflow_id or template_group_id else Status.UPLOAD_SUCC
+
 
 class MediaTable:
-    """Media by ID, by the caller's own ID, and the registered ones by object."""
+    """Media by ID, by the caller's own ID, and by object."""
 
     def __init__(self) -> None:
         self.registered: dict[tuple[str, str], Media] = {}  # by bucket and decoded key
+        self.uploads: dict[tuple[str, str], Media] = {}  # likewise, those that VOD gave an address
         self._by_id: dict[str, Media] = {}
         self._by_reference: dict[str, Media] = {}
 
@@ -84,9 +116,19 @@ class MediaTable:
         self.add(media)
         self.registered[media.bucket, media.key] = media
 
+    def upload(self, media: Media) -> None:
+        """Add a media whose object may be uploaded."""
+        self.add(media)
+        self.uploads[media.bucket, media.key] = media
+
     def find(self, media_id: str) -> Media | None:
         """Return the media with an ID, or None."""
         return self._by_id.get(media_id)
+
+    def find_video(self, media_id: str) -> Media | None:
+        """Return the video with an ID, or None."""
+        found = self.find(media_id)
+        return found if found and found.kind is Kind.VIDEO else None
 
     def find_reference(self, reference_id: str) -> Media | None:
         """Return the media with an ID that the caller gave, or None."""

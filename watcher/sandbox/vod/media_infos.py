@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from watcher.sandbox.text import utc_second
 from watcher.sandbox.vod.answers import VodRefused, not_valid
 from watcher.sandbox.vod.media import Status
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from watcher.sandbox.vod.options import VodOptions
 
 MAX_IDS: Final = 20
-_APP_ID: Final = "app-1000000"  # the default application
 _SOURCE_STATUS: Final = {
     Status.UPLOADING: "Uploading",
     Status.UPLOAD_FAIL: "UploadFail",
@@ -81,7 +81,7 @@ class MediaInfos:
             )
             raise VodRefused(400, "MissingParameter", message)
         found: dict[str, Media] = {}
-        unknown_ids = _collect(call, ids, self._table.find, found)
+        unknown_ids = _collect(call, ids, self._table.find_video, found)
         unknown_references = _collect(call, "ReferenceIds", self._table.find_reference, found)
         # No document promises an order, so no client may rely on one.
         return list(found.values())[::-1], unknown_ids, unknown_references
@@ -98,12 +98,12 @@ class MediaInfos:
         return {
             "Title": media.title,
             "Status": media.status_at(now).value,
-            "CreationTime": _second(media.created_at),
-            "ModificationTime": _second(media.modified_at),
+            "CreationTime": utc_second(media.created_at),
+            "ModificationTime": utc_second(media.modified_at),
             "CateId": media.cate_id,
             "StorageLocation": f"{media.bucket}.oss-{self._region}.aliyuncs.com",
             "StorageClass": media.storage_class,
-            "AppId": _APP_ID,
+            "AppId": media.app_id,
             "DownloadSwitch": "off",
             "Snapshots": [],
             **{name: text for name, text in texts.items() if text},
@@ -117,7 +117,7 @@ def _source_facts(media: Media, now: datetime) -> dict[str, object]:
         "FileURL": media.file_url,
         "Size": media.size_bytes,
         "Status": _SOURCE_STATUS.get(media.status_at(now), "Normal"),
-        "CreationTime": _second(media.created_at),
+        "CreationTime": utc_second(media.created_at),
         "VideoStreamList": [],
         "AudioStreamList": [],
     }
@@ -140,7 +140,3 @@ def _collect(
         else:
             found[media.media_id] = media
     return unknown
-
-
-def _second(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

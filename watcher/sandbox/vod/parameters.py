@@ -56,6 +56,11 @@ def version_of(request: Request) -> str:
     return _common(request, "x-acs-version", "Version")
 
 
+def nonce_of(request: Request) -> str:
+    """Return the nonce of a call; "" if it has none."""
+    return _common(request, "x-acs-signature-nonce", "SignatureNonce")
+
+
 def wants_json(request: Request) -> bool:
     """Return whether the answer to a call is JSON, and not XML.
 

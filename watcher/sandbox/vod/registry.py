@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from watcher.sandbox.text import key_bytes, key_text, percent_encoded
 from watcher.sandbox.vod.answers import VodRefused, not_valid
 from watcher.sandbox.vod.echo import SPELLINGS
+from watcher.sandbox.vod.extensions import OF_VIDEOS
 from watcher.sandbox.vod.file_url import FILE_URL, with_http
 from watcher.sandbox.vod.items import items_of
-from watcher.sandbox.vod.media import Media, Status
+from watcher.sandbox.vod.media import Media, Status, status_of_new
 
 if TYPE_CHECKING:
     from watcher.sandbox.oss.index import StoredObject
@@ -22,25 +23,23 @@ if TYPE_CHECKING:
     from watcher.sandbox.vod.items import Item
     from watcher.sandbox.vod.media import MediaTable
     from watcher.sandbox.vod.options import VodOptions
-
-_VIDEO: Final = """
-    mp4 ts 3gp mpg mpeg mpe dat vob asf avi wmv flv f4v rm rmvb mov mkv m3u8 dv gif m2t m4v mj2
-    mjpeg mts ogg qt swf webm
-"""
-_AUDIO: Final = "mp3 wma wav aac ra m4a flac ape ac3 amr caf acm"
-EXTENSIONS: Final = frozenset((_VIDEO + _AUDIO).split())
-_NO_TRANSCODE: Final = "VOD_NO_TRANSCODE"  # in place of a template group
+    from watcher.sandbox.vod.storage import Storage
 
 
 class Registry:
     """The rules by which VOD registers objects."""
 
     def __init__(
-        self, store: ObjectStore, table: MediaTable, options: VodOptions, region: str
+        self,
+        store: ObjectStore,
+        storage: Storage,
+        table: MediaTable,
+        options: VodOptions,
+        region: str,
     ) -> None:
-        self.buckets: set[str] = set()
         self.refused: set[tuple[str, str]] = set()
         self._store = store
+        self._storage = storage
         self._table = table
         self._options = options
         self._region = region
@@ -87,17 +86,12 @@ class Registry:
                 400, "InvalidParameter", "The storage locations of all files must be the same."
             )
         bucket, region = places.pop()
-        if bucket not in self.buckets or region != self._region or not self._is_here(bucket):
+        if not self._storage.has(bucket, region):
             # Of the real answer only the message is known, so this code is the most general one.
             raise VodRefused(
                 400, "InvalidParameter", "The storageLocation must be registered on VOD."
             )
         return bucket
-
-    def _is_here(self, bucket: str) -> bool:
-        return any(
-            each.name == bucket and each.region == self._region for each in self._store.buckets()
-        )
 
     def _accepted(self, bucket: str, item: Item) -> StoredObject | None:
         """Return the object that a URL names, or None if VOD does not accept it."""
@@ -106,7 +100,7 @@ class Registry:
             return None
         text = key_text(stored.key)
         _, dot, extension = text.rpartition("/")[2].rpartition(".")
-        accepted = dot and extension.lower() in EXTENSIONS and (bucket, text) not in self.refused
+        accepted = dot and extension.lower() in OF_VIDEOS and (bucket, text) not in self.refused
         return stored if accepted else None
 
     def _object_of(self, bucket: str, item: Item) -> StoredObject | None:
@@ -143,7 +137,7 @@ class Registry:
         key = key_text(stored.key)
         template = call.parameters.get("TemplateGroupId", "")
         workflow = call.parameters.get("WorkflowId", "")
-        status = _first_status(template, workflow)
+        status = status_of_new(template, workflow)
         ends_at = call.at + timedelta(seconds=self._options.transcoding_s)
         return Media(
             media_id=hashlib.md5(key_bytes(f"{bucket}/{key}"), usedforsecurity=False).hexdigest(),
@@ -165,10 +159,3 @@ class Registry:
             workflow_id=workflow,
             user_data=call.parameters.get("UserData", ""),
         )
-
-
-def _first_status(template_group_id: str, workflow_id: str) -> Status:
-    """Return the status right after the registration; a workflow wins over a template group."""
-    if not workflow_id and template_group_id == _NO_TRANSCODE:
-        return Status.NORMAL
-    return Status.TRANSCODING if workflow_id or template_group_id else Status.UPLOAD_SUCC

@@ -15,24 +15,31 @@ from watcher.sandbox.hook import answer_through
 from watcher.sandbox.oss.answers import code_in
 from watcher.sandbox.vod.answers import VodRefused, accepted, refusal
 from watcher.sandbox.vod.calls import NO_DEVIATION, Call
+from watcher.sandbox.vod.credentials import UploadCredentials
 from watcher.sandbox.vod.media import MediaTable, Status
 from watcher.sandbox.vod.media_infos import MediaInfos
 from watcher.sandbox.vod.options import VodOptions
 from watcher.sandbox.vod.parameters import (
     action_of,
     items_of,
+    nonce_of,
     parameters_of,
     version_of,
     wants_json,
 )
+from watcher.sandbox.vod.pulls import REGIONS as PULLING_REGIONS
+from watcher.sandbox.vod.pulls import Pulls
 from watcher.sandbox.vod.quota import Quota
 from watcher.sandbox.vod.registry import Registry
 from watcher.sandbox.vod.signatures import SignatureCheck
+from watcher.sandbox.vod.storage import Storage
+from watcher.sandbox.vod.uploads import Uploads
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from watcher.sandbox.account import Account, Principal
+    from watcher.sandbox.bodies import Body
     from watcher.sandbox.clock import SandboxClock
     from watcher.sandbox.hook import Hook
     from watcher.sandbox.http_server import Answer, Request
@@ -76,28 +83,48 @@ class SandboxVod:
         store: ObjectStore,
         region: str,
         calls_per_second: int,
+        oss_endpoint: Callable[[], str],
+        download: Callable[[str], Body],
     ) -> None:
         self.journal: list[VodCall] = []
         self.latency_s = 0.0  # before every answer
         self.options = VodOptions()
         self._clock = clock
         self._signatures = SignatureCheck(account)
-        self._quota = Quota(calls_per_second)
+        self._quota = Quota(calls_per_second, region)
+        self.daily_quotas = self._quota.by_day  # the most calls in a day of single operations
         self._region = region
-        self._table = MediaTable()
-        self._registry = Registry(store, self._table, self.options, region)
-        infos = MediaInfos(self._table, self.options, region)
+        self.table = MediaTable()  # of all kinds of media
+        self._storage = Storage(store, region)
+        self._registry = Registry(store, self._storage, self.table, self.options, region)
+        self.uploads = Uploads(
+            store=store,
+            storage=self._storage,
+            table=self.table,
+            credentials=UploadCredentials(account, self.options, region, oss_endpoint),
+            options=self.options,
+            clock=clock,
+        )
+        self._pulls = Pulls(store, self._storage, self.table, self.options, download)
+        infos = MediaInfos(self.table, self.options, region)
         self._operations: dict[str, Operation] = {
             "RegisterMedia": self._registry.register,
+            "CreateUploadVideo": self.uploads.create_video,
+            "RefreshUploadVideo": self.uploads.refresh_video,
+            "CreateUploadImage": self.uploads.create_image,
+            "CreateUploadAttachedMedia": self.uploads.create_attached_media,
+            "GetURLUploadInfos": self._pulls.get_infos,
             "GetVideoInfos": infos.get_video_infos,
             "BatchGetMediaInfos": infos.batch_get_media_infos,
         }
+        if region in PULLING_REGIONS:
+            self._operations["UploadMediaByURL"] = self._pulls.submit
         self._writing = threading.Lock()
 
     @property
     def media(self) -> dict[tuple[str, str], Media]:
         """The registered media, by bucket and decoded key."""
-        return self._table.registered
+        return self.table.registered
 
     @property
     def calls_per_second(self) -> int:
@@ -115,11 +142,11 @@ class SandboxVod:
 
     def add_bucket(self, bucket: str) -> None:
         """Add a bucket to VOD, which registers its objects from now on."""
-        self._registry.buckets.add(bucket)
+        self._storage.added.add(bucket)
 
     def remove_bucket(self, bucket: str) -> None:
         """Remove a bucket from VOD, which refuses calls for it from now on."""
-        self._registry.buckets.discard(bucket)
+        self._storage.added.discard(bucket)
 
     def refuse(self, bucket: str, key: str) -> None:
         """List this object in `FailedFileURLs` from now on."""
@@ -131,7 +158,7 @@ class SandboxVod:
 
     def add_media(self, media: Media) -> None:
         """Add a media that was not registered, as an upload does."""
-        self._table.add(media)
+        self.table.add(media)
 
     def set_status(self, media_id: str, status: str) -> None:
         """Give a media another status, which stays from now on.
@@ -140,7 +167,7 @@ class SandboxVod:
             KeyError: there is no such media.
             ValueError: VOD knows no such status.
         """
-        if (media := self._table.find(media_id)) is None:
+        if (media := self.table.find(media_id)) is None:
             raise KeyError(media_id)
         media.set_status(Status(status), self._clock.now())
 
@@ -164,6 +191,7 @@ class SandboxVod:
             operation = self._operation(request)
             _authorize(call.principal)
             self._quota.admit(call.action, self._clock.monotonic() if at is None else at)
+            self._pulls.advance(call.at)
             fields = operation(call)
         except VodRefused as refused:
             return self.refuse_call(request, refused)
@@ -229,6 +257,7 @@ def _call(request: Request, principal: Principal, at: datetime, deviation: Devia
         action=action_of(request),
         parameters=parameters_of(request),
         principal=principal,
+        nonce=nonce_of(request),
         at=at,
         deviation=deviation,
     )
