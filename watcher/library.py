@@ -246,9 +246,9 @@ class Vod:
         Raises:
             WatcherError: see the class.
         """
-        checked = urls.asked(job_ids, media_urls)
+        checked, given = urls.asked(job_ids, media_urls)
         with self._call():
-            return get_url_upload_infos(self._calls, checked)
+            return get_url_upload_infos(self._calls, checked, given)
 
     def register_media(
         self,

@@ -1,27 +1,19 @@
-"""`from watcher import Vod`: loaded when it is named, typed for the caller, one for all threads."""
+"""`from watcher import Vod`: loaded when it is named, and typed for the caller."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 import watcher
 from tests.support.checkout import CHECKOUT
-from tests.support.workspace import BUCKET
-from watcher import Credentials, Vod
-from watcher.errors import AccountRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from watcher.sandbox import Sandbox
-
-HOST = f"https://{BUCKET}.oss-cn-shanghai.aliyuncs.com"
 LIBRARY = {"watcher.library", "watcher.uploads", "watcher.vod", "watcher.credentials"}
 OF_THE_CLOUD = {"aliyunsdkcore", "aliyunsdkvod", "requests", "urllib3", "oss2"}
 NOT_FOR_A_LIBRARY = {
@@ -95,40 +87,3 @@ def test_a_caller_is_type_checked(tmp_path: Path) -> None:
     assert {int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line} == {
         *range(4, 10)
     }
-
-
-@pytest.fixture
-def vod(sandbox: Sandbox) -> Iterator[Vod]:
-    given = Credentials(sandbox.access_key_id, sandbox.access_key_secret)
-    with Vod(region="cn-shanghai", credentials=given, endpoint=sandbox.url) as client:
-        yield client
-
-
-def test_the_sandbox_registers_what_its_bucket_has(sandbox: Sandbox, vod: Vod) -> None:
-    sandbox.oss.fill(BUCKET, ["a b.mp4", "片.mp4"])
-    wanted = [f"{HOST}/a%20b.mp4", f"{HOST}/%E7%89%87.mp4", f"{HOST}/none.mp4"]
-    first, again = vod.register_media(wanted), vod.register_media(wanted)
-    assert [each.file_url for each in first.registered] == wanted[:2]
-    assert [each.media_id for each in first.registered] == [e.media_id for e in again.registered]
-    assert {each.new_register for each in first.registered} == {True}
-    assert {each.new_register for each in again.registered} == {False}
-    assert first.failed_file_urls == (wanted[2],)
-
-
-def test_threads_share_one_and_each_gets_its_own_answer(sandbox: Sandbox, vod: Vod) -> None:
-    sandbox.vod.calls_per_second = 10_000
-    keys = [f"{n}.mp4" for n in range(100)]
-    sandbox.oss.fill(BUCKET, keys)
-    with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda key: vod.register_media([f"{HOST}/{key}"]), keys))
-    assert [each.registered[0].file_url for each in found] == [f"{HOST}/{key}" for key in keys]
-    assert len({each.registered[0].media_id for each in found}) == len(keys)
-
-
-def test_two_with_different_accounts_do_not_meet(sandbox: Sandbox, vod: Vod) -> None:
-    sandbox.oss.fill(BUCKET, ["a.mp4"])
-    other = Credentials("another-id", "another-secret")
-    with Vod(region="cn-shanghai", credentials=other, endpoint=sandbox.url) as stranger:
-        with pytest.raises(AccountRefused):
-            stranger.register_media([f"{HOST}/a.mp4"])
-        assert vod.register_media([f"{HOST}/a.mp4"]).registered

@@ -75,7 +75,7 @@ class UrlUpload:
 class UrlUploads:
     """The answer of UploadMediaByURL."""
 
-    jobs: tuple[UrlUpload, ...]
+    jobs: tuple[UrlUpload, ...]  # in the order of the URLs
     request_id: str
 
 
@@ -114,7 +114,7 @@ class UrlUploadInfos:
     """The answer of GetURLUploadInfos."""
 
     jobs: tuple[UrlUploadInfo, ...]
-    not_found: tuple[str, ...]  # job IDs or URLs that VOD does not know, as VOD writes them
+    not_found: tuple[str, ...]  # job IDs or URLs that VOD does not know, as they were given
     request_id: str
 
 

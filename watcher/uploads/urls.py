@@ -72,21 +72,21 @@ def _item(given: MediaUrl, source_url: str) -> dict[str, str]:
     return {field: value for field, value in fields.items() if value}
 
 
-def asked(job_ids: Sequence[str], urls: Sequence[str]) -> Parameters:
-    """Return the parameters of GetURLUploadInfos.
+def asked(job_ids: Sequence[str], urls: Sequence[str]) -> tuple[Parameters, dict[str, str]]:
+    """Return the parameters of GetURLUploadInfos, and {ID or escaped URL: as it was given}.
 
     Raises:
         ArgumentRefused: not exactly one of the two is given, or it breaks a limit.
     """
     if bool(job_ids) == bool(urls):
-        raise ArgumentRefused("give job_ids or urls, one of the two")
+        raise ArgumentRefused("give job_ids or media_urls, one of the two")
     if urls:
-        listed = list(dict.fromkeys(map(escaped, checks.several("urls", urls))))
-        checks.at_most("urls", listed, MAX_ASKED)
-        return {"UploadURLs": ",".join(listed)}
-    ids = list(dict.fromkeys(_job_id(each) for each in checks.several("job_ids", job_ids)))
+        given = {escaped(each): each for each in checks.several("media_urls", urls)}
+        checks.at_most("media_urls", given, MAX_ASKED)
+        return {"UploadURLs": ",".join(given)}, given
+    ids = {_job_id(each): each for each in checks.several("job_ids", job_ids)}
     checks.at_most("job_ids", ids, MAX_ASKED)
-    return {"JobIds": ",".join(ids)}
+    return {"JobIds": ",".join(ids)}, ids
 
 
 def _job_id(value: str) -> str:

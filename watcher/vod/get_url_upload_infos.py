@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from watcher.vod.single_call import SingleCalls
 
 
-def get_url_upload_infos(calls: SingleCalls, parameters: Mapping[str, str | int]) -> UrlUploadInfos:
-    """Return the answer.
+def get_url_upload_infos(
+    calls: SingleCalls, parameters: Mapping[str, str | int], given: Mapping[str, str]
+) -> UrlUploadInfos:
+    """Return the answer; `given` is {ID or URL as it was sent: as the caller gave it}.
 
     Raises:
         CloudError: there is none, or it is a refusal.
@@ -35,7 +37,7 @@ def get_url_upload_infos(calls: SingleCalls, parameters: Mapping[str, str | int]
     items = listed if isinstance(listed, list) else []
     return UrlUploadInfos(
         jobs=tuple(_info(each) for each in items if isinstance(each, dict)),
-        not_found=_texts(answer.get("NonExists")),
+        not_found=tuple(given.get(each, each) for each in _texts(answer.get("NonExists"))),
         request_id=text(answer, "RequestId"),
     )
 

@@ -44,7 +44,9 @@ def _jobs(answer: dict[str, Any], given: Mapping[str, str]) -> tuple[UrlUpload, 
     if not found or not all(job_id for job_id, _ in found):
         raise UnknownOutcome("VOD's answer names no jobs", request_id=text(answer, "RequestId"))
     known = {url: url for url in given.values()} | dict(given)
-    return tuple(
+    jobs = [
         UrlUpload(job_id=job_id, source_url=source, url=known.get(source, ""))
         for job_id, source in found
-    )
+    ]
+    order = {url: n for n, url in enumerate(given.values())}
+    return tuple(sorted(jobs, key=lambda job: order.get(job.url, len(order))))
