@@ -12,7 +12,7 @@ from watcher.credentials import chain
 from watcher.credentials.given import Given
 from watcher.errors import ArgumentRefused, CloudError, UsageError
 from watcher.redaction import Redactor
-from watcher.rules import addresses, regions
+from watcher.rules import addresses, certificates, regions
 from watcher.uploads import checks, parameters, urls
 from watcher.vod import VodClient
 from watcher.vod.create_upload_attached_media import create_upload_attached_media
@@ -106,7 +106,10 @@ class Vod:
             concurrent_calls=_CONNECTIONS,
             proxies=proxies,
             no_proxy=addresses.no_proxy(proxy, os.environ),
-            ca_bundle=ca_bundle,
+            ca_bundle=_checked(
+                "ca_bundle",
+                lambda: certificates.readable(Path(ca_bundle).absolute()) if ca_bundle else "",
+            ),
         )
         self._calls = SingleCalls(self._client, redactor.redact)
         self._closed = False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -201,6 +204,24 @@ def test_a_credential_that_cannot_be_decoded_is_not_repeated(address: str, auth:
     assert [secret for secret in UPLOAD_SECRETS if secret in str(caught.value)] == []
 
 
+def test_closing_closes_the_connections(canned: CannedVod) -> None:
+    with canned.client() as vod:
+        vod.refresh_upload_video("v-1")
+        assert len(connections_to(canned)) == 1
+    assert connections_to(canned) == []
+
+
+def connections_to(canned: CannedVod) -> list[socket.socket]:
+    """Return the open sockets of this process that are connected to the server."""
+    found = []
+    for each in gc.get_objects():
+        if isinstance(each, socket.socket) and each.fileno() != -1:
+            with suppress(OSError):
+                if each.getpeername()[1] == canned.port:
+                    found.append(each)
+    return found
+
+
 def test_a_closed_vod_makes_no_call(canned: CannedVod) -> None:
     vod = canned.client()
     vod.close()
@@ -225,6 +246,8 @@ def test_a_refused_argument_makes_no_call(canned: CannedVod, vod: Vod) -> None:
         ({"endpoint": "vod.cn-beijing.aliyuncs.com"}, "endpoint: lies in cn-beijing", "VOD takes"),
         ({"proxy": "socks5://h:1"}, "proxy: not a proxy", "http://HOST:PORT"),
         ({"timeout_s": 0}, "timeout_s is 0", "above 0"),
+        ({"ca_bundle": "/dev/null"}, "ca_bundle: holds no certificate", "PEM"),
+        ({"ca_bundle": "none.pem"}, "ca_bundle: cannot be read (No such file", "PEM"),
     ],
 )
 def test_an_argument_of_the_class_is_checked(

@@ -79,6 +79,23 @@ def test_a_refusal_is_a_value_error_too_and_exits_as_usage() -> None:
     assert caught.value.exit_status == 2
 
 
+def test_no_refusal_repeats_the_signature_of_a_url() -> None:
+    signed = (
+        f"{HOST}/a.mp4?OSSAccessKeyId=STS.abcdefgh&Signature=abcdefgh%3D&security-token=abcdefgh"
+    )
+    for refused in (
+        lambda: urls.submission([signed, signed]),
+        lambda: parameters.media([signed, signed]),
+        lambda: parameters.media([signed + "x" * 1024]),
+        lambda: urls.escaped(signed.replace("https", "ftp")),
+        lambda: urls.escaped(signed + "\n"),
+        lambda: urls.submission(signed),
+    ):
+        with pytest.raises(ArgumentRefused) as caught:
+            refused()
+        assert "abcdefgh" not in caught.value.with_hint
+
+
 def test_a_field_that_does_not_exist_is_refused_and_not_ignored() -> None:
     with pytest.raises(TypeError, match="'titel'"):
         video(titel="x")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from watcher.model import MAX_KEY_BYTES
-from watcher.rules import addresses, regions
+from watcher.rules import addresses, certificates, regions
 from watcher.rules.units import duration_text
 
 _ETC: Final = Path("/etc/oss-vod-watcher")
@@ -152,21 +152,7 @@ def ca_bundle(text: str, config_path: Path) -> str:
     Raises:
         ValueError: a sentence with the cure.
     """
-    if not text:
-        return ""
-    import ssl  # noqa: PLC0415 (few name a bundle)
-
-    path = _below(config_path.parent, text)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        raise ValueError("holds no certificate. Name a file of certificates in PEM form.") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it cannot be opened"
-        raise ValueError(
-            f"cannot be read ({why}). Name a file of certificates in PEM form."
-        ) from None
-    return str(path)
+    return certificates.readable(_below(config_path.parent, text)) if text else ""
 
 
 def _below(folder: Path, text: str) -> Path:

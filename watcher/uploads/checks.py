@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from watcher.errors import ArgumentRefused
+from watcher.redaction import service_text
 from watcher.rules import metadata
 from watcher.rules.selection import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
 from watcher.rules.units import rounded_size
@@ -47,11 +48,16 @@ def text(name: str, value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ArgumentRefused(
-            f"{name} is not valid Unicode: {value!r}", hint="Rename it, or decode it as UTF-8."
+            f"{name} is not valid Unicode: {shown(value)}", hint="Rename it, or decode it as UTF-8."
         ) from None
     if _CONTROL.search(value):
-        raise ArgumentRefused(f"{name} has a control character: {value!r}", hint="Remove it.")
+        raise ArgumentRefused(f"{name} has a control character: {shown(value)}", hint="Remove it.")
     return value
+
+
+def shown(value: str) -> str:
+    """Return a value for an error: short, and without the signature of a URL."""
+    return service_text(repr(value))
 
 
 def needed(name: str, value: str) -> str:
@@ -69,7 +75,9 @@ def http_url(name: str, value: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
-        raise ArgumentRefused(f"{name} is no URL: {value!r}", hint="Write http(s)://HOST/PATH.")
+        raise ArgumentRefused(
+            f"{name} is no URL: {shown(value)}", hint="Write http(s)://HOST/PATH."
+        )
     return checked
 
 
@@ -125,7 +133,7 @@ def several(name: str, values: Sequence[str]) -> list[str]:
         ArgumentRefused: it is one text.
     """
     if isinstance(values, str | bytes):
-        raise ArgumentRefused(f"{name} is one text", hint=f"Write a list: {name}=[{values!r}].")
+        raise ArgumentRefused(f"{name} is one text", hint=f"Write a list: {name}=[...].")
     return list(values)
 
 
@@ -221,7 +229,7 @@ def identifier(name: str, value: str, pattern: re.Pattern[str]) -> str:
     if value and not pattern.fullmatch(text(name, value)):
         length = pattern.pattern.rpartition("{")[2].rstrip("}").replace(",", " to ")
         raise ArgumentRefused(
-            f"{name} is not {length} letters, digits, hyphens and underscores: {value!r}",
+            f"{name} is not {length} letters, digits, hyphens and underscores: {shown(value)}",
             hint="Choose another one.",
         )
     return value
@@ -235,8 +243,8 @@ def extension(name: str, value: str, known: Collection[str]) -> str:
     """
     found = text(name, value).removeprefix(".")
     if found.lower() not in known:
-        shown = f"the extension {found!r}, which VOD does not take" if found else "no extension"
-        raise ArgumentRefused(f"{name} has {shown}", hint=f"Use one of {', '.join(sorted(known))}.")
+        what = f"the extension {found!r}, which VOD does not take" if found else "no extension"
+        raise ArgumentRefused(f"{name} has {what}", hint=f"Use one of {', '.join(sorted(known))}.")
     return found
 
 

@@ -153,10 +153,12 @@ def media(files: Sequence[str | MediaFile]) -> list[Media]:
     found = [_medium(MediaFile(each) if isinstance(each, str) else each) for each in listed]
     for n, each in enumerate(found):
         if each.key in {other.key for other in found[:n]}:
-            raise ArgumentRefused(f"{each.file_url} is given twice", hint="Give it once.")
+            raise ArgumentRefused(
+                f"{checks.shown(each.file_url)} is given twice", hint="Give it once."
+            )
         if confusable(each.key, [other.key for other in found[:n]]):
             raise ArgumentRefused(
-                f"{each.file_url} is another file's URL, escaped in another way",
+                f"{checks.shown(each.file_url)} is another file's URL, escaped in another way",
                 hint="Register the two by two calls: an answer would not say which one it means.",
             )
     return found
@@ -166,7 +168,7 @@ def _medium(given: MediaFile) -> Media:
     url = checks.http_url("file_url", given.file_url)
     if is_too_long(url):
         raise ArgumentRefused(
-            f"file_url is longer than the {MAX_FILE_URL_BYTES} bytes VOD takes: {url!r}",
+            f"longer than the {MAX_FILE_URL_BYTES} bytes VOD takes: {checks.shown(url)}",
             hint="Give the object a shorter key.",
         )
     name = checks.last_component(unquote(urlsplit(url).path))
@@ -212,4 +214,6 @@ def _only(known: type, fields: Mapping[str, object]) -> None:
 
 def _one_of(name: str, value: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
     if value not in known:
-        raise ArgumentRefused(f"{name} is {value!r}", hint=f"Use one of {', '.join(known)}.")
+        raise ArgumentRefused(
+            f"{name} is {checks.shown(value)}", hint=f"Use one of {', '.join(known)}."
+        )

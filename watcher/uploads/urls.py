@@ -45,7 +45,7 @@ def submission(urls: Sequence[str | MediaUrl]) -> tuple[Parameters, dict[str, st
     for each in media:
         source_url = escaped(each.url)
         if source_url in given:
-            raise ArgumentRefused(f"{each.url} is given twice", hint="Give it once.")
+            raise ArgumentRefused(f"{checks.shown(each.url)} is given twice", hint="Give it once.")
         given[source_url] = each.url
     items = [_item(each, source) for each, source in zip(media, given, strict=True)]
     metadatas = json.dumps(items, ensure_ascii=False, separators=(",", ":"))
@@ -91,5 +91,7 @@ def asked(job_ids: Sequence[str], urls: Sequence[str]) -> tuple[Parameters, dict
 
 def _job_id(value: str) -> str:
     if "," in checks.needed("job_id", value):
-        raise ArgumentRefused(f"a job ID has no comma: {value!r}", hint="Give a list of job IDs.")
+        raise ArgumentRefused(
+            f"a job ID has no comma: {checks.shown(value)}", hint="Give a list of job IDs."
+        )
     return value
