@@ -176,6 +176,14 @@ def test_a_bucket_must_have_been_added_to_vod(sandbox: Sandbox) -> None:
     assert register(sandbox, [item("a.mp4")])["FailedFileURLs"] == []
 
 
+def test_a_bucket_must_be_in_the_region_of_vod(sandbox: Sandbox) -> None:
+    sandbox.oss.create_bucket("far-away", "cn-beijing")
+    sandbox.oss.put("far-away", "a.mp4")
+    for region in ("cn-beijing", "cn-shanghai"):
+        url = f"https://far-away.oss-{region}.aliyuncs.com/a.mp4"
+        assert code_of(sandbox, [{"FileURL": url, "Title": "a"}]) == "InvalidParameter"
+
+
 def test_only_the_account_may_call_and_only_on_time(sandbox: Sandbox) -> None:
     known = sandbox.credentials
     somebody = AcsClient("somebody", known.access_key_secret, "cn-shanghai")

@@ -65,6 +65,7 @@ def test_a_job_that_succeeded_has_its_file_and_its_facts(public: Sandbox) -> Non
         "FileSize": "5", "Status": "SUCCESS", "ErrorCode": "200", "ErrorMessage": "",
         "UserData": '{"Extend": "x"}',
     }  # fmt: skip
+    assert info["JobId"] != info["MediaId"]
     media = public.vod.table.find(info["MediaId"])
     assert media
     assert (media.bucket, media.size_bytes, media.title) == (OWN_BUCKET, 5, "a.mp4")
@@ -99,7 +100,7 @@ def test_a_virtual_host_of_the_sandbox_is_the_sandbox(public: Sandbox) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://example.com/a.mp4",
+        "http://example.com/public-bucket/a.mp4",
         "http://127.0.0.1:9/a.mp4",
         "http://{own}.example.com/a.mp4",
         "http://user@{own}/a.mp4",
@@ -167,6 +168,7 @@ def test_every_submission_is_a_new_job_and_a_new_media(public: Sandbox) -> None:
     assert len(twice) == 2
     assert len({each["JobId"] for each in answer["URLUploadInfoList"]}) == 3
     assert len({each["MediaId"] for each in answer["URLUploadInfoList"]}) == 3
+    assert len({key for _, key in public.vod.table.uploads}) == 3
     assert answer["NonExists"] == []
     assert answer["URLUploadInfoList"][0]["JobId"] == first["JobId"]  # the newest
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.acs3 import acs3_call
 from tests.support.vod_uploads import ATTACHED, CREATE, VIDEO, ask, key_in, refusal
 from watcher.sandbox.faults import Fault, Faults
 from watcher.sandbox.vod.extensions import OF_ATTACHED_MEDIA, OF_IMAGES, OF_VIDEOS
@@ -183,6 +184,16 @@ def test_an_answer_that_is_lost_leaves_one_media_or_none(
     while len(sandbox.vod.table.uploads) != media and sandbox.clock.monotonic() < deadline:
         sandbox.clock.wait(0.01)
     assert len(sandbox.vod.table.uploads) == media
+
+
+def test_an_answer_before_its_effect_has_the_id_that_follows(sandbox: Sandbox) -> None:
+    sandbox.hook = Faults(Fault(kind="truncated", operation=VIDEO_ACTION, effect="after"))
+    half = acs3_call(sandbox, VIDEO_ACTION, VIDEO).text
+    deadline = sandbox.clock.monotonic() + 5
+    while not sandbox.vod.table.uploads and sandbox.clock.monotonic() < deadline:
+        sandbox.clock.wait(0.01)
+    (media,) = sandbox.vod.table.uploads.values()
+    assert f'"VideoId": "{media.media_id}"' in half
 
 
 @ALL

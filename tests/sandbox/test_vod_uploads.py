@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import oss2
@@ -16,6 +15,7 @@ from tests.support.vod_uploads import (
     IMAGE,
     VIDEO,
     ask,
+    created,
     decoded,
     key_in,
     put,
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from watcher.sandbox.vod.media import Media
 
 ALL = pytest.mark.parametrize("action", CREATE)
-
-
-def created(sandbox: Sandbox, action: str = "CreateUploadVideo", **more: Any) -> Any:
-    return ask(sandbox, action, **{**CREATE[action], **more})
 
 
 def media_of(sandbox: Sandbox, action: str, answer: Any) -> Media:
@@ -76,25 +72,13 @@ def test_an_answer_has_the_documented_fields(sandbox: Sandbox, action: str) -> N
     assert (auth["Expiration"], auth["Region"]) == ("3000", "cn-shanghai")
 
 
-def test_a_credential_expires_when_it_says(sandbox: Sandbox) -> None:
-    sandbox.clock_offset_s = 500
-    sandbox.vod.options.credential_s = 600
-    auth = decoded(created(sandbox)["UploadAuth"])
-    expires_at = datetime.strptime(auth["ExpireUTCTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    assert auth["Expiration"] == "600"
-    assert 590 < (expires_at - sandbox.clock.now()).total_seconds() <= 600
-
-
 @ALL
 @pytest.mark.parametrize("way", ["PutObject", "multipart"])
 def test_an_upload_with_the_credential_gives_the_media_its_file(
     sandbox: Sandbox, action: str, way: str
 ) -> None:
-    answer = (
-        created(sandbox, action, TemplateGroupId="VOD_NO_TRANSCODE")
-        if (action == "CreateUploadVideo")
-        else created(sandbox, action)
-    )
+    sandbox.vod.options.default_template_group = "VOD_NO_TRANSCODE"
+    answer = created(sandbox, action)
     media = media_of(sandbox, action, answer)
     assert media.size_bytes == 0
     if way == "PutObject":
@@ -139,81 +123,15 @@ def test_a_status_after_the_upload_follows_from_the_template_and_the_clock(
     assert video_status(sandbox, answer["VideoId"]) == later
 
 
-@ALL
-def test_a_credential_is_for_its_object_alone(sandbox: Sandbox, action: str) -> None:
-    answer, other = created(sandbox, action), created(sandbox, action)
-    assert key_in(answer) != key_in(other)
-    for bucket, key in (("", key_in(other)), ("", f"{key_in(answer)}x"), (BUCKET, key_in(answer))):
-        with pytest.raises(oss2.exceptions.AccessDenied):
-            upload_client(answer, bucket).put_object(key, b"x")
-    with pytest.raises(oss2.exceptions.AccessDenied):
-        upload_client(answer).list_objects_v2()
-    assert sandbox.oss.keys(OWN_BUCKET) == sandbox.oss.keys(BUCKET) == ()
-
-
-def test_a_credential_calls_no_vod(sandbox: Sandbox) -> None:
-    auth = decoded(created(sandbox)["UploadAuth"])
-    issued = sandbox.account.identify(
-        auth["AccessKeyId"], auth["SecurityToken"], sandbox.clock.now()
-    )
-    answer = acs3_call(sandbox, "CreateUploadVideo", VIDEO, signer=issued)
-    assert (answer.status_code, answer.json()["Code"]) == (403, "Forbidden.RAM")
-
-
-def test_an_expired_credential_is_healed_by_a_refresh(sandbox: Sandbox) -> None:
-    sandbox.vod.options.credential_s = 300
-    answer = created(sandbox)
-    bucket, key = upload_client(answer), key_in(answer)
-    upload = bucket.init_multipart_upload(key).upload_id
-    first = bucket.upload_part(key, upload, 1, b"x" * 102_400)
-    sandbox.clock_offset_s = 301
-    with pytest.raises(oss2.exceptions.ServerError) as expired:
-        bucket.upload_part(key, upload, 2, b"y")
-    assert (expired.value.status, expired.value.code) == (403, "SecurityTokenExpired")
-    fresh = ask(sandbox, "RefreshUploadVideo", VideoId=answer["VideoId"])
-    assert set(fresh) == {"RequestId", "VideoId", "UploadAddress", "UploadAuth"}
-    assert (fresh["VideoId"], fresh["UploadAddress"]) == (
-        answer["VideoId"], answer["UploadAddress"],
-    )  # fmt: skip
-    bucket = upload_client(fresh)
-    second = bucket.upload_part(key, upload, 2, b"y")
-    parts = [oss2.models.PartInfo(1, first.etag), oss2.models.PartInfo(2, second.etag)]
-    bucket.complete_multipart_upload(key, upload, parts)
-    assert video_status(sandbox, answer["VideoId"]) == "Transcoding"
-
-
-def test_a_refresh_takes_the_callers_own_id_too(sandbox: Sandbox) -> None:
-    answer = created(sandbox, ReferenceId="my-own-1")
-    assert (
-        ask(sandbox, "RefreshUploadVideo", ReferenceId="my-own-1")["VideoId"] == answer["VideoId"]
-    )
-    other = created(sandbox)
-    both = {"VideoId": other["VideoId"], "ReferenceId": "my-own-1"}
-    assert ask(sandbox, "RefreshUploadVideo", **both)["VideoId"] == other["VideoId"]
-
-
-def test_a_refresh_is_for_videos_that_exist(sandbox: Sandbox) -> None:
-    image, attached = (
-        created(sandbox, "CreateUploadImage"),
-        created(sandbox, "CreateUploadAttachedMedia"),
-    )
-    for given in (
-        {"VideoId": "unknown"},
-        {"ReferenceId": "unknown"},
-        {"VideoId": image["ImageId"]},
-        {"VideoId": attached["MediaId"]},
-    ):
-        found = refusal(sandbox, "RefreshUploadVideo", **given)
-        assert found == (404, "InvalidVideo.NotFound")
-    assert refusal(sandbox, "RefreshUploadVideo") == (400, "MissingVideoId")
-
-
 def test_a_source_that_is_replaced_is_transcoded_again(sandbox: Sandbox) -> None:
     answer = created(sandbox)
     put(answer)
     sandbox.clock_offset_s = 500
     assert video_status(sandbox, answer["VideoId"]) == "Normal"
-    put(ask(sandbox, "RefreshUploadVideo", VideoId=answer["VideoId"]), b"longer file")
+    fresh = ask(sandbox, "RefreshUploadVideo", VideoId=answer["VideoId"])
+    upload_client(fresh).init_multipart_upload(key_in(fresh))
+    assert video_status(sandbox, answer["VideoId"]) == "Normal"
+    put(fresh, b"longer file")
     (one,) = ask(sandbox, "GetVideoInfos", VideoIds=answer["VideoId"])["VideoList"]
     assert (one["Status"], one["Size"]) == ("Transcoding", 11)
 
@@ -250,6 +168,13 @@ def test_the_facts_of_a_video_are_those_of_its_call(sandbox: Sandbox) -> None:
             assert one[name] == value
     assert one["Size"] == 99
     assert one["StorageLocation"] == f"{OWN_BUCKET}.oss-cn-shanghai.aliyuncs.com"
+
+
+def test_the_storage_class_of_a_video_is_that_of_its_file(sandbox: Sandbox) -> None:
+    answer = created(sandbox)
+    upload_client(answer).put_object(key_in(answer), b"x", {"x-oss-storage-class": "IA"})
+    (one,) = ask(sandbox, "GetVideoInfos", VideoIds=answer["VideoId"])["VideoList"]
+    assert one["StorageClass"] == "IA"
 
 
 def test_images_and_attached_media_are_no_videos(sandbox: Sandbox) -> None:

@@ -42,6 +42,11 @@ def ask(sandbox: Sandbox, action: str, **given: object) -> Any:
     return json.loads(client(sandbox).do_action_with_exception(call))
 
 
+def created(sandbox: Sandbox, action: str = "CreateUploadVideo", **more: Any) -> Any:
+    """Create a media, and return the answer."""
+    return ask(sandbox, action, **{**CREATE[action], **more})
+
+
 def refusal(sandbox: Sandbox, action: str, **given: object) -> tuple[int, str]:
     """Return status and code of a refused call."""
     with pytest.raises(ServerException) as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.account import Grant
 from watcher.sandbox.text import utc_second
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from watcher.sandbox.account import Account
     from watcher.sandbox.vod.media import Media
     from watcher.sandbox.vod.options import VodOptions
+
+_PLAYLIST: Final = ".m3u8"
 
 
 class UploadCredentials:
@@ -30,14 +32,21 @@ class UploadCredentials:
         self._oss_endpoint = oss_endpoint
 
     def fields_for(self, media: Media, now: datetime) -> dict[str, object]:
-        """Return the address of the object of a media, and a new credential for it alone."""
+        """Return the address of the object of a media, and a new credential for it alone.
+
+        That of a playlist is for the slices beside it, too.
+        """
         address = {
             "Endpoint": self._oss_endpoint(),
             "Bucket": media.bucket,
             "FileName": media.key,
         }
+        keys = media.key
+        if media.key.endswith(_PLAYLIST):
+            address["ObjectPrefix"] = f"{media.key.rpartition('/')[0]}/"
+            keys = f"{address['ObjectPrefix']}*"
         lifetime_s = self._options.credential_s
-        grant = Grant(bucket=media.bucket, keys=media.key.encode())
+        grant = Grant(bucket=media.bucket, keys=keys.encode())
         issued = self._account.issue(now, lifetime_s, [grant])
         assert issued.expires_at is not None  # noqa: S101 - every issued credential expires
         auth = {
