@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CONNECTIONS: Final = 64  # kept open; more threads work, too
-_TABLE: Final = re.compile(r"\[(?:vod|network)\] |\bvod\.")
+_TABLE: Final = re.compile(r"\[(?:vod|network)\] |\bvod\.(?=(?:region|endpoint)\b)")
 """Stands before the name of a setting; the arguments of `Vod` have the same names."""
 
 
@@ -316,5 +316,5 @@ def _checked(name: str, check: Callable[[], _T]) -> _T:
     try:
         return check()
     except ValueError as error:
-        sentence, _, hint = str(error).partition(". ")
-        raise ArgumentRefused(f"{name}: {sentence}", hint=_TABLE.sub("", hint)) from None
+        sentence, _, hint = _TABLE.sub("", str(error)).partition(". ")
+        raise ArgumentRefused(f"{name}: {sentence}", hint=hint) from None

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.canned_vod import SECRETS, UPLOAD, UPLOAD_SECRETS, CannedVod, encoded
-from watcher import Vod
+from watcher import Vod, library, redaction
 from watcher.errors import (
     AccountRefused,
     ArgumentRefused,
@@ -127,6 +127,12 @@ def test_an_unreachable_vod_names_arguments_not_settings() -> None:
     assert caught.value.hint == "Check the network, DNS, proxy and endpoint."
 
 
+def test_a_host_is_not_taken_for_the_name_of_a_setting() -> None:
+    hint = "From elsewhere set [vod] endpoint to https://vod.cn-shanghai.aliyuncs.com."
+    shown = "From elsewhere set endpoint to https://vod.cn-shanghai.aliyuncs.com."
+    assert library._TABLE.sub("", hint) == shown
+
+
 class Provider:
     """Rotating credentials."""
 
@@ -170,6 +176,14 @@ def test_no_error_repeats_a_secret(canned: CannedVod, vod: Vod) -> None:
             while seen is not None:
                 assert secret[:8] not in f"{seen} {seen!r} {vars(seen)}"
                 seen = seen.__context__
+
+
+def test_the_secrets_of_an_instance_are_known_to_it_alone(canned: CannedVod) -> None:
+    before = repr(redaction._REDACTOR)
+    with canned.client() as vod:
+        vod.refresh_upload_video("v-1")
+    assert repr(redaction._REDACTOR) == before
+    assert redaction.redact(SECRETS[0]) == SECRETS[0]
 
 
 def test_no_log_line_repeats_an_answer_or_a_signature(
@@ -243,7 +257,11 @@ def test_a_refused_argument_makes_no_call(canned: CannedVod, vod: Vod) -> None:
         ({"region": "cn-hangzhou", "endpoint": ""}, "region: VOD has no documented", "in endpoint"),
         ({"region": "oss-cn-shanghai"}, "region: an OSS location", "cn-shanghai"),
         ({"endpoint": "http://vod.cn-shanghai.aliyuncs.com"}, "endpoint: http://", "https://"),
-        ({"endpoint": "vod.cn-beijing.aliyuncs.com"}, "endpoint: lies in cn-beijing", "VOD takes"),
+        (
+            {"endpoint": "vod.cn-beijing.aliyuncs.com"},
+            "endpoint: lies in cn-beijing, and region",
+            "VOD takes",
+        ),
         ({"proxy": "socks5://h:1"}, "proxy: not a proxy", "http://HOST:PORT"),
         ({"timeout_s": 0}, "timeout_s is 0", "above 0"),
         ({"ca_bundle": "/dev/null"}, "ca_bundle: holds no certificate", "PEM"),
