@@ -22,6 +22,7 @@ from tests.support.vod_uploads import (
     video_status,
 )
 from tests.support.workspace import BUCKET
+from watcher.sandbox.vod.service import ACTIONS
 from watcher.sandbox.vod.storage import OWN_BUCKET
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def test_the_credential_of_a_playlist_is_for_its_slices_too(sandbox: Sandbox) ->
     assert video_status(sandbox, answer["VideoId"]) == "Transcoding"
 
 
-def test_a_credential_calls_no_vod(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_a_credential_calls_no_vod(sandbox: Sandbox, action: str) -> None:
     auth = decoded(created(sandbox)["UploadAuth"])
     issued = sandbox.account.identify(
         auth["AccessKeyId"], auth["SecurityToken"], sandbox.clock.now()
     )
-    answer = acs3_call(sandbox, "CreateUploadVideo", VIDEO, signer=issued)
+    answer = acs3_call(sandbox, action, VIDEO, signer=issued)
     assert (answer.status_code, answer.json()["Code"]) == (403, "Forbidden.RAM")
 
 

@@ -19,7 +19,7 @@ from tests.support.vod_pulls import (
     submit,
     url_of,
 )
-from tests.support.vod_uploads import ask, decoded, refusal
+from tests.support.vod_uploads import ask, refusal
 
 if TYPE_CHECKING:
     from watcher.sandbox import Sandbox
@@ -208,13 +208,12 @@ def test_pulls_have_quotas_of_a_second_and_of_a_day(public: Sandbox) -> None:
     assert refusal(public, "GetURLUploadInfos", **given) == (400, "Throttling.User")
 
 
-def test_the_credential_of_an_upload_pulls_nothing(public: Sandbox) -> None:
-    answer = ask(public, "CreateUploadVideo", FileName="a.mp4", Title="t")
-    auth = decoded(answer["UploadAuth"])
-    signer = public.account.identify(auth["AccessKeyId"], auth["SecurityToken"], public.clock.now())
-    for action in ("UploadMediaByURL", "GetURLUploadInfos"):
-        refused = acs3_call(public, action, {"UploadURLs": "x"}, signer=signer)
-        assert (refused.status_code, refused.json()["Code"]) == (403, "Forbidden.RAM")
+def test_an_answer_in_xml_has_an_element_for_each_job(public: Sandbox) -> None:
+    given = {"UploadURLs": encoded(url_of(public)), "Format": "XML"}
+    job = acs3_call(public, "UploadMediaByURL", given).text
+    assert "<UploadJobs><JobId>" in job
+    xml = acs3_call(public, "GetURLUploadInfos", {**given, "JobIds": "unknown"}).text
+    assert "<NonExists>unknown</NonExists>" in xml
 
 
 @pytest.mark.parametrize("carrier", ["query", "form", "json"])

@@ -62,19 +62,15 @@ class PullJob:
     item: PullItem
     place: Place
     location: str  # the storage address, as the caller named it
+    size_bytes: int  # of the file; until it was downloaded, as the caller gave it
     created_at: datetime  # UTC, by the services' clock, as is the end
     step: int = 0  # of `STEPS`
     status: PullStatus = PullStatus.PENDING
-    body: Body | None = None  # once it was downloaded
+    body: Body | None = None  # between the download and the upload
     media: Media | None = None  # once the upload began
     ended_at: datetime | None = None
     error_code: str = ""
     error_message: str = ""
-
-    @property
-    def size_bytes(self) -> int:
-        """The size of the file; until it was downloaded, the one that the caller gave."""
-        return self.item.size_bytes if self.body is None else len(self.body)
 
     def end(self, status: PullStatus, at: datetime, code: str, message: str = "") -> None:
         """Set the last status."""

@@ -114,6 +114,7 @@ class Pulls:
             item=item,
             place=self._storage.place_at(location, key),
             location=location,
+            size_bytes=item.size_bytes,
             created_at=call.at,
         )
 
@@ -147,6 +148,7 @@ class Pulls:
         try:
             if downloads:
                 job.body = self._downloaded(job)
+                job.size_bytes = len(job.body)
             elif status is PullStatus.UPLOADING:
                 self._begin_upload(job, at)
             elif status is PullStatus.UPLOAD_SUCCESS:
@@ -186,4 +188,5 @@ class Pulls:
             raise PullFailed(refused.code, refused.message) from refused
         bucket = self._store.bucket(job.place.bucket)
         stored = self._store.put(bucket, job.place.key.encode(), job.body)
+        job.body = None
         take_source(job.media, stored, self._options, at=at)
