@@ -240,7 +240,9 @@ class Vod:
     def get_url_upload_infos(
         self, *, job_ids: Sequence[str] = (), media_urls: Sequence[str] = ()
     ) -> UrlUploadInfos:
-        """Return how far jobs of `upload_media_by_url` are.
+        """Return how far jobs of `upload_media_by_url` are, at most 100 of them.
+
+        For a URL that was given to several calls, ask for this URL alone.
 
         Args:
             job_ids: at most 10.

@@ -138,10 +138,10 @@ def several(name: str, values: Sequence[str]) -> list[str]:
 
 
 def at_most(name: str, values: Collection[object], limit: int) -> None:
-    """Refuse no value, and more than VOD takes in one call.
+    """Refuse an empty list, and one that is longer than VOD takes in one call.
 
     Raises:
-        ArgumentRefused: so it is.
+        ArgumentRefused: there is no value, or there are too many.
     """
     if not values:
         raise ArgumentRefused(f"{name} is empty", hint="Give at least one.")
@@ -263,7 +263,7 @@ def url_region(region: str) -> None:
     """Refuse a region without UploadMediaByURL.
 
     Raises:
-        ArgumentRefused: it is one.
+        ArgumentRefused: VOD does not have it there.
     """
     if region not in URL_REGIONS:
         raise ArgumentRefused(
