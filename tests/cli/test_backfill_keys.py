@@ -95,6 +95,38 @@ def test_odd_keys_are_named_percent_encoded(workspace: Workspace, sandbox: Sandb
     assert {key for _, key in sandbox.vod.media} == set(ODD_KEYS)
 
 
+@pytest.mark.parametrize(
+    ("option", "taken"),
+    [("--start-after", ["m!.mp4", "界.mp4"]), ("--end-with", ["a.mp4", "m n.mp4"])],
+)
+def test_bounds_are_given_percent_encoded_too(
+    workspace: Workspace, sandbox: Sandbox, option: str, taken: list[str]
+) -> None:
+    put(sandbox, "a.mp4", "m n.mp4", "m!.mp4", "界.mp4")
+    done = workspace.backfill(option, "m%20n.mp4", "--encoding-type", "url")
+    assert done.status == 0, done.err
+    assert sorted(key for _, key in sandbox.vod.media) == taken
+
+
+@pytest.mark.parametrize("option", ["--start-after", "--end-with"])
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((f"oss://{BUCKET}/b.mp4",), "is an address: write the key alone"),
+        (("\udcff",), "is not UTF-8"),
+        (("%FF", "--encoding-type", "url"), "is not UTF-8"),
+    ],
+)
+def test_a_bound_that_is_no_key_touches_nothing(
+    workspace: Workspace, sandbox: Sandbox, option: str, options: tuple[str, ...], problem: str
+) -> None:
+    done = workspace.backfill(option, *options)
+    assert (done.status, done.out) == (2, "")
+    assert option in done.err
+    assert problem in done.err
+    assert not sandbox.oss.journal
+
+
 def test_keys_are_read_from_stdin(workspace: Workspace, sandbox: Sandbox) -> None:
     put(sandbox, "a.mp4", "b.mp4")
     command = [

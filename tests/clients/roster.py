@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OSS_HOST: Final = "oss-cn-shanghai.aliyuncs.com"
+VOD_HOST: Final = "vod.cn-shanghai.aliyuncs.com"
+_ON_NODE: Final = {"ali-oss", "pop-core"}  # they resolve names themselves and know no proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """One client, set up in one way.
 
-    `style` is "path", "virtual" (the bucket in the name, by a resolver), or "address" (a client
-    that is given an IP address and names the bucket in the Host header alone).
+    `style` is "path" (by IP address), "virtual" (by the service's own names, for OSS with the
+    bucket in them), or "address" (a client that is given an IP address, and names the bucket in
+    the Host header alone).
     """
 
     driver: str
@@ -27,6 +30,7 @@ class Client:
     offers: frozenset[str]
     cannot_send: frozenset[str] = frozenset()  # groups of odd keys
     cannot_list: frozenset[str] = frozenset()  # keys that it can send, and lists as others
+    host: str = OSS_HOST
 
     @property
     def name(self) -> str:
@@ -36,7 +40,7 @@ class Client:
     def endpoint(self, port: int) -> str:
         """Return the address to hand to the client, for a sandbox on a port."""
         if self.style == "virtual":
-            return f"http://{OSS_HOST}" + (f":{port}" if self.driver == "ali-oss" else "")
+            return f"http://{self.host}" + (f":{port}" if self.driver in _ON_NODE else "")
         if self.driver == "ali-oss" and self.style == "path":  # it writes no path to an address
             return f"http://localhost:{port}"
         return f"http://127.0.0.1:{port}"
@@ -84,8 +88,9 @@ def _oss_clients() -> Iterator[Client]:
 
 OSS_CLIENTS: Final = tuple(_oss_clients())
 VOD_CLIENTS: Final = tuple(
-    Client(driver=driver, signature=signature, style="path", offers=frozenset())
+    Client(driver=driver, signature=signature, style=style, offers=frozenset(), host=VOD_HOST)
     for driver, signature in (("vod20170321", "ACS3"), ("pop-core", "RPC"))
+    for style in ("path", "virtual")
 )
 
 

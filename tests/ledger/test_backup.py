@@ -112,6 +112,18 @@ def test_a_backup_shows_one_moment_while_another_process_writes(
         writer.wait()
 
 
+@pytest.mark.parametrize("folder", ["", ".", "..", "/"])
+def test_a_backup_names_a_file_and_not_a_folder(workspace: Workspace, folder: str) -> None:
+    before = sorted(workspace.folder.iterdir())
+
+    ran = workspace.run("ledger", "backup", folder)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert f"{folder or '.'} is a folder" in ran.err
+    assert "Name a file in it" in ran.err
+    assert sorted(workspace.folder.iterdir()) == before
+
+
 def test_a_backup_replaces_no_file_and_leaves_no_partial_file(
     workspace: Workspace, sandbox: Sandbox
 ) -> None:

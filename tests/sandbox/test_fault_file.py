@@ -100,6 +100,15 @@ def test_the_program_refuses_a_wrong_file_before_it_listens(workspace: Workspace
         assert f"{path.name} {message}" in done.err
 
 
+@pytest.mark.parametrize("name", ["BAD_NAME", "", "a", "bucket/prefix"])
+def test_the_program_refuses_a_wrong_bucket_before_it_listens(
+    workspace: Workspace, name: str
+) -> None:
+    done = workspace.run("sandbox", "--bucket", name)
+    assert (done.status, done.out) == (2, "")
+    assert f'"{name}" is not a bucket\'s name' in done.err
+
+
 def test_the_sandbox_prints_a_configuration_and_nothing_else(workspace: Workspace) -> None:
     command = [sys.executable, "-m", "watcher", "sandbox", "--faults", str(EXAMPLE)]
     with subprocess.Popen(

@@ -88,7 +88,8 @@ SETTINGS: Final = {
     "watch.file_url_encoding": '或 "raw"',
     "watch.media.title": "{key} {name} {stem} {ext} {dir} {dirs[0]} {bucket} {size} "
     "{modified:%Y-%m-%d}",
-    "watch.media.pattern": "对键使用的正则表达式；其中的组 (?P<show>...) 也成为字段：{show}",
+    "watch.media.pattern": "对键使用的正则表达式；其中的组 (?P<show>...) 也成为字段：{show}；"
+    "1 s 内不匹配时为空",
     "watch.media.description": "超过 1024 字节会截断；可用 title 的字段",
     "watch.media.tags": "最多 16 个，每个 32 字节；可用字段，description 和 cover_url 也一样",
     "watch.media.cate_id": '数字，或含有数字的字段："{cate}"',

@@ -88,6 +88,13 @@ def test_groups_are_empty_where_the_pattern_does_not_match() -> None:
     assert describe("x.mp4", pattern=r"S(?P<season>\d+)", title="<{season}>").title == "<>"
 
 
+def test_a_pattern_that_backtracks_without_end_holds_up_no_file() -> None:
+    evil = r"(?P<show>(a|aa)+)$"
+    key = f"{'a' * 99}!.mp4"
+    assert describe(key, pattern=evil, title="<{show}>", pattern_s=0.01).title == "<>"
+    assert describe("aaa", pattern=evil, title="<{show}>", pattern_s=0.01).title == "<aaa>"
+
+
 @pytest.mark.parametrize(
     ("template", "cure"),
     [
@@ -142,6 +149,7 @@ def test_every_field_but_an_index_can_be_named_by_itself() -> None:
 def test_a_pattern_is_checked_for_itself_and_for_its_names() -> None:
     assert check_pattern(r"(?P<season>\d+)") is None
     assert "no regular expression" in (check_pattern("(") or "")
+    assert "no regular expression" in (check_pattern("(?P<show>x){ia") or "")  # `re` takes it
     assert "has the name of a field" in (check_pattern("(?P<size>x)") or "")
 
 

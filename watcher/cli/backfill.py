@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from watcher.wiring import App
 
 
+_BOUNDS = ("start_after", "end_with")
+
+
 def _glob(text: str) -> str:
     if problem := globs.check(text):
         raise ValueError(problem)
@@ -211,7 +214,7 @@ def _asked(
     """Return what is asked for, and the keys of a list that no chosen watch covers.
 
     Raises:
-        UsageError: filters contradict each other, or a line of the list is no key.
+        UsageError: filters contradict each other, a bound or a line of the list is no key.
     """
     from watcher.cli import key_file
     from watcher.discovery.key_list import share_out
@@ -227,12 +230,30 @@ def _asked(
     if files_from is not None:
         named, digest = key_file.read(files_from, buckets=buckets, encoded=encoded)
         shares, outside = share_out(named, watches)
-    found = Filters(**filters, key_list=digest)
+    bounds = {name: _bound(name, filters[name], encoded=encoded) for name in _BOUNDS}
+    found = Filters(**filters | bounds, key_list=digest)
     if problem := found.contradiction():
         raise UsageError(
             f"{problem}: nothing is left", hint="Correct one of them, or leave it out."
         )
     return BackfillRequest(filters=found, keys=shares), outside
+
+
+def _bound(name: str, text: str, *, encoded: bool) -> str:
+    """Return the key that a bound names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    from watcher.cli import key_file
+
+    try:
+        return key_file.bound(text, encoded=encoded)
+    except ValueError as error:
+        raise UsageError(
+            f'--{name.replace("_", "-")} "{printable(text)}" {error}',
+            hint="Odd keys are given percent-encoded, with --encoding-type url.",
+        ) from None
 
 
 def _manifest(

@@ -35,5 +35,8 @@ def export(invocation: Invocation, *, output_format: str) -> None:
     warn_of_other_names(config.ledger_path)
     with LedgerReader(config.ledger_path) as reader:
         write_rows(
-            reader.entries(file_url), [field.name for field in fields(ExportedEntry)], output_format
+            reader.entries(file_url),
+            [field.name for field in fields(ExportedEntry)],
+            output_format,
+            zone=config.timezone,
         )

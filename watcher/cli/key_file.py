@@ -90,6 +90,21 @@ def address(text: str, *, encoded: bool) -> tuple[str, str]:
     return bucket, key
 
 
+def bound(text: str, *, encoded: bool) -> str:
+    """Return the key at which a range of keys begins or ends; no object need have it.
+
+    Raises:
+        ValueError: it is none; says why, to go on behind the text.
+    """
+    if text.startswith("oss://"):
+        raise ValueError("is an address: write the key alone, without oss://BUCKET/")
+    raw = os.fsencode(text)
+    try:
+        return (unquote_to_bytes(raw) if encoded else raw).decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8: end the range at another key") from None
+
+
 def _parsed(line: bytes, buckets: Sequence[str], *, encoded: bool) -> tuple[str, str]:
     if line.startswith(b"oss://"):
         bucket, _, raw = line.removeprefix(b"oss://").partition(b"/")

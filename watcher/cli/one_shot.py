@@ -236,7 +236,7 @@ def dry_run(
         _show_scans(report.scans)
         for scan in report.scans:
             if scan.start.at is not None:
-                say(printable(sentence(scan.watch, scan.start)))
+                say(printable(sentence(scan.watch, scan.start, app.config.timezone)))
         _show_prediction(app, report, would)
     else:
         prediction = {

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,10 +17,11 @@ from watcher.cli import tables
 from watcher.errors import ConfigError, WatcherError
 from watcher.observe import streams
 from watcher.observe.escaping import printable
-from watcher.rules.instants import utc
+from watcher.rules.instants import local, utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import tzinfo
     from pathlib import Path
 
 _USUAL_COLUMNS = 80
@@ -85,8 +86,13 @@ def for_machines() -> None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")
 
 
-def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str) -> None:
-    """Write dataclass rows one by one; nothing is kept.  `json` is one array."""
+def write_rows(
+    rows: Iterable[object], names: Sequence[str], output_format: str, *, zone: tzinfo
+) -> None:
+    """Write dataclass rows one by one; nothing is kept.  `json` is one array.
+
+    `zone`: of the instants in a table. Machine output is in UTC.
+    """
     if output_format != "table":
         for_machines()
     match output_format:
@@ -107,19 +113,19 @@ def write_rows(rows: Iterable[object], names: Sequence[str], output_format: str)
             for row in rows:
                 writer.writerow([_cell(getattr(row, name)) for name in names])
         case _:
-            cells = ([printable(_cell(getattr(row, name))) for name in names] for row in rows)
+            cells = ([printable(_cell(getattr(row, name), zone)) for name in names] for row in rows)
             for line in tables.streamed(names, cells, width=_columns(sys.stdout), rule=_rule()):
                 click.echo(line)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, zone: tzinfo = UTC) -> str:
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
         case datetime():
-            return utc(value)
+            return local(value, zone)
         case _:
             return str(value)
 

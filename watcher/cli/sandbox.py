@@ -48,6 +48,24 @@ def _start(
         ) from error
 
 
+def _bucket_names(
+    _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    from watcher.config.parsers import location
+
+    for name in names:
+        try:
+            valid = location(f"oss://{name}").prefix == ""
+        except ValueError:
+            valid = False
+        if not valid:
+            raise click.BadParameter(
+                f'"{name}" is not a bucket\'s name: 3 to 63 lower-case letters, digits and '
+                "hyphens, no hyphen at either end."
+            )
+    return names
+
+
 @click.command()
 @click.option(
     "--port",
@@ -56,7 +74,13 @@ def _start(
 )
 @click.option("--region", default=REGION, show_default=True, help="Of both services.")
 @click.option(
-    "--bucket", "buckets", multiple=True, metavar="NAME", default=(BUCKET,), help="May be repeated."
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="NAME",
+    default=(BUCKET,),
+    callback=_bucket_names,
+    help="May be repeated.",
 )
 @click.option(
     "--samples", is_flag=True, help="Put the demo's sample objects into the first bucket."

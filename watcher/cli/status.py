@@ -17,11 +17,12 @@ from watcher.cli.output import (
     warn_of_other_names,
 )
 from watcher.observe.escaping import printable
-from watcher.rules.instants import utc_ms
+from watcher.rules.instants import local_ms
 from watcher.rules.starts import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from watcher.cli.context import Invocation
     from watcher.model.reports import WatchStatus
@@ -43,19 +44,20 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     with LedgerReader(config.ledger_path) as reader:
         known = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
-        table("", (*_COLUMNS, *_BILLED), [_for_people(known, row) for row in known.rows])
+        zone = config.timezone
+        table("", (*_COLUMNS, *_BILLED), [_for_people(known, row, zone) for row in known.rows])
         for watch, start in known.starts.items():
             if start.at is not None:
-                say(printable(sentence(watch, start)))
+                say(printable(sentence(watch, start, zone)))
         for row in known.rows:
-            for line in _scan_lines(row):
+            for line in _scan_lines(row, zone):
                 say(printable(line))
         for note in standing.costly(known, config):
             say(f"note: {note}")
         for breaker in known.breakers:
             who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
             say(
-                f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: "
+                f"calls for {who} stopped at {local_ms(breaker.opened_at, zone)}: "
                 f"{printable(breaker.reason)}"
             )
             say(f"  {breaker.hint} The next scan probes it.")
@@ -104,7 +106,9 @@ _COLUMNS = (
 _BILLED = ("list calls a day", "list GB a day")
 
 
-def _for_people(known: Status, row: WatchStatus) -> list[object]:
+def _for_people(known: Status, row: WatchStatus, zone: tzinfo) -> list[object]:
+    scanned_at = row.last_complete_scan_at
+    never = "backfilled" if row.is_backfilled else "never"
     age, cost = known.age_s(row), known.bills[row.watch]
     return [
         row.watch,
@@ -114,24 +118,24 @@ def _for_people(known: Status, row: WatchStatus) -> list[object]:
         row.failed,
         row.changed,
         "" if age is None else f"{age:.0f} s",
-        utc_ms(row.last_complete_scan_at) or ("backfilled" if row.is_backfilled else "never"),
+        never if scanned_at is None else local_ms(scanned_at, zone),
         *((cost.calls_per_day, cost.gb_per_day) if cost else ("", "")),
     ]
 
 
-def _scan_lines(row: WatchStatus) -> Iterator[str]:
+def _scan_lines(row: WatchStatus, zone: tzinfo) -> Iterator[str]:
     """Yield how an incomplete last scan ended, its hint, and what the last backfill covered."""
     scan, backfill = row.unfinished, row.last_backfill
     if scan:
         yield (
-            f'watch "{row.watch}": the scan that ended at {utc_ms(scan.at)} '
+            f'watch "{row.watch}": the scan that ended at {local_ms(scan.at, zone)} '
             f"is incomplete: {scan.error}"
         )
         if scan.hint:
             yield f"  {scan.hint}"
     if backfill:
         how = "is complete" if backfill.complete else f"is incomplete: {backfill.error}"
-        yield f'watch "{row.watch}": the backfill that ended at {utc_ms(backfill.at)} {how}'
+        yield f'watch "{row.watch}": the backfill that ended at {local_ms(backfill.at, zone)} {how}'
         if backfill.hint:
             yield f"  {backfill.hint}"
         yield f"  {backfill.extent}"

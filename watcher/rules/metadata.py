@@ -58,17 +58,26 @@ _LAST_CLUSTER = r"\P{M}\p{M}*\Z"
 
 @functools.cache
 def _unicode(pattern: str) -> regex.Pattern[str]:
-    """Return a compiled pattern.  The import of `regex` waits until the first text needs it."""
+    """Return a compiled pattern.  The import of `regex` waits until the first text needs it.
+
+    Raises:
+        ValueError: `regex` reads the pattern in another way than `re`, and refuses it.
+    """
     import regex  # noqa: PLC0415
 
-    return regex.compile(pattern)
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(str(error)) from None
 
 
 def check_pattern(pattern: str) -> str | None:
     """Return a sentence on what is wrong with `pattern`, and the cure; or None."""
     try:
         groups = re.compile(pattern).groupindex
-    except (re.error, OverflowError, RecursionError) as error:
+        if groups:
+            _unicode(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
     taken = sorted(FIELDS.keys() & groups.keys())
     return (
@@ -223,7 +232,8 @@ class Templates:
     tags: tuple[str, ...] = ()
     cate_id: int | str = 0
     cover_url: str = ""
-    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    pattern_s: float = 1.0  # of the processor, for one key; then the pattern does not match
+    _groups: frozenset[str] = field(init=False, repr=False, compare=False)
     _parts: dict[str, _Parts] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -232,10 +242,9 @@ class Templates:
         Raises:
             ValueError: `check_pattern` or `check_template` objects.
         """
-        compiled = re.compile(self.pattern)
-        groups = frozenset(compiled.groupindex)
+        groups = frozenset(re.compile(self.pattern).groupindex)
         texts = (self.title, self.description, str(self.cate_id), self.cover_url, *self.tags)
-        object.__setattr__(self, "_pattern", compiled)
+        object.__setattr__(self, "_groups", groups)
         object.__setattr__(self, "_parts", {text: _compiled(text, groups) for text in texts})
 
     def describe(
@@ -249,13 +258,12 @@ class Templates:
         file_url: str,
     ) -> Media:
         """Return the fields of one object for VOD."""
-        found = self._pattern.search(key)
         facts = _facts(
             key,
             bucket=bucket,
             size_bytes=size_bytes,
             modified=datetime.fromtimestamp(modified_at_ms / 1000, tz),
-            groups={name: (found and found[name]) or "" for name in self._pattern.groupindex},
+            groups=self._found_groups(key),
         )
         cover_url = self._render(self.cover_url, facts, percent=True)
         return Media(
@@ -269,6 +277,19 @@ class Templates:
             cate_id=_cate_id(self._render(str(self.cate_id), facts)),
             cover_url=cover_url if len(cover_url.encode()) <= MAX_COVER_URL_BYTES else "",
         )
+
+    def _found_groups(self, key: str) -> dict[str, str]:
+        """Return the text of each named group of the pattern; "" if it does not match.
+
+        `re` has no time limit: a pattern such as `(a|aa)+$` would hold up all files for ever.
+        """
+        if not self._groups:
+            return {}
+        try:
+            found = _unicode(self.pattern).search(key, timeout=self.pattern_s)
+        except TimeoutError:
+            found = None
+        return {name: (found and found[name]) or "" for name in self._groups}
 
     def _render(self, template: str, facts: _Facts, *, percent: bool = False) -> str:
         rendered: list[str] = []

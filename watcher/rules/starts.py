@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher.model import NEVER, Start
-from watcher.rules.instants import utc_ms
+from watcher.rules.instants import local_ms, utc_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from watcher.model import Anchor
 
@@ -45,13 +46,13 @@ def shown(start: Start) -> dict[str, object]:
     return {"start": at, "start_below": {each.prefix: utc_ms(each.at) for each in start.below}}
 
 
-def sentence(watch: str, start: Start) -> str:
-    """Return a start as people read it."""
+def sentence(watch: str, start: Start, zone: tzinfo) -> str:
+    """Return a start as people read it, by the clocks of their time zone."""
     if start.at is None:
         return f'watch "{watch}" takes all objects'
     if start.at == NEVER:
         words = "takes what is uploaded from its first scan on"
     else:
-        words = f"takes what was uploaded from {utc_ms(start.at)} on"
-    below = (f"below {each.prefix} from {utc_ms(each.at)} on" for each in start.below)
+        words = f"takes what was uploaded from {local_ms(start.at, zone)} on"
+    below = (f"below {each.prefix} from {local_ms(each.at, zone)} on" for each in start.below)
     return f'watch "{watch}" {", ".join((words, *below))}'

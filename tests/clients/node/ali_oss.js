@@ -1,24 +1,16 @@
 'use strict';
 // ali-oss, the vendor's SDK for Node.js, with signature V1 or V4.
 
-const dns = require('dns');
-const http = require('http');
-
 const OSS = require('ali-oss');
 
-const { serve } = require('./loop');
-
-// Every name is the sandbox, as the machine of a customer would resolve the service's names.
-function lookup(name, options, found) {
-  dns.lookup('127.0.0.1', options, found);
-}
+const { agentForNames, serve } = require('./loop');
 
 class AliOss {
   constructor(settings) {
     this.client = new OSS({
       accessKeyId: settings.id,
       accessKeySecret: settings.secret,
-      agent: new http.Agent({ keepAlive: true, lookup }),
+      agent: agentForNames(),
       authorizationV4: settings.signature === 'V4',
       bucket: settings.bucket,
       endpoint: settings.endpoint,

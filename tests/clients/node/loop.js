@@ -1,6 +1,8 @@
 'use strict';
 // The client's side of the conversation, as tests/clients/drivers/loop.py has it.
 
+const dns = require('dns');
+const http = require('http');
 const readline = require('readline');
 
 const toJson = value => (Buffer.isBuffer(value) ? { base64: value.toString('base64') } : value);
@@ -34,4 +36,10 @@ async function serve(Driver) {
   process.exit(0); // kept-alive connections would hold the process
 }
 
-module.exports = { serve };
+// An agent for which every name is the sandbox, as a resolver of the customer's could have it.
+function agentForNames() {
+  const lookup = (name, options, found) => dns.lookup('127.0.0.1', options, found);
+  return new http.Agent({ keepAlive: true, lookup });
+}
+
+module.exports = { agentForNames, serve };

@@ -3,7 +3,7 @@
 
 const { RPCClient } = require('@alicloud/pop-core');
 
-const { serve } = require('./loop');
+const { agentForNames, serve } = require('./loop');
 
 class PopCore {
   constructor(settings) {
@@ -12,6 +12,7 @@ class PopCore {
       accessKeySecret: settings.secret,
       apiVersion: '2017-03-21',
       endpoint: settings.endpoint,
+      opts: { agent: agentForNames() },
       ...(settings.token && { securityToken: settings.token }),
     });
   }

@@ -34,13 +34,18 @@ def backup(path: Path, target: Path) -> int:
     another ledger.
 
     Raises:
-        UsageError: `target` exists, or is a name that the ledger uses.
+        UsageError: `target` exists, is a folder, or is a name that the ledger uses.
         LedgerUntrusted: the ledger cannot be trusted.
         LocalFailure: the copy cannot be written.
     """
     if target.name in {beside(path, suffix).name for suffix in (*LOGS, REGISTERING, RUN)}:
         raise UsageError(
             f"{target} is a name that the ledger itself uses", hint="Name another file."
+        )
+    if target.is_dir():
+        raise UsageError(
+            f"{target} is a folder",
+            hint=f"Nothing was touched. Name a file in it, e.g. {target / path.name}.",
         )
     draft = draft_name(target)
     try:
