@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from watcher.rules import file_url, globs, metadata
+from watcher.rules import file_url, globs, media_text, metadata
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
@@ -132,7 +132,7 @@ def user_data(text: str) -> str:
     """
     if not text:
         return ""
-    if problem := metadata.user_data_problem(text):
+    if problem := media_text.user_data_problem(text):
         cure = """Write one in single quotes, e.g. '{"Extend": {"from": "oss"}}'."""
         raise ValueError(f"{problem}. {cure}")
     return text

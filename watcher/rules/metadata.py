@@ -6,8 +6,6 @@ of).
 
 from __future__ import annotations
 
-import functools
-import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +14,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from watcher.model import Media
+from watcher.rules.media_text import clean, fitted, title_of_last_resort, unicode_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
-
-    import regex
 
 MAX_TITLE_BYTES: Final = 128
 MAX_DESCRIPTION_BYTES: Final = 1024
@@ -48,27 +45,6 @@ FIELDS: Final = {
 _MODIFIED: Final = "%Y-%m-%d %H:%M:%S"
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\[(?P<index>-?\d{1,4})\])?")
 _FORMAT = re.compile(r"(?:[^%\x00-\x1F]|%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%])*")
-_DROPPED = (
-    r"[\p{Cc}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}"
-    r"\u200D\u20E3\uFE00-\uFE0F\U000E0100-\U000E01EF\U000E0020-\U000E007F]+"
-)
-_MARK = r"\p{M}"
-_LAST_CLUSTER = r"\P{M}\p{M}*\Z"
-
-
-@functools.cache
-def _unicode(pattern: str) -> regex.Pattern[str]:
-    """Return a compiled pattern.  The import of `regex` waits until the first text needs it.
-
-    Raises:
-        ValueError: `regex` reads the pattern in another way than `re`, and refuses it.
-    """
-    import regex  # noqa: PLC0415
-
-    try:
-        return regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(str(error)) from None
 
 
 def check_pattern(pattern: str) -> str | None:
@@ -76,7 +52,7 @@ def check_pattern(pattern: str) -> str | None:
     try:
         groups = re.compile(pattern).groupindex
         if groups:
-            _unicode(pattern)
+            unicode_pattern(pattern)
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
     taken = sorted(FIELDS.keys() & groups.keys())
@@ -106,20 +82,11 @@ def check_tags(tags: Sequence[str]) -> str | None:
     if len(tags) > MAX_TAGS:
         return f"There are {len(tags)} tags and VOD takes {MAX_TAGS}: remove some."
     for tag in tags:
-        if len(_clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
+        if len(clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
             return (
                 f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
             )
     return None
-
-
-def user_data_problem(text: str) -> str:
-    """Return why `text` is no JSON object, in a few words; "" if it is one."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return "not JSON"
-    return "" if isinstance(value, dict) else "JSON, but not an object"
 
 
 def _literal_text(template: str) -> str:
@@ -271,7 +238,7 @@ class Templates:
             key=key,
             file_url=file_url,
             title=fitted(self._render(self.title, facts), MAX_TITLE_BYTES)
-            or title_of_last_resort(key),
+            or title_of_last_resort(key, MAX_TITLE_BYTES),
             description=fitted(self._render(self.description, facts), MAX_DESCRIPTION_BYTES),
             tags=_tags([self._render(tag, facts) for tag in self.tags]),
             cate_id=_cate_id(self._render(str(self.cate_id), facts)),
@@ -286,7 +253,7 @@ class Templates:
         if not self._groups:
             return {}
         try:
-            found = _unicode(self.pattern).search(key, timeout=self.pattern_s)
+            found = unicode_pattern(self.pattern).search(key, timeout=self.pattern_s)
         except TimeoutError:
             found = None
         return {name: (found and found[name]) or "" for name in self._groups}
@@ -300,36 +267,6 @@ class Templates:
                 value = facts.value(*part)
                 rendered.append(quote(value) if percent else value)
         return "".join(rendered)
-
-
-def fitted(text: str, limit_bytes: int) -> str:
-    """Return as much of the text as VOD takes: cleaned, and cut to whole characters."""
-    return _cut(_clean(text), limit_bytes)
-
-
-def _clean(text: str) -> str:
-    """Return the text without what VOD refuses, and without white space around it."""
-    if not (text.isascii() and text.isprintable()):
-        text = _unicode(_DROPPED).sub("", text)
-    return text.strip()
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    """Return as much of the text as fits, whole characters with their combining marks."""
-    kept = text.encode()[:limit_bytes].decode(errors="ignore")
-    if len(kept) < len(text) and _unicode(_MARK).match(text[len(kept) :]):
-        kept = _unicode(_LAST_CLUSTER).sub("", kept) or kept
-    return kept.strip()
-
-
-def title_of_last_resort(key: str) -> str:
-    """Return the last component, percent-encoded if nothing of it may stand in a title."""
-    name = key.rpartition("/")[2] or key
-    if title := fitted(name, MAX_TITLE_BYTES):
-        return title
-    while len(quote(name, safe="")) > MAX_TITLE_BYTES:
-        name = name[:-1]
-    return quote(name, safe="")
 
 
 def _tags(rendered: Sequence[str]) -> tuple[str, ...]:

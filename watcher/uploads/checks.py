@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from watcher.errors import ArgumentRefused
 from watcher.redaction import service_text
-from watcher.rules import metadata
+from watcher.rules import media_text, metadata
 from watcher.rules.selection import AUDIO_EXTENSIONS, VIDEO_EXTENSIONS
 from watcher.rules.units import rounded_size
 
@@ -87,7 +87,7 @@ def described(name: str, value: str, limit_bytes: int) -> str:
     Raises:
         ArgumentRefused: UTF-8 cannot hold it.
     """
-    return metadata.fitted(text(name, _without_control(value)), limit_bytes)
+    return media_text.fitted(text(name, _without_control(value)), limit_bytes)
 
 
 def title(value: str, file_name: str) -> str:
@@ -97,7 +97,7 @@ def title(value: str, file_name: str) -> str:
     return (
         described("title", value, limit)
         or described("title", stem, limit)
-        or metadata.title_of_last_resort(file_name)
+        or media_text.title_of_last_resort(file_name, limit)
     )
 
 
@@ -116,7 +116,7 @@ def tags(values: Sequence[str]) -> str:
         raise ArgumentRefused("a tag cannot hold a comma", hint="Write two tags.")
     if problem := metadata.check_tags([_braced(text("tag", tag)) for tag in listed]):
         raise ArgumentRefused(problem.partition(":")[0], hint="Remove some, or shorten it.")
-    cleaned = [metadata.fitted(tag, metadata.MAX_TAG_BYTES) for tag in listed]
+    cleaned = [media_text.fitted(tag, metadata.MAX_TAG_BYTES) for tag in listed]
     if not all(cleaned):
         raise ArgumentRefused("a tag is empty", hint="Remove it.")
     return ",".join(dict.fromkeys(cleaned))
@@ -215,7 +215,7 @@ def user_data(value: str) -> str:
     Raises:
         ArgumentRefused: it is another text.
     """
-    if value and (problem := metadata.user_data_problem(text("user_data", value))):
+    if value and (problem := media_text.user_data_problem(text("user_data", value))):
         raise ArgumentRefused(f"user_data is {problem}", hint='Write e.g. {"Extend": {"id": "7"}}.')
     return value
 
