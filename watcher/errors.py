@@ -5,6 +5,7 @@ WatcherError              exit 1   unforeseen
 |-- ConfigError           exit 2   the file is wrong; nothing was touched
 |-- CredentialsMissing    exit 2   nothing in the chain answered
 |-- UsageError            exit 2   the command line is wrong
+|   `-- ArgumentRefused    exit 2   an argument of a call breaks a limit of VOD; nothing was sent
 |-- AddressUnusable       exit 2   cannot listen on the address of [http] listen
 |-- AlreadyRunning        exit 3   another process holds the lock
 |-- LedgerUntrusted       exit 4   missing, foreign, damaged or newer
@@ -85,6 +86,10 @@ class UsageError(WatcherError):
     """The command line asks for something that does not exist."""
 
     exit_status = 2
+
+
+class ArgumentRefused(UsageError, ValueError):
+    """An argument of a call to VOD breaks one of its limits. Nothing was sent."""
 
 
 class AddressUnusable(WatcherError):

@@ -36,6 +36,7 @@ ORDER = (
     "The configuration in ten lines",
     "Run it as a service",
     "Every day",
+    "From a Python program",
     "Guarantees and limits",
     "Read on",
 )
@@ -59,6 +60,7 @@ LATIN = {
         "ID",
         "HTTP",
         "CRC-64",
+        "Base64",
     ),
     *(
         "HTTPS",

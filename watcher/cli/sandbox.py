@@ -148,10 +148,10 @@ def sandbox(
 
 
 def _check_region(region: str) -> None:
-    from watcher.config import parsers
+    from watcher.rules import regions
 
     try:
-        parsers.region(region, endpoint_given=True)
+        regions.region(region, endpoint_given=True)
     except ValueError as error:
         raise UsageError(f"--region {region}: {error}") from None
 

@@ -2,14 +2,12 @@
 
 tables       the file's tables and keys: types, defaults, what is checked within a table
 values       texts that stand for something else: a source, a start, a time zone, a path
-addresses    endpoints, proxies, where to listen
 wording      what may stand in templates, tags, patterns, user data
 across       what is checked across watches
 problems     one line for each problem, with the cure
 loading      from bytes to `Config`
 """
 
-from watcher.config.addresses import Address
 from watcher.config.loading import load
 from watcher.config.models import (
     Config,
@@ -24,7 +22,9 @@ from watcher.config.models import (
     VodSettings,
     Watch,
 )
-from watcher.config.parsers import REGIONS, Location
+from watcher.config.parsers import Location
+from watcher.rules.addresses import Address
+from watcher.rules.regions import REGIONS
 
 __all__ = [
     "REGIONS",

@@ -24,10 +24,10 @@ from pydantic import (
     model_validator,
 )
 
-from watcher.config import addresses, parsers, validators
-from watcher.config.addresses import Address
+from watcher.config import parsers, validators
 from watcher.config.parsers import Location  # noqa: TC001 (pydantic reads it from the annotation)
-from watcher.rules import schedule
+from watcher.rules import addresses, regions, schedule
+from watcher.rules.addresses import Address
 from watcher.rules.units import parse_duration_ms, parse_size_bytes
 
 if TYPE_CHECKING:
@@ -166,12 +166,12 @@ class VodSettings(Table):
     @field_validator("region")
     @classmethod
     def _served(cls, text: str, info: ValidationInfo) -> str:
-        return parsers.region(text, endpoint_given=_around(info).vod_endpoint_given)
+        return regions.region(text, endpoint_given=_around(info).vod_endpoint_given)
 
     @field_validator("endpoint")
     @classmethod
     def _with_scheme(cls, text: str, info: ValidationInfo) -> str:
-        return parsers.vod_endpoint(text, region=_around(info).region)
+        return regions.vod_endpoint(text, region=_around(info).region)
 
 
 class RetrySettings(Table):

@@ -1,4 +1,4 @@
-"""Texts that stand for something else: a source, a start, a time zone, a region, a path."""
+"""Texts that stand for something else: a source, a start, a time zone, a path."""
 
 from __future__ import annotations
 
@@ -11,27 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from watcher.config import addresses
 from watcher.model import MAX_KEY_BYTES
+from watcher.rules import addresses, certificates, regions
 from watcher.rules.units import duration_text
-
-REGIONS: Final = (
-    "cn-shanghai",
-    "cn-beijing",
-    "cn-shenzhen",
-    "cn-hongkong",
-    "ap-southeast-1",
-    "ap-southeast-5",
-    "ap-northeast-1",
-    "eu-central-1",
-    "us-west-1",
-)
-"""Where ApsaraVideo VOD has a documented endpoint of its own."""
 
 _ETC: Final = Path("/etc/oss-vod-watcher")
 _LIB: Final = Path("/var/lib/oss-vod-watcher")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z0-9]{1,20}){1,4}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _MEANT: Final = dict.fromkeys(
     ("beijing", "shenzhen", "hangzhou", "cst", "utc+8", "gmt+8"), "Asia/Shanghai"
@@ -68,24 +54,6 @@ def zone(text: str) -> zoneinfo.ZoneInfo:
             else 'Write an IANA name, e.g. "UTC" or "Asia/Shanghai".'
         )
         raise ValueError(f"not a time zone. {cure}") from None
-
-
-def region(text: str, *, endpoint_given: bool) -> str:
-    """Return a region of VOD, or any well-formed one if the endpoint does not depend on it.
-
-    Raises:
-        ValueError: a sentence with the cure.
-    """
-    if text.startswith("oss-") and _REGION.fullmatch(text.removeprefix("oss-")):
-        raise ValueError(f'an OSS location, not a region. Write "{text.removeprefix("oss-")}".')
-    if not _REGION.fullmatch(text):
-        raise ValueError('not a region. Write e.g. "cn-shanghai".')
-    if text not in REGIONS and not endpoint_given:
-        raise ValueError(
-            f"VOD has no documented endpoint there. Write one of {', '.join(REGIONS)}, "
-            "or name the endpoint in vod.endpoint as well."
-        )
-    return text
 
 
 def location(text: str) -> Location:
@@ -184,21 +152,7 @@ def ca_bundle(text: str, config_path: Path) -> str:
     Raises:
         ValueError: a sentence with the cure.
     """
-    if not text:
-        return ""
-    import ssl  # noqa: PLC0415 (few name a bundle)
-
-    path = _below(config_path.parent, text)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        raise ValueError("holds no certificate. Name a file of certificates in PEM form.") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it cannot be opened"
-        raise ValueError(
-            f"cannot be read ({why}). Name a file of certificates in PEM form."
-        ) from None
-    return str(path)
+    return certificates.readable(_below(config_path.parent, text)) if text else ""
 
 
 def _below(folder: Path, text: str) -> Path:
@@ -237,33 +191,5 @@ def oss_endpoint(text: str, *, bucket: str, region: str) -> str:
     host = checked.partition("://")[2]
     if bucket and host.startswith(f"{bucket}."):
         raise ValueError(f"starts with the bucket's name. Write {host.removeprefix(f'{bucket}.')}.")
-    _check_region(host, "oss-", region)
+    regions.check_same(host, "oss-", region)
     return checked
-
-
-def vod_endpoint(text: str, *, region: str) -> str:
-    """Return where to call VOD, as scheme://host[:port].
-
-    Raises:
-        ValueError: a sentence with the cure.
-    """
-    if not text:
-        return f"https://vod.{region}.aliyuncs.com"
-    checked = addresses.endpoint(text)
-    host = checked.partition("://")[2]
-    _check_region(host.replace("vod-vpc.", "vod.", 1), "vod.", region)
-    return checked
-
-
-def _check_region(host: str, before: str, region: str) -> None:
-    named = host.removeprefix(before).removesuffix(".aliyuncs.com").removesuffix("-internal")
-    if (
-        named in REGIONS
-        and host.startswith(before)
-        and host.endswith(".aliyuncs.com")
-        and named != region
-    ):
-        raise ValueError(
-            f"lies in {named}, and vod.region is {region}. VOD takes buckets of its own region "
-            "only: correct one."
-        )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from watcher.rules import file_url, globs, metadata
+from watcher.rules import file_url, globs, media_text, metadata
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
@@ -133,13 +132,9 @@ def user_data(text: str) -> str:
     """
     if not text:
         return ""
-    cure = """Write one in single quotes, e.g. '{"Extend": {"from": "oss"}}'."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError(f"not JSON. {cure}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"JSON, but not an object. {cure}")  # noqa: TRY004 (pydantic wants it)
+    if problem := media_text.user_data_problem(text):
+        cure = """Write one in single quotes, e.g. '{"Extend": {"from": "oss"}}'."""
+        raise ValueError(f"{problem}. {cure}")
     return text
 
 

@@ -6,7 +6,6 @@ of).
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from watcher.model import Media
+from watcher.rules.media_text import clean, fitted, title_of_last_resort, unicode_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
-
-    import regex
 
 MAX_TITLE_BYTES: Final = 128
 MAX_DESCRIPTION_BYTES: Final = 1024
@@ -47,27 +45,6 @@ FIELDS: Final = {
 _MODIFIED: Final = "%Y-%m-%d %H:%M:%S"
 _FIELD = re.compile(r"(?P<name>[^\W\d]\w*)(?:\[(?P<index>-?\d{1,4})\])?")
 _FORMAT = re.compile(r"(?:[^%\x00-\x1F]|%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%])*")
-_DROPPED = (
-    r"[\p{Cc}\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}"
-    r"\u200D\u20E3\uFE00-\uFE0F\U000E0100-\U000E01EF\U000E0020-\U000E007F]+"
-)
-_MARK = r"\p{M}"
-_LAST_CLUSTER = r"\P{M}\p{M}*\Z"
-
-
-@functools.cache
-def _unicode(pattern: str) -> regex.Pattern[str]:
-    """Return a compiled pattern.  The import of `regex` waits until the first text needs it.
-
-    Raises:
-        ValueError: `regex` reads the pattern in another way than `re`, and refuses it.
-    """
-    import regex  # noqa: PLC0415
-
-    try:
-        return regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(str(error)) from None
 
 
 def check_pattern(pattern: str) -> str | None:
@@ -75,7 +52,7 @@ def check_pattern(pattern: str) -> str | None:
     try:
         groups = re.compile(pattern).groupindex
         if groups:
-            _unicode(pattern)
+            unicode_pattern(pattern)
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
     taken = sorted(FIELDS.keys() & groups.keys())
@@ -105,7 +82,7 @@ def check_tags(tags: Sequence[str]) -> str | None:
     if len(tags) > MAX_TAGS:
         return f"There are {len(tags)} tags and VOD takes {MAX_TAGS}: remove some."
     for tag in tags:
-        if len(_clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
+        if len(clean(_literal_text(tag)).encode()) > MAX_TAG_BYTES:
             return (
                 f'The tag "{tag}" is longer than the {MAX_TAG_BYTES} bytes VOD takes: shorten it.'
             )
@@ -260,9 +237,9 @@ class Templates:
             bucket=bucket,
             key=key,
             file_url=file_url,
-            title=_cut(_clean(self._render(self.title, facts)), MAX_TITLE_BYTES)
-            or _title_of_last_resort(key),
-            description=_cut(_clean(self._render(self.description, facts)), MAX_DESCRIPTION_BYTES),
+            title=fitted(self._render(self.title, facts), MAX_TITLE_BYTES)
+            or title_of_last_resort(key, MAX_TITLE_BYTES),
+            description=fitted(self._render(self.description, facts), MAX_DESCRIPTION_BYTES),
             tags=_tags([self._render(tag, facts) for tag in self.tags]),
             cate_id=_cate_id(self._render(str(self.cate_id), facts)),
             cover_url=cover_url if len(cover_url.encode()) <= MAX_COVER_URL_BYTES else "",
@@ -276,7 +253,7 @@ class Templates:
         if not self._groups:
             return {}
         try:
-            found = _unicode(self.pattern).search(key, timeout=self.pattern_s)
+            found = unicode_pattern(self.pattern).search(key, timeout=self.pattern_s)
         except TimeoutError:
             found = None
         return {name: (found and found[name]) or "" for name in self._groups}
@@ -292,33 +269,8 @@ class Templates:
         return "".join(rendered)
 
 
-def _clean(text: str) -> str:
-    """Return the text without what VOD refuses, and without white space around it."""
-    if not (text.isascii() and text.isprintable()):
-        text = _unicode(_DROPPED).sub("", text)
-    return text.strip()
-
-
-def _cut(text: str, limit_bytes: int) -> str:
-    """Return as much of the text as fits, whole characters with their combining marks."""
-    kept = text.encode()[:limit_bytes].decode(errors="ignore")
-    if len(kept) < len(text) and _unicode(_MARK).match(text[len(kept) :]):
-        kept = _unicode(_LAST_CLUSTER).sub("", kept) or kept
-    return kept.strip()
-
-
-def _title_of_last_resort(key: str) -> str:
-    """Return the last component, percent-encoded if nothing of it may stand in a title."""
-    name = key.rpartition("/")[2] or key
-    if title := _cut(_clean(name), MAX_TITLE_BYTES):
-        return title
-    while len(quote(name, safe="")) > MAX_TITLE_BYTES:
-        name = name[:-1]
-    return quote(name, safe="")
-
-
 def _tags(rendered: Sequence[str]) -> tuple[str, ...]:
-    tags = (_cut(_clean(text.replace(",", " ")), MAX_TAG_BYTES) for text in rendered)
+    tags = (fitted(text.replace(",", " "), MAX_TAG_BYTES) for text in rendered)
     return tuple([tag for tag in dict.fromkeys(tags) if tag][:MAX_TAGS])
 
 

@@ -7,12 +7,13 @@
 - ALIYUN_ACCESS_KEY_ID overrides credentials that are passed in. We pass our own signer.
 - It returns any 200 as success, drops response headers, and leaks IndexError and
   UnicodeDecodeError. Our session keeps the HTTP answer, and we read that.
-- Its exceptions and log lines hold the signed URL. We pass none of them on.
+- Its exceptions and log lines hold the signed URL and the answer. We pass none of them on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -48,6 +49,23 @@ _NEVER_SENT: Final = (
         requests.exceptions.InvalidSchema,
     ),
 )
+
+
+_CALLING: Final = threading.local()  # set in a thread while it makes a call of ours
+_LOGGERS: Final = (
+    "aliyunsdkcore.client",
+    "aliyunsdkcore.http.http_response",
+    "urllib3.connectionpool",
+)
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    """Drop the lines about calls of ours. Other users of the libraries keep theirs."""
+    return not getattr(_CALLING, "now", False)
+
+
+for _name in _LOGGERS:
+    logging.getLogger(_name).addFilter(_not_ours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +220,7 @@ class VodClient:
         request.set_protocol_type(self._protocol)
         request.set_endpoint(self._host)
         self._session.last.exchange = None
+        _CALLING.now = True
         try:
             self._client.do_action_with_exception(request)
         except CredentialsMissing as error:
@@ -209,6 +228,8 @@ class VodClient:
         except Exception:  # the SDK's verdict; ours comes from the exchange itself
             if self._session.last.exchange is None:  # nothing reached the network
                 raise
+        finally:
+            _CALLING.now = False
         exchange: HttpAnswer | NoAnswer = self._session.last.exchange
         return exchange
 

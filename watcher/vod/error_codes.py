@@ -25,9 +25,12 @@ from watcher.rules.reachable import LOGIN, WANTS_LOGIN
 from watcher.vod.client import HttpAnswer, NoAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _KEY = "check the credentials in use (AccessKey ID and secret, or STS token)"
+OF_THE_WATCH = " of the watch"
+"""The end of a cure that names an option: all calls of a watch share it."""
+
 _RAM = "grant vod:RegisterMedia on * to the RAM user or role"
 ACCOUNT_CURES = {
     "InvalidAccessKeyId": _KEY,
@@ -74,8 +77,9 @@ _STORAGE = _word("storage ?location")
 _URL = re.compile(r"\S+://\S+")  # a file name may look like a parameter's name
 # Request timeout, conflict, too early: they say nothing about a file.
 _NOT_THE_CONTENT = {408, 409, 425}
+IMAGE_WRAPPER = "CreateUploadImageResponse"  # around all fields, says one page of the reference
 # An answer of VOD has at least one of these fields.
-_ANSWER_FIELDS = {"RequestId", "RegisteredMediaList", "FailedFileURLs"}
+_ANSWER_FIELDS = {"RequestId", "RegisteredMediaList", "FailedFileURLs", IMAGE_WRAPPER}
 _NO_EFFECT = {"ServiceUnavailable", "SignatureNonceUsed"}
 _MOST_DEEP = 10
 _BUCKET_CURE = (
@@ -93,8 +97,10 @@ class UnknownOutcome(Exception):
         super().__init__(sentence)
 
 
-def read(exchange: HttpAnswer | NoAnswer) -> dict[str, Any]:
+def read(exchange: HttpAnswer | NoAnswer, *, masked: Callable[[str], str] = str) -> dict[str, Any]:
     """Return the JSON object of a successful answer.
+
+    `masked` takes more secrets out of the words that errors repeat than `service_text` knows.
 
     Raises:
         CloudError: one of its subclasses. The call had no effect.
@@ -115,9 +121,9 @@ def read(exchange: HttpAnswer | NoAnswer) -> dict[str, Any]:
         return body
     raise classify(
         status=exchange.status,
-        code=_words(body or {}, "Code"),
-        message=_words(body or {}, "Message"),
-        request_id=request_id_of(body or {}),
+        code=_words(body or {}, "Code", masked),
+        message=_words(body or {}, "Message", masked),
+        request_id=_words(body or {}, "RequestId", masked),
         retry_after_s=asked_rest_s(exchange.headers),
     )
 
@@ -169,7 +175,7 @@ def _account_cure(code: str, message: str) -> str:
     if known:
         return ACCOUNT_CURES[known]
     named = next((key for key, word in _OPTIONS.items() if word.search(message)), "")
-    return f"correct {named} of the watch" if named else ""
+    return f"correct {named}{OF_THE_WATCH}" if named else ""
 
 
 def _unanswered(exchange: NoAnswer) -> CloudError | UnknownOutcome:
@@ -194,9 +200,11 @@ def request_id_of(body: dict[str, Any]) -> str:
     return _words(body, "RequestId")
 
 
-def _words(body: dict[str, Any], name: str) -> str:
+def _words(body: dict[str, Any], name: str, masked: Callable[[str], str] = str) -> str:
     value = body.get(name)
-    return service_text(str(value)) if isinstance(value, str | int | float) and value else ""
+    if not isinstance(value, str | int | float) or not value:
+        return ""
+    return service_text(masked(str(value)))
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

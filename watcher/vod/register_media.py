@@ -10,13 +10,16 @@ from watcher.errors import BodyRefused, Unanswered
 from watcher.model import NOT_MENTIONED, Accepted, BatchResult, Failure, Outcome, Refused, Unknown
 from watcher.rules.batching import metadatas
 from watcher.rules.file_url import Matcher
+from watcher.uploads.results import RegisteredMedia, Registration
 from watcher.vod.error_codes import UnknownOutcome, read, request_id_of
+from watcher.vod.single_call import unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from watcher.model import CallOptions, Media
     from watcher.vod.client import VodClient
+    from watcher.vod.single_call import SingleCalls
 
 _REFUSED = Refused(reason=Failure.REFUSED, message="VOD refused this file and gave no reason")
 _UNMENTIONED = Unknown(message=NOT_MENTIONED, unmentioned=True)
@@ -55,6 +58,39 @@ class VodRegistrar:
         if options.user_data:
             request.set_UserData(options.user_data)
         return request
+
+
+def register_media(
+    calls: SingleCalls, batch: Sequence[Media], parameters: Mapping[str, str | int]
+) -> Registration:
+    """Register up to ten media by a call that stands alone. Their keys are their URLs.
+
+    Raises:
+        CloudError: there is no answer, or it is a refusal.
+    """
+    try:
+        answer = calls.ask(
+            RegisterMediaRequest(), {"RegisterMetadatas": metadatas(batch), **parameters}
+        )
+    except UnknownOutcome as unknown:
+        raise unanswered(unknown, "Repeat the call: VOD registers each file once.") from None
+    outcomes = _outcomes(batch, answer)
+    return Registration(
+        registered=tuple(
+            RegisteredMedia(
+                file_url=url, media_id=outcome.media_id, new_register=outcome.new_register
+            )
+            for url, outcome in outcomes.items()
+            if isinstance(outcome, Accepted)
+        ),
+        failed_file_urls=_urls(outcomes, Refused),
+        unmentioned_file_urls=_urls(outcomes, Unknown),
+        request_id=request_id_of(answer),
+    )
+
+
+def _urls(outcomes: Mapping[str, Outcome], kind: type[Outcome]) -> tuple[str, ...]:
+    return tuple(url for url, outcome in outcomes.items() if isinstance(outcome, kind))
 
 
 def _outcomes(batch: Sequence[Media], answer: dict[str, Any]) -> dict[str, Outcome]:

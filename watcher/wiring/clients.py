@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher import credentials
-from watcher.config import addresses
 from watcher.errors import ConfigError
 from watcher.observe import log_setup
 from watcher.oss import BucketSource, ObjectReader, connect
 from watcher.pace import Pace
 from watcher.redaction import remember
+from watcher.rules import addresses
 from watcher.vod import VodClient
 
 if TYPE_CHECKING:
@@ -93,22 +93,10 @@ class Cloud:
 
     def _proxies(self) -> dict[str, str]:
         """Return {scheme: proxy URL}: what the configuration says, and only that."""
-        proxy = self._config.network.proxy
-        if proxy != "env":
-            return {"http": proxy, "https": proxy} if proxy else {}
-        found = {scheme: self._proxy_of(f"{scheme}_proxy") for scheme in ("http", "https")}
-        return {scheme: url for scheme, url in found.items() if url}
-
-    def _proxy_of(self, name: str) -> str:
         try:
-            return addresses.proxy_of_environment(_variable(name))
-        except ValueError as error:  # without the value: it may hold a password
-            problem = f'network.proxy: "env", and {name.upper()} is {error}'
-            raise ConfigError(str(self._config.path), (problem,)) from None
+            return addresses.proxies(self._config.network.proxy, os.environ)
+        except ValueError as error:
+            raise ConfigError(str(self._config.path), (f"network.proxy: {error}",)) from None
 
     def _no_proxy(self) -> str:
-        return _variable("no_proxy") if self._config.network.proxy == "env" else ""
-
-
-def _variable(name: str) -> str:
-    return os.environ.get(name) or os.environ.get(name.upper()) or ""
+        return addresses.no_proxy(self._config.network.proxy, os.environ)

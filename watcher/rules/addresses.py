@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _HOST: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]{2,45}\]"
 _ENDPOINT: Final = re.compile(
@@ -114,6 +117,34 @@ def proxy_of_environment(text: str) -> str:
         raise ValueError(
             str(error).replace(', or "env" for HTTPS_PROXY and NO_PROXY, or "" for none', "")
         ) from None
+
+
+def proxies(setting: str, env: Mapping[str, str]) -> dict[str, str]:
+    """Return {scheme: proxy URL} for what `proxy` accepts as a setting.
+
+    Raises:
+        ValueError: a variable of the environment is no proxy; without its value, which may hold a
+            password.
+    """
+    if setting != "env":
+        return {"http": setting, "https": setting} if setting else {}
+    found: dict[str, str] = {}
+    for scheme in ("http", "https"):
+        name = f"{scheme}_proxy"
+        try:
+            found[scheme] = proxy_of_environment(_variable(name, env))
+        except ValueError as error:
+            raise ValueError(f'"env", and {name.upper()} is {error}') from None
+    return {scheme: url for scheme, url in found.items() if url}
+
+
+def no_proxy(setting: str, env: Mapping[str, str]) -> str:
+    """Return the hosts to be reached without a proxy, as NO_PROXY lists them."""
+    return _variable("no_proxy", env) if setting == "env" else ""
+
+
+def _variable(name: str, env: Mapping[str, str]) -> str:
+    return env.get(name) or env.get(name.upper()) or ""
 
 
 def _can_be_taken_apart(url: str) -> bool:
