@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.canned_vod import SECRETS, UPLOAD, UPLOAD_SECRETS, CannedVod, encoded
-from watcher import Vod, library, redaction
+from watcher import Vod, redaction
 from watcher.errors import (
     AccountRefused,
     ArgumentRefused,
@@ -27,6 +27,7 @@ from watcher.errors import (
     UsageError,
 )
 from watcher.uploads import VideoUpload
+from watcher.wiring import library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

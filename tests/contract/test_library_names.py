@@ -14,10 +14,10 @@ from tests.support.checkout import CHECKOUT
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIBRARY = {"watcher.library", "watcher.uploads", "watcher.vod", "watcher.credentials"}
+LIBRARY = {"watcher.wiring.library", "watcher.uploads", "watcher.vod", "watcher.credentials"}
 OF_THE_CLOUD = {"aliyunsdkcore", "aliyunsdkvod", "requests", "urllib3", "oss2"}
 NOT_FOR_A_LIBRARY = {
-    *("watcher.config", "watcher.ledger", "watcher.wiring", "watcher.observe"),
+    *("watcher.config", "watcher.ledger", "watcher.wiring.app", "watcher.observe"),
     *("pydantic", "click", "sqlite3", "oss2", "alibabacloud_credentials"),
 }
 

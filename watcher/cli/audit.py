@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from watcher.cli.context import Invocation
     from watcher.operations.audit import AuditedWatch, AuditReport
-    from watcher.wiring import App
+    from watcher.wiring.app import App
 
 _IN_MEMORY_BYTES = 1 << 20
 _ROWS = ("registered", "pending", "failed")
@@ -51,7 +51,7 @@ def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: st
     {"unaccounted_key": "oss://BUCKET/KEY"} a line.  The ledger keeps when all watches were last
     proven.
     """
-    from watcher.wiring import App
+    from watcher.wiring.app import App
 
     config = invocation.load()
     known = [watch.name for watch in config.watches]

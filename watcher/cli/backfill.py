@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from watcher.config import Config
     from watcher.operations.backfill import BackfillRequest
     from watcher.operations.progress import ProgressTracker
-    from watcher.wiring import App
+    from watcher.wiring.app import App
 
 
 _BOUNDS = ("start_after", "end_with")
@@ -185,7 +185,7 @@ class _Run:
         """Yield the parts of a run, and the bar if it is `wanted`; name the keys of no watch."""
         from watcher.observe import logs
         from watcher.operations.progress import ProgressTracker
-        from watcher.wiring import App
+        from watcher.wiring.app import App
 
         with (
             App(self.config, watches=self.names, backfill=self.request) as app,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from watcher.operations.progress import ProgressTracker
     from watcher.operations.run_report import RunReport
     from watcher.ports import Progress
-    from watcher.wiring import App
+    from watcher.wiring.app import App
 
 _FIRST = 20  # keys that a dry run shows
 verbose_option = click.option(

@@ -48,7 +48,7 @@ def scan(
     refused or failed for 30 s.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
-    from watcher.wiring import App
+    from watcher.wiring.app import App
 
     config = invocation.load()
     with (
