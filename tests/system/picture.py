@@ -123,7 +123,7 @@ def remember(view: LedgerView, *, now: int) -> None:
             )
 
 
-def take(target: Path) -> None:
+def save_picture(target: Path) -> None:
     """Write the picture."""
     with tempfile.TemporaryDirectory() as folder, SystemClock() as clock:
         file = Path(folder) / "watcher.toml"
@@ -149,14 +149,14 @@ def take(target: Path) -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1140, "height": 900}, color_scheme="light")
             page.goto(f"http://{server.address}/")
-            taken = page.screenshot(full_page=True)
+            screenshot = page.screenshot(full_page=True)
             browser.close()
             server.close()
             view.close()
-    Image.open(io.BytesIO(taken)).convert("RGB").quantize(
+    Image.open(io.BytesIO(screenshot)).convert("RGB").quantize(
         256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
     ).save(target, optimize=True)
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]))
+    save_picture(Path(sys.argv[1]))

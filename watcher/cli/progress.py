@@ -53,7 +53,7 @@ class Bar:
     def __init__(self, *, wanted: bool, registers: bool = True) -> None:
         self._outlet = streams.lines() if wanted and draws_on(sys.stderr) else None
         self._registers = registers  # else it only lists
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._hidden = True
         self._console: Console | None = None
 
@@ -71,7 +71,7 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         """Take it away."""
-        with self._turn:
+        with self._lock:
             self._hidden = True
             if self._outlet:
                 self._outlet.set_footer(b"")
@@ -98,7 +98,7 @@ class Bar:
         # A last column that is filled may end the row.
         lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]
         text = "\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
-        with self._turn:
+        with self._lock:
             if not self._hidden:
                 self._outlet.set_footer(text)
 

@@ -80,10 +80,10 @@ class Placement:
     @property
     def takes_body(self) -> bool:
         """Whether a call may have a body now."""
-        takes = takes_body(
+        is_accepted = takes_body(
             self._setting, self._refusal, version=self._version, now_ms=self._clock.now_ms()
         )
-        return takes and not (self.falls_back and self._unanswered)
+        return is_accepted and not (self.falls_back and self._unanswered)
 
     def max_bytes(self) -> int | None:
         """Return the limit for RegisterMetadatas in the next call; None = no limit."""
