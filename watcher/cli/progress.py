@@ -43,7 +43,7 @@ class _Sheet(io.StringIO):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the terminal."""
+        """The encoding of the terminal: it decides how the bar is drawn."""
         return self._encoding
 
 

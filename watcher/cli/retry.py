@@ -22,7 +22,7 @@ _CURE = "Name oss://BUCKET/KEY..., or give --reason, --watch, --all-failed or --
 
 
 @click.command()
-@click.argument("entries", metavar="oss://BUCKET/KEY...", nargs=-1)
+@click.argument("entries", metavar="[oss://BUCKET/KEY]...", nargs=-1)
 @click.option(
     "--reason",
     metavar="REASON",
@@ -52,8 +52,8 @@ def retry(
 ) -> None:
     """Queue failed entries again; with --changed, take the mark off overwritten ones.
 
-    Calls no cloud service, and may be used beside a running one: the next scan registers them.  Of
-    entries that are named, all are done or none.
+    Calls no cloud service, and may be used beside a running scan. The next scan registers the
+    entries. If one of several named entries is refused, none is changed.
     """
     from watcher.clock import SystemClock
     from watcher.ledger.sqlite import Ledger, ProcessLock

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ScanJob(Protocol):
-    """One scan, or its replacement."""
+    """A scan of one watch, or the error that replaces it."""
 
     def run(self) -> ScanReport:
         """Scan, and return how it went."""

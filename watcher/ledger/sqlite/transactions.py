@@ -25,28 +25,28 @@ class _Troubles:
     """Why work cannot be written, until it is done or given up."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._met: dict[object, LocalFailure] = {}  # by work, the oldest first
         self._first: set[object] = set()  # of them: no claim is made before it is done
         self.given_up: LocalFailure | None = None
 
     def meet(self, work: object, error: LocalFailure, *, first: bool) -> None:
         """Remember why a piece of work failed."""
-        with self._turn:
+        with self._lock:
             self._met[work] = error
             if first:
                 self._first.add(work)
 
     def end(self, work: object) -> None:
         """Forget a piece of work that is done, or given up."""
-        with self._turn:
+        with self._lock:
             self._met.pop(work, None)
             self._first.discard(work)
 
     @property
     def oldest(self) -> LocalFailure | None:
         """Why the work that waits longest failed last, or None."""
-        with self._turn:
+        with self._lock:
             return next(iter(self._met.values()), None)
 
     @property
@@ -70,7 +70,7 @@ class Transactions:
         self._connection = connection
         self._wait = wait  # (seconds) -> whether to stop
         self._tries = tries
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._troubles = _Troubles()
         self._alive: Callable[[], object] = lambda: None
 
@@ -123,12 +123,12 @@ class Transactions:
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """Hold the connection while the block runs; report to be alive while waiting for it."""
-        while not self._turn.acquire(timeout=BUSY_S):
+        while not self._lock.acquire(timeout=BUSY_S):
             self._alive()
         try:
             yield
         finally:
-            self._turn.release()
+            self._lock.release()
 
     @contextmanager
     def begin(self, *, durable: bool) -> Iterator[sqlite3.Connection]:

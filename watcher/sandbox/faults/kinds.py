@@ -17,7 +17,7 @@ _REGISTERING: Final = frozenset({"RegisterMedia"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of fault."""
+    """Where and when a kind of fault may show, and the fields that it takes."""
 
     applies_to: frozenset[str] = SERVICES  # services or operations
     effects: tuple[Effect, ...] = ("none", "before", "after")  # the first is the default
