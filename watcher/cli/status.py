@@ -21,7 +21,7 @@ from watcher.rules.instants import utc_ms
 from watcher.rules.starts import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from watcher.cli.context import Invocation
     from watcher.model.reports import WatchStatus
@@ -43,26 +43,7 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     with LedgerReader(config.ledger_path) as reader:
         known = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
-        table("", (*_COLUMNS, *_BILLED), [_for_people(known, row) for row in known.rows])
-        for watch, start in known.starts.items():
-            if start.at is not None:
-                say(printable(sentence(watch, start)))
-        for row in known.rows:
-            for line in _scan_lines(row):
-                say(printable(line))
-        for note in standing.costly(known, config):
-            say(f"note: {note}")
-        for breaker in known.breakers:
-            who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
-            say(
-                f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: "
-                f"{printable(breaker.reason)}"
-            )
-            say(f"  {breaker.hint} The next scan probes it.")
-        say(
-            f"RegisterMedia calls a second: {known.calls_per_second} (at most "
-            f"{known.most_calls_per_second})"
-        )
+        _show(known, notes=standing.costly(known, config))
         return
     for_machines()
     if output_format == "csv":
@@ -72,6 +53,27 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         writer.writerows(watch | _cells(watch) for watch in watches)
     else:
         click.echo(known.as_json())
+
+
+def _show(known: Status, *, notes: Iterable[str]) -> None:
+    """Print a table of the watches, and below it a sentence for each thing to know."""
+    table("", (*_COLUMNS, *_BILLED), [_for_people(known, row) for row in known.rows])
+    for watch, start in known.starts.items():
+        if start.at is not None:
+            say(printable(sentence(watch, start)))
+    for row in known.rows:
+        for line in _scan_lines(row):
+            say(printable(line))
+    for note in notes:
+        say(f"note: {note}")
+    for breaker in known.breakers:
+        who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
+        say(f"calls for {who} stopped at {utc_ms(breaker.opened_at)}: {printable(breaker.reason)}")
+        say(f"  {breaker.hint} The next scan probes it.")
+    say(
+        f"RegisterMedia calls a second: {known.calls_per_second} (at most "
+        f"{known.most_calls_per_second})"
+    )
 
 
 def _cells(watch: dict[str, Any]) -> dict[str, object]:

@@ -41,9 +41,9 @@ class Bisecting:
 def in_turn(
     inner: Registrar, pieces: Iterable[Sequence[Media]], options: CallOptions
 ) -> BatchResult:
-    """Register one piece after another, and return what all of them came to.
+    """Register one piece after another, and return their results as one.
 
-    Behind a piece that meets an error no other is asked for: it would meet the same.
+    After a piece that meets an error no other is sent: it would meet the same.
     """
     outcomes: dict[str, Outcome] = {}
     request_id = ""

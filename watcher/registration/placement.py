@@ -74,7 +74,7 @@ class Placement:
 
     @property
     def falls_back(self) -> bool:
-        """Whether a refused body is asked again by the query."""
+        """Whether files of a refused body are sent again in the query."""
         return self._setting == "auto"
 
     @property
