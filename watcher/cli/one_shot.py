@@ -75,7 +75,7 @@ def run(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport
     work_comes_first()
     question = Question(app.config, app.clock, paused=paused()) if can_ask() and not yes else None
     try:
-        return app.run(tracker, consent=question, beside=_say_who)
+        return app.run(tracker, consent=question, on_wait=_say_who)
     except LocalFailure as error:
         if not app.clock.stopped_by:
             raise

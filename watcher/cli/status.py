@@ -36,14 +36,14 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     """Show how many entries are in each state, the backlog's age, and the last complete scans."""
     from watcher.clock import SystemClock
     from watcher.ledger.sqlite import LedgerReader
-    from watcher.operations import status as standing
+    from watcher.operations.status import costly, read_status
 
     config = invocation.load()
     warn_of_other_names(config.ledger_path)
     with LedgerReader(config.ledger_path) as reader:
-        known = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
+        known = read_status(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
-        _show(known, notes=standing.costly(known, config))
+        _show(known, notes=costly(known, config))
         return
     for_machines()
     if output_format == "csv":

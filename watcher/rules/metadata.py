@@ -69,10 +69,10 @@ def check_pattern(pattern: str) -> str | None:
         groups = re.compile(pattern).groupindex
     except (re.error, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
-    taken = sorted(FIELDS.keys() & groups.keys())
+    clashing = sorted(FIELDS.keys() & groups.keys())
     return (
-        f'The group "{taken[0]}" of the pattern has the name of a field: name it otherwise.'
-        if taken
+        f'The group "{clashing[0]}" of the pattern has the name of a field: name it otherwise.'
+        if clashing
         else None
     )
 

@@ -26,28 +26,28 @@ class _Troubles:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._met: dict[object, LocalFailure] = {}  # by work, the oldest first
+        self._errors: dict[object, LocalFailure] = {}  # by work, the oldest first
         self._first: set[object] = set()  # of them: no claim is made before it is done
         self.given_up: LocalFailure | None = None
 
-    def meet(self, work: object, error: LocalFailure, *, first: bool) -> None:
+    def add(self, work: object, error: LocalFailure, *, first: bool) -> None:
         """Remember why a piece of work failed."""
         with self._lock:
-            self._met[work] = error
+            self._errors[work] = error
             if first:
                 self._first.add(work)
 
-    def end(self, work: object) -> None:
+    def remove(self, work: object) -> None:
         """Forget a piece of work that is done, or given up."""
         with self._lock:
-            self._met.pop(work, None)
+            self._errors.pop(work, None)
             self._first.discard(work)
 
     @property
     def oldest(self) -> LocalFailure | None:
         """Why the work that waits longest failed last, or None."""
         with self._lock:
-            return next(iter(self._met.values()), None)
+            return next(iter(self._errors.values()), None)
 
     @property
     def keep_claims_waiting(self) -> bool:
@@ -110,7 +110,7 @@ class Transactions:
             return self._wait(seconds)
 
         def failed(error: LocalFailure) -> None:
-            troubles.meet(this, error, first=first)
+            troubles.add(this, error, first=first)
 
         try:
             return retry_busy(once, wait=wait, failed=failed, tries=self._tries)
@@ -118,7 +118,7 @@ class Transactions:
             troubles.given_up = LocalFailure(str(error), hint=error.hint)
             raise
         finally:
-            troubles.end(this)
+            troubles.remove(this)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
