@@ -11,6 +11,7 @@ from watcher.cli.context import global_options
 from watcher.cli.output import output_format_option, say, to_json, work_comes_first
 from watcher.errors import UsageError
 from watcher.model import Failure
+from watcher.rules.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,7 @@ def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool
     if output_format != "table":
         click.echo(to_json({"retried": retried, "acknowledged": acknowledged}))
     elif changed:
-        say(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
+        say(f"{counted(acknowledged, 'change')} acknowledged")
     elif retried == 1:
         say("1 entry is queued again; the next scan registers it")
     else:
