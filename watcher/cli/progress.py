@@ -26,7 +26,7 @@ _GAP: Final = "  "
 
 
 def draws_on(stream: object) -> bool:
-    """Whether it is a terminal on which the cursor can be moved."""
+    """Whether a stream is a terminal on which the cursor can be moved."""
     try:
         is_terminal = bool(stream.isatty())  # type: ignore[attr-defined]
     except (OSError, ValueError, AttributeError):
@@ -59,7 +59,7 @@ class Bar:
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is a terminal to show it on."""
+        """Whether there is a terminal to draw the bar on."""
         return self._outlet is not None
 
     def __enter__(self) -> Self:
@@ -70,7 +70,7 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take it away."""
+        """Hide the bar."""
         with self._lock:
             self._hidden = True
             if self._outlet:
@@ -80,7 +80,7 @@ class Bar:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Take it away while the block runs: somebody else has the terminal."""
+        """Hide the bar while the block runs: something else uses the terminal."""
         self.__exit__()
         try:
             yield
@@ -88,7 +88,7 @@ class Bar:
             self.__enter__()
 
     def show(self, it: ProgressReport) -> None:
-        """Show how far it is."""
+        """Draw the bar, if this process has the terminal."""
         if self._hidden or not self._outlet:
             return
         if not _is_in_the_foreground():

@@ -85,7 +85,7 @@ class AdaptiveRate:
 
     @property
     def is_low(self) -> bool:
-        """Whether it was reported to be below the most."""
+        """Whether the last rate that was reported is below the most."""
         return self._reported < self.most
 
     def accepted(self, sent: float, *, now: float) -> RateChange | None:
