@@ -35,10 +35,10 @@ class Bisecting:
                     outcomes={batch[0].key: _final(refusal)}, request_id=refusal.request_id
                 )
         middle = len(batch) // 2
-        return in_turn(self, (batch[:middle], batch[middle:]), options)
+        return one_after_another(self, (batch[:middle], batch[middle:]), options)
 
 
-def in_turn(
+def one_after_another(
     inner: Registrar, pieces: Iterable[Sequence[Media]], options: CallOptions
 ) -> BatchResult:
     """Register one piece after another, and return their results as one.

@@ -121,7 +121,7 @@ class Transactions:
             troubles.remove(this)
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Hold the connection while the block runs; report to be alive while waiting for it."""
         while not self._lock.acquire(timeout=BUSY_S):
             self._alive()
@@ -137,7 +137,7 @@ class Transactions:
         `durable`: synchronous=FULL, so that the commit survives a power cut.  A scan's records
         need less, because the next scan sees the same objects.
         """
-        with self._in_turn(), translated(self._path):
+        with self._exclusive(), translated(self._path):
             db = self._connection
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
@@ -152,12 +152,12 @@ class Transactions:
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for reading."""
-        with self._in_turn(), translated(self._path):
+        with self._exclusive(), translated(self._path):
             yield self._connection
 
     def close(self) -> None:
         """Close the connection."""
-        with self._in_turn():
+        with self._exclusive():
             self._connection.close()
 
 
