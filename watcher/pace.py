@@ -30,7 +30,7 @@ class Pace:
         self._lock = threading.Lock()
         self._slot = float("-inf")  # the last one, as planned
         self._most = math.ceil(per_second)  # in a second
-        self._taken: deque[float] = deque(maxlen=self._most)
+        self._passed_at: deque[float] = deque(maxlen=self._most)
 
     def pass_one(self) -> None:
         """Skip one slot, since another process may have used it just now."""
@@ -50,13 +50,13 @@ class Pace:
                 now = self._clock.monotonic()
             if self._clock.wait(0):
                 return False
-            self._taken.append(now)
+            self._passed_at.append(now)
             self._slot = max(self._slot + MARGIN / self.per_second, rested_at, now - _CATCH_UP_S)
         return True
 
     def _earliest(self) -> float:
         """Return when the next slot is, at the present rate (monotonic seconds)."""
         spread = self._slot + MARGIN / self.per_second
-        if len(self._taken) < self._most:
+        if len(self._passed_at) < self._most:
             return spread
-        return max(spread, self._taken[0] + MARGIN)
+        return max(spread, self._passed_at[0] + MARGIN)

@@ -124,7 +124,7 @@ class Station:
         )
 
     def scan(self, *arguments: str) -> Cost:
-        """Take one turn; its report is kept."""
+        """Run `scan`; its report is kept."""
         return self.run("scan", *arguments, "--output-format", "json", keep=True)
 
     def ledger_bytes(self) -> int:

@@ -45,10 +45,10 @@ def test_the_bench_measures_every_row_and_says_which_it_cannot(tmp_path: Path) -
         for start in ("list and parse a page,", "first scan of 11,000", "rescan of 11,000"):
             assert any(what.startswith(f"{start} {kind},") for what in rows), (start, kind)
     assert any(what.startswith("rescan of 1,100 mixed,") for what in rows)
-    for setting, taken in (("include", (0.05, 0.15)), ("exclude", (0.85, 0.999))):
+    for setting, (least, most) in (("include", (0.05, 0.15)), ("exclude", (0.85, 0.999))):
         (matched,) = [what for what in rows if f"`{setting}` takes" in what]
         share = int(matched.split("takes ")[1].split(", CPU")[0].replace(",", "")) / 11_000
-        assert taken[0] < share < taken[1]
+        assert least < share < most
     for start in ("share of the quota", "most calls that arrived"):
         assert any(what.startswith(start) for what in rows), start
     for start in ("ledger, registered", "SIGTERM", "peak memory of a scan of"):

@@ -55,8 +55,8 @@ def run(folder: Path, *arguments: str, env: dict[str, str]) -> Ran:
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_takes_all_of_them(words: tuple[str, ...]) -> None:
-    taken = {name for parameter in ALL[words].params for name in parameter.opts}
-    assert taken >= GLOBAL
+    options = {name for parameter in ALL[words].params for name in parameter.opts}
+    assert options >= GLOBAL
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)

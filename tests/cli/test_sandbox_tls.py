@@ -124,8 +124,8 @@ def test_a_stop_removes_the_authority() -> None:
 
 
 def test_a_port_in_use_is_exit_2_and_the_hint_names_443(workspace: Workspace) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as in_use:
+        port = str(in_use.getsockname()[1])
         ran = workspace.run("sandbox", "--tls", "--port", port)
     assert ran.status == 2
     assert f"port {port} cannot be used: Address already in use" in ran.err

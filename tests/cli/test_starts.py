@@ -59,7 +59,7 @@ def next_second() -> None:
     time.sleep(1.01 - time.time() % 1)  # noqa: TID251 (a real service's clock)
 
 
-def taken(workspace: Workspace, status: int = 0) -> set[str]:
+def keys_after_scan(workspace: Workspace, status: int = 0) -> set[str]:
     """Scan; return the keys that the ledger knows."""
     done = workspace.scan()
     assert done.status == status, done.err
@@ -89,7 +89,7 @@ def test_what_is_uploaded_while_scans_are_refused_is_no_history(
     put(sandbox, "new.mp4")
     faults.clear()
 
-    assert taken(workspace) == {"new.mp4"}
+    assert keys_after_scan(workspace) == {"new.mp4"}
     audit = workspace.run("audit", "--output-format", "json")
     assert (audit.status, audit.json["watches"][0]["excluded"]) == (0, {"before_start": 1})
 
@@ -110,7 +110,7 @@ def test_what_is_uploaded_while_oss_cannot_be_reached_is_no_history(
     put(sandbox, "new.mp4")
     workspace.config.write_text(there)
 
-    assert taken(workspace) == {"new.mp4"}
+    assert keys_after_scan(workspace) == {"new.mp4"}
 
 
 def test_a_watch_that_is_in_the_file_at_ledger_init_has_that_moment(
@@ -124,7 +124,7 @@ def test_a_watch_that_is_in_the_file_at_ledger_init_has_that_moment(
     put(sandbox, "new.mp4")
     next_second()
 
-    assert taken(workspace) == {"new.mp4"}
+    assert keys_after_scan(workspace) == {"new.mp4"}
 
 
 def test_a_later_watch_has_the_moment_of_its_own_first_attempt(
@@ -141,7 +141,7 @@ def test_a_later_watch_has_the_moment_of_its_own_first_attempt(
     put(sandbox, "b/new.mp4")
     faults.clear()
 
-    assert taken(workspace) == {"a/new.mp4", "b/new.mp4"}
+    assert keys_after_scan(workspace) == {"a/new.mp4", "b/new.mp4"}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_moment_lies_before_the_first_answer_whatever_our_clock_said(
     next_second()
     put(sandbox, "new.mp4")
     faults.clear()
-    assert taken(workspace) == {"new.mp4"}
+    assert keys_after_scan(workspace) == {"new.mp4"}
 
 
 def test_two_sources_of_a_bucket_are_moved_together(workspace: Workspace, sandbox: Sandbox) -> None:
@@ -237,7 +237,7 @@ def test_a_key_keeps_its_moment_when_the_source_changes(
     for key in (*kept, *begun):
         put(sandbox, key.replace("1.mp4", "old.mp4"), DAY)
     from_now(workspace, *(f"oss://{BUCKET}/{prefix}" for prefix in before))
-    assert taken(workspace) == set()
+    assert keys_after_scan(workspace) == set()
     next_second()
     sandbox.hook = faults = Faults(REFUSALS["403"])
     workspace.scan()  # so that no earlier scan finds them
@@ -248,18 +248,18 @@ def test_a_key_keeps_its_moment_when_the_source_changes(
     from_now(workspace, *(f"oss://{BUCKET}/{prefix}" for prefix in after))
     faults.clear()
 
-    assert taken(workspace) == set(kept)
+    assert keys_after_scan(workspace) == set(kept)
     for key in (*kept, *begun):
         put(sandbox, key.replace("1.mp4", "2.mp4"))
     later = {key.replace("1.mp4", "2.mp4") for key in (*kept, *begun)}
-    assert taken(workspace) == set(kept) | later
+    assert keys_after_scan(workspace) == set(kept) | later
     assert workspace.run("audit").status == 0
 
 
 @pytest.mark.parametrize("between", ["all", "2026-01-01T00:00:00Z"])
 def test_now_means_the_same_after_another_start(workspace: Workspace, between: str) -> None:
     from_now(workspace)
-    taken(workspace)
+    keys_after_scan(workspace)
     known = moments(workspace)
     workspace.configure(workspace.watch("w0").replace('"all"', f'"{between}"'))
     workspace.scan()

@@ -82,8 +82,8 @@ def test_a_refusal_is_an_error_with_its_code(
 
 
 def test_a_refused_connection_means_nothing_was_sent(source: Source) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as in_use:
+        port = in_use.getsockname()[1]
     with pytest.raises(Unreachable, match="could not be reached"):
         source(f"http://127.0.0.1:{port}").list_objects()
 

@@ -60,11 +60,11 @@ def test_a_daemon_tries_a_body_again_after_thirty_days(path: Path) -> None:
             clock=clock,
             emit=lambda event, **_fields: logged.append(event),
         )
-        for turn in (1, 2):
+        for n in (1, 2):
             assert placement.max_bytes() is None
             placement.refuse_body(CallRefused("no body", code="MissingParameter"))
             placement.refuse_body(CallRefused("no body", code="MissingParameter"))
-            assert logged == ["body.refused"] * turn
+            assert logged == ["body.refused"] * n
             for seconds in (0, 30 * 86_400 - 1):
                 clock.wait(seconds)
                 assert placement.max_bytes() == 8_000

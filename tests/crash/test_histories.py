@@ -201,7 +201,7 @@ class Histories(HistoryParts):
         assert self.oracle.breakers() == self.world.open_breakers
 
     @rule(fault=listing_faults, script=faults, outage=outages)
-    def turn(self, fault: tuple[str, int], script: list[str], outage: str) -> None:
+    def run_once(self, fault: tuple[str, int], script: list[str], outage: str) -> None:
         self.scan(fault)
         self.register(script, outage, head_fails=False, meanwhile=None)
 
@@ -209,7 +209,7 @@ class Histories(HistoryParts):
         place=st.sampled_from(PLACES), n=st.integers(1, 7), script=faults, again=st.integers(0, 3)
     )
     def die(self, place: str, n: int, script: list[str], again: int) -> None:
-        """The process is killed somewhere in its turn, and perhaps the next one while it starts."""
+        """The process is killed somewhere in its run, and perhaps the next one while it starts."""
         began_ms = self.clock.service_ms()
         with self.faults(), contextlib.suppress(Killed):
             self.world.fuse.light(place, n)
@@ -238,7 +238,7 @@ class Histories(HistoryParts):
 
     @rule(pages=st.integers(0, 3), script=faults)
     def fill_the_disk(self, pages: int, script: list[str]) -> None:
-        """There is hardly any room in a turn, and then there is again."""
+        """There is hardly any room during a run, and then there is again."""
         began_ms = self.clock.service_ms()
         with self.faults(), self.world.full_disk(pages):
             self.vod.script = script[:]
@@ -279,7 +279,7 @@ class Histories(HistoryParts):
         for n in range(2):  # and what was refused until it failed may be accepted later
             self.refuse([self.put_below(f"late-{n}.mp4")], times=2)
         for _ in range(4):  # an empty answer is believed at the third scan from the front
-            self.clean_turn()
+            self.clean_run()
         self.oracle.check_failures()
         self.vod.refusing = {
             key: times for key, times in self.vod.refusing.items() if times == FOR_GOOD
@@ -288,9 +288,9 @@ class Histories(HistoryParts):
             self.mend()
             self.put_below(f"good-{n}.mp4")  # accepted, it shows that the bucket is good
             self.clock.wait(QUIET_S)
-            self.clean_turn()
+            self.clean_run()
             if not (self.oracle.breakers() or self.oracle.waiting() or self.oracle.failed_by_vod()):
-                break  # what a streak's end made fail in this turn is mended in the next
+                break  # what a streak's end made fail in this run is mended in the next
         self.oracle.check_all_is_done()
         assert self.world.audit().exit_status == 0
         assert self.oracle.breakers() == set()

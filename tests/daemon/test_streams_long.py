@@ -75,7 +75,7 @@ def test_dropped_lines_are_counted_and_reported_when_there_is_room_again(
     time.sleep(2)  # noqa: TID251
     text = b""
     while b"log lines were dropped" not in text:
-        text += reader.take()
+        text += reader.read_ready()
     process.send_signal(signal.SIGTERM)
     assert process.wait(STOPS_S) == 0
     reader.close()
@@ -120,8 +120,8 @@ def test_the_demo_shows_what_it_can(odd: Odd, stream: str, state: str) -> None:
     [*(("stdout", state) for state in STATES), ("stdin", "closed"), ("stderr", "stalled")],
 )
 def test_the_sandbox_serves_and_stops(odd: Odd, stream: str, state: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as in_use:
+        port = in_use.getsockname()[1]
     process = odd.begin(stream, state, "sandbox", "--port", str(port))
 
     def serves() -> bool:

@@ -94,4 +94,4 @@ def test_a_smaller_quota_is_used_reported_and_kept_for_the_next_process(
         assert running.stop() == 0
         assert changes(running) == []
     again = called(sandbox).calls[before:]
-    assert sum(taken for _, taken in again) >= 0.9 * len(again)
+    assert sum(is_accepted for _, is_accepted in again) >= 0.9 * len(again)

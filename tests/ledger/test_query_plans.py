@@ -253,16 +253,16 @@ def test_all_that_failed_is_retried_a_thousand_in_one_statement(
 
 def steps(world: World, work: Callable[[], object]) -> int:
     """Return how many instructions of SQLite's machine some work takes."""
-    taken = 0
+    n_steps = 0
 
     def step() -> None:
-        nonlocal taken
-        taken += 1
+        nonlocal n_steps
+        n_steps += 1
 
     world.db.set_progress_handler(step, 1)
     work()
     world.db.set_progress_handler(None, 0)
-    return taken
+    return n_steps
 
 
 def probe_of_a_streak(world: World) -> Callable[[], object]:
@@ -319,11 +319,11 @@ WORK: dict[str, Callable[[World], Callable[[], object]]] = {
 @pytest.mark.parametrize("name", WORK)
 def test_a_call_costs_the_same_whatever_the_queue(name: str) -> None:
     """Forty times the queue is not a tenth more work."""
-    taken = []
+    costs = []
     for n in (200, 8_000):
         world = crowded(n)
         work = WORK[name](world)
-        taken.append(steps(world, work))
+        costs.append(steps(world, work))
         world.remove()
-    assert 0 < taken[1] <= 1.1 * taken[0]
-    assert taken[1] < 10_000
+    assert 0 < costs[1] <= 1.1 * costs[0]
+    assert costs[1] < 10_000

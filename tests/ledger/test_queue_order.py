@@ -49,19 +49,19 @@ def test_claims_come_by_lane_then_instant_then_key(
             for key, row in rows.items()
             if row["due_at"] <= NOW
         )
-        taken = []
+        claims = []
         while claimed := claim(ledger, watches=["w", "v"]):
-            taken.append(keys(claimed))
+            claims.append(keys(claimed))
         later = min((row["due_at"] for row in rows.values() if row["due_at"] > NOW), default=None)
         assert ledger.queue.next_due_at("b", ["w", "v"]) == later
     together = [key for *_, alone, key in due if not alone]
-    assert sorted(key for some in taken for key in some) == sorted(key for *_, key in due)
-    assert all(len(some) == 1 for some in taken if rows[some[0]]["attempts"])
-    packed = [some for some in taken if not rows[some[0]]["attempts"]]
+    assert sorted(key for some in claims for key in some) == sorted(key for *_, key in due)
+    assert all(len(some) == 1 for some in claims if rows[some[0]]["attempts"])
+    packed = [some for some in claims if not rows[some[0]]["attempts"]]
     assert [set(some) for some in packed] == [
         set(together[n : n + 10]) for n in range(0, len(together), 10)
     ]
-    assert [some[0] for some in taken if rows[some[0]]["attempts"]] == [
+    assert [some[0] for some in claims if rows[some[0]]["attempts"]] == [
         key for *_, alone, key in due if alone
     ]
     assert all(some == sorted(some, key=lambda key: (rows[key]["lane"], key)) for some in packed)

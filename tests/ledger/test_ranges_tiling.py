@@ -103,11 +103,11 @@ def test_ranges_never_overlap_and_are_complete_only_if_one_scan_confirmed_all(
     with closing(opened()) as db:
         model, begun = Model(), begin(db)
         for step in found:
-            begun = take(db, model, begun, step)
+            begun = apply(db, model, begun, step)
             assert_same(db, model, begun)
 
 
-def take(db: sqlite3.Connection, model: Model, begun: ScanBegun, step: Any) -> ScanBegun:
+def apply(db: sqlite3.Connection, model: Model, begun: ScanBegun, step: Any) -> ScanBegun:
     """Apply one step to both; return the scan that is under way."""
     match step:
         case Range():

@@ -40,11 +40,13 @@ def record_page(ledger: Ledger, listed: Sequence[ObjectInfo], selector: Selector
 
 
 def record_one_by_one(ledger: Ledger, listed: Sequence[ObjectInfo], selector: Selector) -> Recorded:
-    taken = [each for each in listed if selector.reason(each, now_ms=NOW) is None]
+    selected = [each for each in listed if selector.reason(each, now_ms=NOW) is None]
     ranges = zip(
-        ["", *(each.key for each in taken)], [*(each.key for each in taken), None], strict=True
+        ["", *(each.key for each in selected)],
+        [*(each.key for each in selected), None],
+        strict=True,
     )
-    found = [Objects.of((each,)) for each in taken] + [Objects.of()]
+    found = [Objects.of((each,)) for each in selected] + [Objects.of()]
     pieces = [
         Found(range=Range(lo=lo, hi=hi), objects=each, at=NOW)
         for (lo, hi), each in zip(ranges, found, strict=True)

@@ -1,4 +1,4 @@
-"""`ledger init --replace`: the way out when the ledger is damaged and there is no backup."""
+"""`ledger init --replace`: a new ledger for a damaged one without a backup."""
 
 from __future__ import annotations
 

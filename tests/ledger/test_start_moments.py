@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.test_starts import NOW, from_now, moments, next_second, put, taken
+from tests.cli.test_starts import NOW, from_now, keys_after_scan, moments, next_second, put
 from tests.ledger.test_migrations import made_by
 from tests.support.checkout import OLDER_LEDGERS
 from tests.support.workspace import BUCKET, Workspace
@@ -142,7 +142,7 @@ def test_a_new_ledger_gives_other_watches_its_own_moment(
     found = moments(workspace)
     assert found[f"oss://{BUCKET}/b/"][0] > found[f"oss://{BUCKET}/a/"][0]
     put(sandbox, "b/new.mp4")
-    assert taken(workspace) == {"b/new.mp4"}
+    assert keys_after_scan(workspace) == {"b/new.mp4"}
 
 
 @pytest.mark.parametrize("migrated", [False, True])

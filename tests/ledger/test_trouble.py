@@ -93,13 +93,13 @@ def test_a_settlement_that_waits_for_room_is_written_before_the_next_claim(
 
     with ProcessLock(path) as lock, opened(path, lock, wait) as ledger:
         record(ledger, obj("a"), obj("b"))
-        taken = claim(ledger, most=1)
-        assert taken
+        claimed = claim(ledger, most=1)
+        assert claimed
         fill_up(ledger)
         outcome = Refused(reason=Failure.REFUSED, message="m" * 100_000, final=True)
         settled = ledger.queue.settle(
-            taken,
-            [Settlement(entry=taken.entries[0], outcome=outcome, due_at=NOW)],
+            claimed,
+            [Settlement(entry=claimed.entries[0], outcome=outcome, due_at=NOW)],
             request_id="R",
             max_attempts=3,
             now_ms=NOW,

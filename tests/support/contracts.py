@@ -201,7 +201,7 @@ WRAPPED: dict[str, Callable[[Registrar], Registrar]] = {
             remember=lambda _rate: None,
         ),
     ),
-    "isolation": Bisecting,
+    "bisecting": Bisecting,
     "all": lambda inner: Bisecting(WRAPPED["rate limit"](WRAPPED["gate"](inner))),
 }
 

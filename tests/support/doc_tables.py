@@ -7,6 +7,8 @@ A page calls them in a comment that cog runs.  `make check` compares, and
 from __future__ import annotations
 
 import re
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tests.support import doc_words, doc_words_zh, oss_operations
@@ -46,7 +48,7 @@ def failures_zh() -> str:
 
 def settings() -> str:
     """Return every setting with the comment that the example configuration has on it."""
-    return _settings(("table", "setting", "default", "meaning"), example_settings())
+    return _settings("The top of the file", ("setting", "default", "meaning"), example_settings())
 
 
 def settings_zh() -> str:
@@ -55,7 +57,7 @@ def settings_zh() -> str:
     names = [f"{table}.{key}".lstrip(".") for table, key, _, _ in rows]
     _complete(names, meanings)
     translated = [(*row[:3], meanings[name]) for name, row in zip(names, rows, strict=True)]
-    return _settings(("表", "设置", "默认值", "含义"), translated)
+    return _settings("文件开头", ("设置", "默认值", "含义"), translated)
 
 
 def events() -> str:
@@ -144,13 +146,18 @@ def example_settings() -> Iterator[tuple[str, str, str, str]]:
         yield row
 
 
-def _settings(heads: Sequence[str], rows: Iterable[tuple[str, str, str, str]]) -> str:
-    def cells(table: str, key: str, default: str, meaning: str) -> tuple[str, ...]:
-        shown = f"`[[{table}]]`" if table == "watch" else f"`[{table}]`" if table else ""
-        plain = re.sub(r"([|<>*_])", r"\\\1", meaning)
-        return shown, f"`{key}`", f"`{default}`", plain
+def _settings(top: str, heads: Sequence[str], rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """Return a table for each table of the file; `top` stands over the settings above them all."""
 
-    return _table(heads, (cells(*row) for row in rows))
+    def cells(_: str, key: str, default: str, meaning: str) -> tuple[str, ...]:
+        plain = re.sub(r"([|<>*_])", r"\\\1", meaning)
+        return f"`{key}`", f"`{default}`", plain
+
+    shown = []
+    for table, group in groupby(rows, key=itemgetter(0)):
+        name = f"`[[{table}]]`" if table == "watch" else f"`[{table}]`" if table else top
+        shown.append(f"{name}\n{_table(heads, (cells(*row) for row in group))}")
+    return "\n" + "\n".join(shown)
 
 
 def _restores(heads: Sequence[str], units: Mapping[int, str]) -> str:

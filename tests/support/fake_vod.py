@@ -38,7 +38,7 @@ class FakeVod:
 
     def __init__(self, store: FakeBucket) -> None:
         self._store = store
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self.media: dict[str, tuple[str, str]] = {}  # file URL -> media ID, key
         self.down: CloudError | None = None  # until somebody acts
         self.script: list[str] = []  # what befalls the next calls
@@ -52,7 +52,7 @@ class FakeVod:
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:  # noqa: ARG002 (the port's)
         """See `ports.Registrar.register`."""
-        with self._turn:
+        with self._lock:
             self._store.fuse.passes("before the effect")
             self.calls += 1
             self.asked.update(media.key for media in batch)

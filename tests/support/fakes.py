@@ -32,7 +32,7 @@ class Fuse:
     """Where the process dies: at the n-th passing of a place, and from then on everywhere."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._place, self._left = "", 0
         self._dead = False
 
@@ -46,7 +46,7 @@ class Fuse:
 
     def passes(self, place: str) -> None:
         """Note that the process comes by `place`."""
-        with self._turn:
+        with self._lock:
             if place == self._place and not self._dead:
                 self._left -= 1
                 self._dead = self._left == 0
@@ -62,7 +62,7 @@ class FakeClock:
 
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._at_s = 0.0
         self.stopping = False
         self.wrong_ms = 0
@@ -78,7 +78,7 @@ class FakeClock:
     def wait(self, seconds: float) -> bool:
         """See `ports.Clock.wait`."""
         self._fuse.passes("wait")
-        with self._turn:
+        with self._lock:
             if not self.stopping:
                 self._at_s += max(0.0, seconds)
             return self.stopping

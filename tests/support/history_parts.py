@@ -37,8 +37,8 @@ class HistoryParts(RuleBasedStateMachine):
             else:
                 self.world.ledger.retry.retry_named([(BUCKET, key)], now_ms=self.clock.now_ms())
 
-    def clean_turn(self) -> None:
-        """A turn of a process of its own, in a world without faults."""
+    def clean_run(self) -> None:
+        """A run of a process of its own, in a world without faults."""
         self.world.restart()
         for each in self.oracle.watches:
             below = [key for key in self.oracle.present() if key.startswith(each.prefix)]

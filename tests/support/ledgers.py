@@ -39,6 +39,7 @@ def sleep(seconds: float) -> bool:
 
 
 FORM = "https://{bucket}.oss-{region}.aliyuncs.com/{key}"
+SOURCE = "oss://b/"
 
 
 def obj(key: str, *, etag: str = "E1", size: int = 5, at: int = NOW) -> ObjectInfo:
@@ -54,13 +55,18 @@ def adopt(ledger: Ledger, *names: str, rules: str = "r1", form: str = FORM) -> N
 
 
 def record(
-    ledger: Ledger, *objects: ObjectInfo, watch: str = "w", now: int = NOW, kind: ScanKind = "scan"
+    ledger: Ledger,
+    *objects: ObjectInfo,
+    watch: str = "w",
+    now: int = NOW,
+    kind: ScanKind = "scan",
+    source: str = SOURCE,
 ) -> tuple[int, tuple[str, ...]]:
     listed = Objects.of(sorted(objects, key=lambda each: each.key))
     found = Found(
         range=Range(lo="", hi=None, listed=len(listed), matched=len(listed)), objects=listed, at=now
     )
-    begun = begin(ledger, watch=watch, now=now, kind=kind)
+    begun = begin(ledger, watch=watch, now=now, kind=kind, source=source)
     recorded = ledger.discovery.record(
         watch, [found], begun=begun, started_at=now, now_ms=now, began_ms=now
     )
@@ -68,16 +74,23 @@ def record(
 
 
 def begin(
-    ledger: Ledger, *, watch: str = "w", now: int = NOW, kind: ScanKind = "scan"
+    ledger: Ledger,
+    *,
+    watch: str = "w",
+    now: int = NOW,
+    kind: ScanKind = "scan",
+    source: str = SOURCE,
 ) -> ScanBegun:
     return ledger.discovery.begin_scan(
-        watch, kind, source="oss://b/", decision_digest="", now_ms=now, full_every_ms=0
+        watch, kind, source=source, decision_digest="", now_ms=now, full_every_ms=0
     )
 
 
-def finish(ledger: Ledger, *, watch: str = "w", now: int = NOW, listed: int = 2) -> None:
+def finish(
+    ledger: Ledger, *, watch: str = "w", now: int = NOW, listed: int = 2, source: str = SOURCE
+) -> None:
     """Complete a scan that lists so many objects."""
-    begun = begin(ledger, watch=watch, now=now)
+    begun = begin(ledger, watch=watch, now=now, source=source)
     found = Found(range=Range(lo="", hi=None, listed=listed), objects=Objects.of(()), at=now)
     ledger.discovery.record(watch, [found], begun=begun, started_at=now, now_ms=now, began_ms=now)
     ledger.discovery.finish_scan(

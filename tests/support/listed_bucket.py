@@ -69,7 +69,7 @@ class ListedBucket:
     def __init__(self, keys: Iterable[str], *, prefix: str = "", page_size: int = 1000) -> None:
         self.objects = {key: ObjectInfo(key, "E", 1, 0) for key in keys}
         self._order = sorted(self.objects)
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._page_size = page_size
         self.prefix = prefix
         self.requests: list[str] = []  # `start-after` of each
@@ -97,7 +97,7 @@ class ListedBucket:
         self, *, start_after: str = "", token: str = "", max_keys: int = 1000
     ) -> ListedAnswer:
         """See `ports.Source.list_objects`."""
-        with self._turn:
+        with self._lock:
             self.requests.append(start_after or token)
             if len(self.requests) in self.throttles:
                 raise Throttled("slow down")

@@ -42,7 +42,7 @@ class Reader:
         with os.fdopen(os.dup(self._reads), "rb") as stream:
             return stream.read().decode().lstrip("\n")
 
-    def take(self) -> bytes:
+    def read_ready(self) -> bytes:
         """Read what is there."""
         return os.read(self._reads, 1 << 20)
 

@@ -113,7 +113,7 @@ class Oracle:
         until rules change.
         """
         for key, row in self.rows().items():
-            owners = [each.name for each in self.watches if self._takes(each, key)]
+            owners = [each.name for each in self.watches if self._selects(each, key)]
             if row.state == "pending":
                 assert (row.due_at is None) == (not owners), key
                 earlier = owners[: owners.index(row.watch)] if row.watch in owners else owners
@@ -165,7 +165,7 @@ class Oracle:
         found = self._world.bucket.get(key)
         if found is None or found.size_bytes == 0 or found.storage_class == SLEEPING:
             return False
-        return any(self._takes(each, key) and self.counts(each, key) for each in self.watches)
+        return any(self._selects(each, key) and self.counts(each, key) for each in self.watches)
 
     def counts(self, watch: WatchAs, key: str) -> bool:
         """Return whether an object is no history to a watch."""
@@ -234,7 +234,7 @@ class Oracle:
         found = self._world.db.execute("SELECT source, start_at, clock FROM source_start")
         return {source.removeprefix(root): Moment(at, clock) for source, at, clock in found}
 
-    def _takes(self, watch: WatchAs, key: str) -> bool:
+    def _selects(self, watch: WatchAs, key: str) -> bool:
         return key.startswith(watch.prefix) and RULES[watch.rules](key)
 
     def waiting(self) -> list[str]:

@@ -80,12 +80,12 @@ def sections(page: Path) -> list[Section]:
     text = _COMMENT.sub("", page.read_text(encoding="utf-8"))
     blocks = [Block(language, body) for language, body in _FENCE.findall(text)]
     found: list[Section] = []
-    taken = iter(blocks)
+    remaining = iter(blocks)
     for line in _FENCE.sub("\0", text).split("\n"):
         if heading := re.match(r"(#+) (.+)", line):
             found.append(Section(len(heading[1]), heading[2]))
         elif line == "\0":
-            found[-1].blocks.append(next(taken))
+            found[-1].blocks.append(next(remaining))
         else:
             found[-1].text += f"{line}\n"
     return found

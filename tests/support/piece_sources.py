@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from tests.support.contracts import FakeStore, RealStore, pages
 from tests.support.fakes import PAGE, FakeClock
 from tests.support.inventories import Shelf
-from watcher.discovery.key_list import KeyList
+from watcher.discovery.key_list import KeyListSource
+from watcher.discovery.key_lookup import KeyLookup
 from watcher.discovery.listing.bucket import BucketListing
 from watcher.discovery.listing.snapshot import SnapshotPieces
 from watcher.discovery.listing.trust import DigestTrust
@@ -78,13 +79,16 @@ class Keys:
         self._keys = keys
 
     def source(self, *, above: str = "", upto: str | None = None) -> PieceSource:
-        return KeyList(
+        lookup = KeyLookup(
             self.store.source(),
-            [*self._keys, "not there", "~ not there"],
             clock=self.clock,
             jitter=lambda: 0.5,
             concurrency=2,
             pace=lambda: not self.clock.wait(0),
+        )
+        return KeyListSource(
+            lookup,
+            [*self._keys, "not there", "~ not there"],
             gone=lambda _bucket, _key: None,
             above=above,
             upto=upto,

@@ -31,14 +31,14 @@ class Sliding:
 
     def __init__(self, gives: float) -> None:
         self.gives = gives
-        self._taken: deque[float] = deque()
+        self._accepted_at: deque[float] = deque()
 
     def accepts(self, at: float) -> bool:
-        while self._taken and self._taken[0] <= at - 1:
-            self._taken.popleft()
-        if len(self._taken) >= self.gives:
+        while self._accepted_at and self._accepted_at[0] <= at - 1:
+            self._accepted_at.popleft()
+        if len(self._accepted_at) >= self.gives:
             return False
-        self._taken.append(at)
+        self._accepted_at.append(at)
         return True
 
 
@@ -128,16 +128,18 @@ class Run:
 
     def a_second(self, begin: float, end: float) -> float:
         """Return how many calls a second were accepted between two instants."""
-        return sum(taken for at, taken in self.calls if begin <= at < end) / (end - begin)
+        return sum(is_accepted for at, is_accepted in self.calls if begin <= at < end) / (
+            end - begin
+        )
 
     def throttled(self, begin: float, end: float) -> float:
         """Return the share of calls that were made in vain."""
-        made = [taken for at, taken in self.calls if begin <= at < end]
+        made = [is_accepted for at, is_accepted in self.calls if begin <= at < end]
         return made.count(False) / len(made)
 
     def last_throttled(self, before: float) -> float:
         """Return when the last call was throttled before an instant."""
-        return max(at for at, taken in self.calls if not taken and at < before)
+        return max(at for at, is_accepted in self.calls if not is_accepted and at < before)
 
     def most_in_a_second(self) -> int:
         """Return the most calls that arrived in any sliding second."""

@@ -120,7 +120,7 @@ class Workspace:
         create(config.ledger_path, starts.from_now(sources, now_ms=SystemClock.read_ms()))
 
     def scan(self, *arguments: str) -> Ran:
-        """Take one turn and return it, its report as JSON."""
+        """Run `scan` and return it, its report as JSON."""
         return self.run("scan", "--output-format", "json", *arguments)
 
     def backfill(self, *arguments: str) -> Ran:

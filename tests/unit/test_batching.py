@@ -20,13 +20,13 @@ def media(key: str = "a.mp4", *, title: str = "a") -> Media:
 
 
 def batches(line: Sequence[Media], *, max_bytes: int | None) -> list[Sequence[Media]]:
-    taken: list[Sequence[Media]] = []
+    made: list[Sequence[Media]] = []
     while line:
         room = batch_size(line, max_bytes=max_bytes)
         assert room >= 1
-        taken.append(line[:room])
+        made.append(line[:room])
         line = line[room:]
-    return taken
+    return made
 
 
 def fits(batch: Sequence[Media], *, max_bytes: int | None) -> bool:
@@ -61,10 +61,10 @@ limits = st.none() | st.integers(min_value=1, max_value=2_000)
 
 @given(lines, limits)
 def test_no_way_to_cut_a_line_needs_fewer_calls(line: list[Media], max_bytes: int | None) -> None:
-    taken = batches(line, max_bytes=max_bytes)
-    assert [each for batch in taken for each in batch] == line
-    assert all(fits(batch, max_bytes=max_bytes) for batch in taken)
-    assert len(taken) == fewest(line, max_bytes=max_bytes)
+    made = batches(line, max_bytes=max_bytes)
+    assert [each for batch in made for each in batch] == line
+    assert all(fits(batch, max_bytes=max_bytes) for batch in made)
+    assert len(made) == fewest(line, max_bytes=max_bytes)
 
 
 def test_ten_go_together() -> None:

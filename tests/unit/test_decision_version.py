@@ -57,10 +57,10 @@ def test_a_source_that_was_moved_is_not_left_out_in_silence(
 
 
 def test_comments_docstrings_and_layout_do_not_count_and_a_figure_does() -> None:
-    source = 'LIMIT = 3\n"""How many."""\n\ndef taken(n: int) -> bool:\n    return n < LIMIT\n'
+    source = 'LIMIT = 3\n"""How many."""\n\ndef fits(n: int) -> bool:\n    return n < LIMIT\n'
     reworded = (
         '"""A module."""\nLIMIT = (\n    3  # objects\n)\n"""The most."""\n'
-        'def taken(n: int) -> bool:\n    """Whether it is."""\n    return n < LIMIT\n'
+        'def fits(n: int) -> bool:\n    """Whether it is."""\n    return n < LIMIT\n'
     )
     assert digest(source) == digest(reworded)
     assert digest(source) != digest(source.replace("3", "4"))

@@ -67,13 +67,13 @@ def test_contradicting_filters_take_nothing_and_others_may_take_something(
     filters = Filters(
         min_size_bytes=least, max_size_bytes=most, min_age_ms=youngest, max_age_ms=oldest
     )
-    taken = reason(filters, size=size, age_ms=age) is None
-    assert taken == (
+    is_selected = reason(filters, size=size, age_ms=age) is None
+    assert is_selected == (
         least <= size <= (size if most is None else most)
         and youngest <= age <= (age if oldest is None else oldest)
     )
     if filters.contradiction():
-        assert not taken
+        assert not is_selected
 
 
 def test_a_digest_of_filters_differs_with_each_of_them() -> None:

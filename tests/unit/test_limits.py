@@ -1,4 +1,4 @@
-"""Pace and isolation, on a clock that only moves when it is waited on."""
+"""Pace and bisection, on a clock that only moves when it is waited on."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_no_sliding_second_holds_more_than_the_rate_and_95_percent_are_used(
 ) -> None:
     clock = SteppedClock(late_s)
     pace = Pace(rate, clock)
-    taken = []
+    passed_at = []
     for _ in range(rate * 10):
         pace.wait()
-        taken.append(clock.at)
+        passed_at.append(clock.at)
 
-    assert max(sum(1 for at in taken if start <= at < start + 1) for start in taken) <= rate
-    assert len(taken) / (taken[-1] - taken[0] + 1 / rate) >= 0.95 * rate
+    assert max(sum(1 for at in passed_at if start <= at < start + 1) for start in passed_at) <= rate
+    assert len(passed_at) / (passed_at[-1] - passed_at[0] + 1 / rate) >= 0.95 * rate
 
 
 def test_the_first_slot_is_free_and_a_rest_puts_off_the_next_one() -> None:
@@ -82,12 +82,12 @@ def test_a_sliding_second_is_full_however_late_the_wake_ups_are() -> None:
     """One a second: a wake-up that was late is no reason to hurry the next beyond it."""
     clock = SteppedClock()
     pace = Pace(1, clock)
-    taken = []
+    passed_at = []
     for late_s in (0.0, 0.9, 0.0, 0.0):
         clock.late_s = late_s
         pace.wait()
-        taken.append(clock.at)
-    assert all(b - a >= 1.0 for a, b in itertools.pairwise(taken))
+        passed_at.append(clock.at)
+    assert all(b - a >= 1.0 for a, b in itertools.pairwise(passed_at))
 
 
 class Stopping(SteppedClock):

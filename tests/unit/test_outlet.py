@@ -91,18 +91,18 @@ def test_lines_after_a_stall_arrive_and_the_lost_ones_are_counted(
         lines.put(f"lost {n}\n".encode())
     time.sleep(1.5)  # noqa: TID251
     assert lines.take_dropped() == 0
-    stalled.take()
+    stalled.read_ready()
     lines.put(b"there\n")
     lines.drain()
     assert lines.take_dropped() == 3
     assert lines.take_dropped() == 0
-    assert stalled.take() == b"there\n"
+    assert stalled.read_ready() == b"there\n"
     lines.close()
 
 
 def test_a_begun_line_is_finished(stalled: Reader) -> None:
     """Half a line would spoil the next."""
-    stalled.take()
+    stalled.read_ready()
     lines = outlet.open_outlet(stalled.writes)
     lines.put(b"a" * 100_000 + b"\n")
     time.sleep(1.5)  # noqa: TID251
@@ -110,10 +110,10 @@ def test_a_begun_line_is_finished(stalled: Reader) -> None:
     time.sleep(1.5)  # noqa: TID251
     text = b""
     while not text.endswith(b"\n"):
-        text += stalled.take()
+        text += stalled.read_ready()
     lines.put(b"next\n")
     lines.drain()
-    text += stalled.take()
+    text += stalled.read_ready()
     assert text == b"a" * 100_000 + b"\nnext\n"
     lines.close()
 
@@ -125,10 +125,10 @@ def test_the_descriptor_stays_blocking_and_one_that_is_not_does_no_harm(stalled:
     assert os.get_blocking(stalled.writes)
     os.set_blocking(stalled.writes, False)
     lines.put(b"y\n")
-    stalled.take()
+    stalled.read_ready()
     lines.put(b"z\n")
     lines.close()
-    assert stalled.take() == b"x\ny\nz\n"
+    assert stalled.read_ready() == b"x\ny\nz\n"
 
 
 @pytest.mark.parametrize("device", ["/dev/full", "gone"])
@@ -161,12 +161,12 @@ def test_a_stopped_terminal_is_a_stalled_reader() -> None:
 
 
 def test_stderr_accepts_any_text_and_is_not_a_terminal(stalled: Reader) -> None:
-    stalled.take()
+    stalled.read_ready()
     lines = Lines(stalled.writes)
     assert (lines.isatty(), lines.fileno(), lines.writable()) == (False, stalled.writes, True)
     assert lines.write(memoryview(b"a\n")) == 2
     lines.outlet.close()
-    assert stalled.take() == b"a\n"
+    assert stalled.read_ready() == b"a\n"
 
 
 def test_a_lost_result_is_reported_once_and_the_rest_is_discarded() -> None:
@@ -210,7 +210,7 @@ class Busy:
                 while True:
                     filling.sendto(b"MESSAGE=other", str(self.address))
 
-    def take(self) -> list[bytes]:
+    def read_ready(self) -> list[bytes]:
         """Return all that waits."""
         self._socket.settimeout(0.3)
         got = []
@@ -235,12 +235,12 @@ def test_a_stalled_journal_blocks_no_writer_and_gets_the_number_of_lost_entries(
             for n in range(100):
                 logs.emit("scan.incomplete", watch=f"{n}")
             time.sleep(1.2)  # noqa: TID251
-        journal.take()
+        journal.read_ready()
         logs.emit("scan.incomplete", watch="there")
         logging.getLogger().handlers[0].flush()
         logs.emit("scan.incomplete", watch="next")
         logging.getLogger().handlers[0].flush()
-        got = b"\n".join(journal.take()).decode()
+        got = b"\n".join(journal.read_ready()).decode()
     assert "100 log lines were dropped" in got
     assert got.index("watch=there") < got.index("log lines were dropped") < got.index("watch=next")
     journal.stderr.seek(0)
@@ -254,11 +254,11 @@ def test_a_log_states_its_lost_lines_in_its_own_format(stalled: Reader, log_form
     with logging_to(cast("TextIO", stream), log_format, journal_socket=""):
         logs.emit("scan.incomplete", watch="lost")
         time.sleep(1.2)  # noqa: TID251
-        stalled.take()
+        stalled.read_ready()
         for watch in ("there", "next"):
             logs.emit("scan.incomplete", watch=watch)
             stream.outlet.drain()
-        lines = stalled.take().decode().splitlines()
+        lines = stalled.read_ready().decode().splitlines()
     assert len(lines) == 3
     assert "1 log line was dropped" in lines[1]
     if log_format == "json":

@@ -231,7 +231,7 @@ def test_a_long_range_of_which_nothing_was_listed_yet_can_be_cut() -> None:
         iter([Interval(lo="a", hi="q", expected=90_000), Interval(lo="q", hi=None, expected=5)]),
         prefix="",
     )
-    taken = [plan.next(cutting=True) for _ in range(4)]
-    assert all(taken)
-    bounds = sorted((each.lo, each.hi or "~") for each in taken if each)
+    handed_out = [plan.next(cutting=True) for _ in range(4)]
+    assert all(handed_out)
+    bounds = sorted((each.lo, each.hi or "~") for each in handed_out if each)
     assert [lo for lo, _ in bounds[1:]] == [hi for _, hi in bounds[:-1]]

@@ -67,13 +67,13 @@ def test_throttling_halves_the_rate_once_a_second_and_it_comes_back() -> None:
 def test_configurations_that_follow_one_another_keep_within_the_rate_of_one() -> None:
     """However often the configuration is read again."""
     clock, calls = SteppedClock(), Scripted()
-    taken: list[float] = []
+    sent_at: list[float] = []
     for _ in range(30):
         limited = limit(calls, clock)
         for _ in range(2):
             limited.register(media("a"), CallOptions())
-            taken.append(clock.at)
-    assert max(sum(1 for other in taken if at <= other < at + 1) for at in taken) <= 20 + 1
+            sent_at.append(clock.at)
+    assert max(sum(1 for other in sent_at if at <= other < at + 1) for at in sent_at) <= 20 + 1
 
 
 def test_the_rate_starts_at_what_the_account_was_last_seen_to_give() -> None:
@@ -105,14 +105,14 @@ class Metered(Scripted):
     def __init__(self, clock: SteppedClock, per_second: int) -> None:
         super().__init__()
         self.clock, self.account = clock, Sliding(per_second)
-        self.taken: list[float] = []
+        self.sent_at: list[float] = []
         self.throttled = 0
 
     def register(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         if not self.account.accepts(self.clock.at):
             self.throttled += 1
             raise Throttled("slow")
-        self.taken.append(self.clock.at)
+        self.sent_at.append(self.clock.at)
         return super().register(batch, options)
 
 
@@ -129,12 +129,12 @@ def test_the_rate_settles_near_what_the_account_gives(gives: int) -> None:
                 limited.register(media("a"), CallOptions())
 
     work_until(60)
-    account.taken.clear()
+    account.sent_at.clear()
     account.throttled = 0
     work_until(360)
 
-    assert len(account.taken) >= 0.85 * gives * 300
-    assert account.throttled <= 0.1 * len(account.taken)
+    assert len(account.sent_at) >= 0.85 * gives * 300
+    assert account.throttled <= 0.1 * len(account.sent_at)
 
 
 def test_a_wait_is_cut_short_when_the_rate_rises() -> None:

@@ -83,14 +83,14 @@ _versions = st.dictionaries(
 )
 
 
-@given(seen=_versions, pictured=_versions, taken=st.integers(0, 6))
+@given(seen=_versions, pictured=_versions, n_claimed=st.integers(0, 6))
 @settings(max_examples=60, deadline=None)
 def test_of_each_object_the_later_version_stands(
     tmp_path_factory: pytest.TempPathFactory,
     *,
     seen: dict[str, tuple[int, str]],
     pictured: dict[str, tuple[int, str]],
-    taken: int,
+    n_claimed: int,
 ) -> None:
     """Seen, registered or pending; of two from the same second the listed one stands."""
     path = tmp_path_factory.mktemp("snapshot") / "ledger.db"
@@ -101,7 +101,7 @@ def test_of_each_object_the_later_version_stands(
         record(
             ledger, *(obj(key, etag=etag, at=NOW + second) for key, (second, etag) in seen.items())
         )
-        if claimed := claim(ledger, most=taken) if taken else None:
+        if claimed := claim(ledger, most=n_claimed) if n_claimed else None:
             settle(ledger, claimed, Accepted(media_id="m", new_register=True))
         before = known(path)
 

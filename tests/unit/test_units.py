@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher.rules.units import (
+    counted,
     duration_text,
     parse_duration_ms,
     parse_size_bytes,
@@ -132,6 +133,10 @@ def test_a_duration_is_rounded_to_its_two_largest_units(seconds: float, text: st
 )
 def test_a_size_is_rounded_to_its_largest_unit(size_bytes: int, text: str) -> None:
     assert rounded_size(size_bytes) == text
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(n, "call") for n in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]
 
 
 @given(st.text())

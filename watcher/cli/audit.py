@@ -43,13 +43,13 @@ _COUNTS = (*_ROWS, "new", "unaccounted")
 def audit(invocation: Invocation, *, watches: tuple[str, ...], output_format: str) -> int:
     """Prove that every matching object is in the ledger.
 
-    A full listing is held against it, object by object.
+    Compares a full listing with the ledger, object by object.
 
-    Calls nothing but the listing.  Each listed object is counted once: excluded, registered,
-    pending, failed, new (it came after the last complete scan began) or unaccounted.  Exit status 6
-    unless unaccounted is 0; 5 if a listing is incomplete.  jsonl: one line a watch, then one
-    {"unaccounted_key": "oss://BUCKET/KEY"} a line.  The ledger keeps when all watches were last
-    proven.
+    Makes list requests and no other call.  Each listed object is counted once: excluded,
+    registered, pending, failed, new (modified after the last complete scan began) or unaccounted.
+    Exit status 6 unless unaccounted is 0; 5 if a listing is incomplete.  jsonl: one line a watch,
+    then one {"unaccounted_key": "oss://BUCKET/KEY"} a line.  The ledger keeps when all watches were
+    last proven.
     """
     from watcher.wiring.app import App
 

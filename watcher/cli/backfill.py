@@ -122,12 +122,12 @@ def backfill(
 ) -> int:
     """Register everything that the watches select, whatever `start` says, and exit.
 
-    Filters narrow what is queued; what is queued already is registered too. Interrupted at
-    any time, the same command resumes. Fresh uploads that a scan finds meanwhile overtake it. It
-    waits for all next attempts, and gives up when no file was registered, refused or failed for
-    `--give-up-after`. Beside a process that registers, it waits for that one. An inventory is a
-    picture of the past: a scan must follow, for what was written since. On a terminal it asks
-    before it registers more than 10,000 objects; "no" exits 1.
+    Filters narrow what is newly queued. Files that are queued already are registered, too. The same
+    command resumes an interrupted backfill. Fresh uploads that a scan finds meanwhile go first. A
+    backfill waits for all retries, and gives up when no file was registered, refused or failed for
+    so long as `--give-up-after` says. Beside a process that registers, it waits for that one. An
+    inventory is a picture of the past: run a scan afterwards, for what was written since. On a
+    terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """
     config = invocation.load()
     names = one_shot.chosen(config, watches)

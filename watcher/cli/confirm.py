@@ -40,7 +40,7 @@ class Question:
         self._paused = paused
 
     def __call__(self, waiting: Mapping[str, Waiting]) -> bool:
-        """Return whether to go on; `waiting` is what is queued, by watch."""
+        """Return whether to register; `waiting` is what is queued, by watch."""
         if sum(each.entries for each in waiting.values()) <= LARGE:
             return True
         with self._paused:

@@ -35,16 +35,16 @@ def ledger() -> None:
 
 @ledger.command("init")
 @click.option(
-    "--replace", is_flag=True, help="Keep the ledger that is there aside and begin a new one."
+    "--replace", is_flag=True, help="Keep the present ledger aside, and create a new one."
 )
 @click.option("--yes", is_flag=True, help="With --replace: do it without asking.")
 @global_options
 @click.pass_obj
 def init(invocation: Invocation, *, replace: bool, yes: bool) -> None:
-    """Create the ledger.  Nothing else ever does, so that a lost one is not taken for a first run.
+    """Create the ledger. No other command does, so that a lost one is not taken for a first run.
 
-    --replace is the way out when it is damaged and there is no backup: every file is asked again,
-    and VOD answers with the media IDs it already has.
+    --replace puts a new ledger in the place of a damaged one, where there is no backup. All files
+    are sent to VOD again. Their media IDs stay the same.
     """
     from watcher.clock import SystemClock
     from watcher.ledger.sqlite import create, starts
@@ -180,7 +180,7 @@ def _as_json(path: Path, report: LedgerCheck) -> dict[str, object]:
 @global_options
 @click.pass_obj
 def backup(invocation: Invocation, *, target: Path) -> None:
-    """Copy the ledger to PATH as it is at this moment, while other processes go on.
+    """Copy the ledger to PATH as it is at this moment, while other processes work.
 
     Never replaces a file.
     """

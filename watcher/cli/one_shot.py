@@ -20,7 +20,7 @@ from watcher.cli.output import (
 from watcher.errors import LocalFailure, UsageError
 from watcher.observe.escaping import printable
 from watcher.rules.starts import sentence, shown
-from watcher.rules.units import rounded_size
+from watcher.rules.units import counted, rounded_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +75,7 @@ def run(app: App, tracker: ProgressTracker, bar: Bar, *, yes: bool) -> RunReport
     work_comes_first()
     question = Question(app.config, app.clock, paused=paused()) if can_ask() and not yes else None
     try:
-        return app.run(tracker, consent=question, beside=_say_who)
+        return app.run(tracker, consent=question, on_wait=_say_who)
     except LocalFailure as error:
         if not app.clock.stopped_by:
             raise
@@ -144,7 +144,7 @@ def show(report: RunReport, output_format: str, **more: object) -> None:
     say(
         f"registered {done.registered} (of them already known to VOD: {done.already_registered}), "
         f"failed {done.failed}, pending {report.pending}; "
-        f"{done.register_calls} RegisterMedia calls, {report.duration_s:.1f} s"
+        f"{counted(done.register_calls, 'RegisterMedia call')}, {report.duration_s:.1f} s"
     )
 
 
@@ -253,11 +253,10 @@ def dry_run(
 
 def _show_prediction(app: App, report: RunReport, would: DryRun) -> None:
     say(
-        f"dry run: would register {would.would_register} objects "
-        f"({rounded_size(would.would_register_bytes)}) in "
-        f"{would.would_call} calls, {_seconds(app, would)} s at {app.config.vod.calls_per_second} "
-        "calls a second; "
-        f"listing takes {_list_calls(report)} requests; nothing was written"
+        f"dry run: would register {counted(would.would_register, 'object')} "
+        f"({rounded_size(would.would_register_bytes)}) in {counted(would.would_call, 'call')}, "
+        f"{_seconds(app, would)} s at {app.config.vod.calls_per_second} calls a second; "
+        f"listing takes {counted(_list_calls(report), 'request')}; nothing was written"
     )
     if would.too_long:
         say(

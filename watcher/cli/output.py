@@ -60,7 +60,7 @@ def printable_lines(text: str) -> str:
 
 
 def warn_of_other_names(ledger: Path) -> None:
-    """Say on stderr if the ledger has another name; who only looks at it may go on."""
+    """Warn on stderr if the ledger has another name; a command that only reads continues."""
     from watcher.ledger.sqlite import other_names
 
     if problem := other_names(ledger):

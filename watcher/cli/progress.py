@@ -26,7 +26,7 @@ _GAP: Final = "  "
 
 
 def draws_on(stream: object) -> bool:
-    """Whether it is a terminal on which the cursor can be moved."""
+    """Whether a stream is a terminal on which the cursor can be moved."""
     try:
         is_terminal = bool(stream.isatty())  # type: ignore[attr-defined]
     except (OSError, ValueError, AttributeError):
@@ -43,7 +43,7 @@ class _Sheet(io.StringIO):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the terminal."""
+        """The encoding of the terminal: it decides how the bar is drawn."""
         return self._encoding
 
 
@@ -53,13 +53,13 @@ class Bar:
     def __init__(self, *, wanted: bool, registers: bool = True) -> None:
         self._outlet = streams.lines() if wanted and draws_on(sys.stderr) else None
         self._registers = registers  # else it only lists
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._hidden = True
         self._console: Console | None = None
 
     @property
     def is_shown(self) -> bool:
-        """Whether there is a terminal to show it on."""
+        """Whether there is a terminal to draw the bar on."""
         return self._outlet is not None
 
     def __enter__(self) -> Self:
@@ -70,8 +70,8 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take it away."""
-        with self._turn:
+        """Hide the bar."""
+        with self._lock:
             self._hidden = True
             if self._outlet:
                 self._outlet.set_footer(b"")
@@ -80,7 +80,7 @@ class Bar:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Take it away while the block runs: somebody else has the terminal."""
+        """Hide the bar while the block runs: something else uses the terminal."""
         self.__exit__()
         try:
             yield
@@ -88,7 +88,7 @@ class Bar:
             self.__enter__()
 
     def show(self, it: ProgressReport) -> None:
-        """Show how far it is."""
+        """Draw the bar, if this process has the terminal."""
         if self._hidden or not self._outlet:
             return
         if not _is_in_the_foreground():
@@ -98,7 +98,7 @@ class Bar:
         # A last column that is filled may end the row.
         lines = self._drawn(it, columns - 1)[: max(1, rows - 1)]
         text = "\n".join(lines).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
-        with self._turn:
+        with self._lock:
             if not self._hidden:
                 self._outlet.set_footer(text)
 

@@ -11,6 +11,7 @@ from watcher.cli.context import global_options
 from watcher.cli.output import output_format_option, say, to_json, work_comes_first
 from watcher.errors import UsageError
 from watcher.model import Failure
+from watcher.rules.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ _CURE = "Name oss://BUCKET/KEY..., or give --reason, --watch, --all-failed or --
 
 
 @click.command()
-@click.argument("entries", metavar="oss://BUCKET/KEY...", nargs=-1)
+@click.argument("entries", metavar="[oss://BUCKET/KEY]...", nargs=-1)
 @click.option(
     "--reason",
     metavar="REASON",
@@ -52,8 +53,8 @@ def retry(
 ) -> None:
     """Queue failed entries again; with --changed, take the mark off overwritten ones.
 
-    Calls no cloud service, and may be used beside a running one: the next scan registers them.  Of
-    entries that are named, all are done or none.
+    Calls no cloud service, and may be used beside a running scan. The next scan registers the
+    entries. If one of several named entries is refused, none is changed.
     """
     from watcher.clock import SystemClock
     from watcher.ledger.sqlite import Ledger, ProcessLock
@@ -92,7 +93,7 @@ def _print(retried: int, acknowledged: int, output_format: str, *, changed: bool
     if output_format != "table":
         click.echo(to_json({"retried": retried, "acknowledged": acknowledged}))
     elif changed:
-        say(f"{acknowledged} change{'s' * (acknowledged != 1)} acknowledged")
+        say(f"{counted(acknowledged, 'change')} acknowledged")
     elif retried == 1:
         say("1 entry is queued again; the next scan registers it")
     else:

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--watch", "watches", multiple=True, metavar="NAME", help="Only this watch; may be repeated."
 )
-@click.option(
-    "--full", is_flag=True, help="Look at every object, also where a listing is as it was."
-)
+@click.option("--full", is_flag=True, help="Look at every object: use no remembered range.")
 @one_shot.verbose_option
 @one_shot.yes_option
 @output_format_option(formats=("table", "json", "jsonl"))
@@ -44,7 +42,7 @@ def scan(
 ) -> int:
     """List every watch, record what is new, register what is due, and exit.
 
-    Waits for next attempts while one is due within 30 s. Gives up when no file was registered,
+    Waits for retries that are due within 30 s. Gives up when no file was registered,
     refused or failed for 30 s.
     On a terminal it asks before it registers more than 10,000 objects; "no" exits 1.
     """

@@ -21,7 +21,7 @@ from watcher.rules.instants import local_ms
 from watcher.rules.starts import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import tzinfo
 
     from watcher.cli.context import Invocation
@@ -37,34 +37,14 @@ def status(invocation: Invocation, *, output_format: str) -> None:
     """Show how many entries are in each state, the backlog's age, and the last complete scans."""
     from watcher.clock import SystemClock
     from watcher.ledger.sqlite import LedgerReader
-    from watcher.operations import status as standing
+    from watcher.operations.status import costly, read_status
 
     config = invocation.load()
     warn_of_other_names(config.ledger_path)
     with LedgerReader(config.ledger_path) as reader:
-        known = standing.read_status(reader, config, now_ms=SystemClock.read_ms())
+        known = read_status(reader, config, now_ms=SystemClock.read_ms())
     if output_format == "table":
-        zone = config.timezone
-        table("", (*_COLUMNS, *_BILLED), [_for_people(known, row, zone) for row in known.rows])
-        for watch, start in known.starts.items():
-            if start.at is not None:
-                say(printable(sentence(watch, start, zone)))
-        for row in known.rows:
-            for line in _scan_lines(row, zone):
-                say(printable(line))
-        for note in standing.costly(known, config):
-            say(f"note: {note}")
-        for breaker in known.breakers:
-            who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
-            say(
-                f"calls for {who} stopped at {local_ms(breaker.opened_at, zone)}: "
-                f"{printable(breaker.reason)}"
-            )
-            say(f"  {breaker.hint} The next scan probes it.")
-        say(
-            f"RegisterMedia calls a second: {known.calls_per_second} (at most "
-            f"{known.most_calls_per_second})"
-        )
+        _show(known, config.timezone, notes=costly(known, config))
         return
     for_machines()
     if output_format == "csv":
@@ -74,6 +54,28 @@ def status(invocation: Invocation, *, output_format: str) -> None:
         writer.writerows(watch | _cells(watch) for watch in watches)
     else:
         click.echo(known.as_json())
+
+
+def _show(known: Status, zone: tzinfo, *, notes: Iterable[str]) -> None:
+    """Print a table of the watches, and below it a sentence for each thing to know."""
+    table("", (*_COLUMNS, *_BILLED), [_for_people(known, row, zone) for row in known.rows])
+    for watch, start in known.starts.items():
+        if start.at is not None:
+            say(printable(sentence(watch, start, zone)))
+    for row in known.rows:
+        for line in _scan_lines(row, zone):
+            say(printable(line))
+    for note in notes:
+        say(f"note: {note}")
+    for breaker in known.breakers:
+        who = f"bucket {breaker.bucket}" if breaker.bucket else "all buckets"
+        since = local_ms(breaker.opened_at, zone)
+        say(f"calls for {who} stopped at {since}: {printable(breaker.reason)}")
+        say(f"  {breaker.hint} The next scan probes it.")
+    say(
+        f"RegisterMedia calls a second: {known.calls_per_second} (at most "
+        f"{known.most_calls_per_second})"
+    )
 
 
 def _cells(watch: dict[str, Any]) -> dict[str, object]:

@@ -282,12 +282,12 @@ class Watch(Table):
 
     @property
     def prefix(self) -> str:
-        """The prefix of its keys."""
+        """The prefix of the watched keys."""
         return self.source.prefix
 
 
 class Config(Table):
-    """The whole file."""
+    """A configuration file, read and checked as a whole."""
 
     timezone: Annotated[ZoneInfo, _parsed(parsers.zone)] = ZoneInfo("UTC")
     ledger: LedgerSettings
@@ -302,12 +302,12 @@ class Config(Table):
     _path: Path = PrivateAttr()
 
     def model_post_init(self, context: Surroundings) -> None:
-        """Remember which file this was."""
+        """Keep the path of the file."""
         self._path = context.path
 
     @property
     def path(self) -> Path:
-        """The file, absolute."""
+        """The absolute path of the file."""
         return self._path
 
     @property

@@ -91,18 +91,18 @@ class Daemon:
             AlreadyRunning: another daemon has this ledger.
         """
         try:
-            taken = running.try_acquire()
-            if taken:
+            acquired = running.try_acquire()
+            if acquired:
                 self._serve_page(stack)
         except LocalFailure as error:
             if error.again_in_s is None:
                 raise
             self._serve_page(stack)
             monitor = self._monitor
-            taken = retry_busy(
+            acquired = retry_busy(
                 running.try_acquire, wait=monitor.wait, failed=monitor.show_wait, tries=None
             )
-        if not taken:
+        if not acquired:
             path = self._in_force.config.ledger_path
             raise AlreadyRunning(
                 f"{running.owner_text()} runs with the ledger {path} already",

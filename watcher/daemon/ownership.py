@@ -136,9 +136,9 @@ class DaemonOwnership:
             self._on_wait(error)
 
         with _interruptible(self._is_stopping):
-            taken = retry_busy(self._lock.try_acquire, wait=wait, failed=failed, tries=None)
+            acquired = retry_busy(self._lock.try_acquire, wait=wait, failed=failed, tries=None)
         self._lock_error = None
-        return taken
+        return acquired
 
 
 class _Interruptible(SqliteOwnerRecord):

@@ -90,7 +90,7 @@ class LedgerView:
         return self._clock.now_ms()
 
     def metrics_snapshot(self) -> MetricsSnapshot:
-        """Return how all stands, as the metrics show it."""
+        """Return the figures that the metrics show."""
         config = self._config()
         now = self._status(config)
         return MetricsSnapshot(

@@ -176,7 +176,7 @@ class ClaimRecovery(Protocol):
 
 
 class ClaimQueue(Protocol):
-    """The entries that calls may carry."""
+    """Claims entries for calls, and settles them with the outcomes."""
 
     def claim(
         self,

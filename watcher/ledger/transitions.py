@@ -158,7 +158,7 @@ def claimed(waiting: EntryRecord) -> EntryRecord:
 
 
 def recovered(in_call: EntryRecord, now_ms: int) -> EntryRecord:
-    """Return a claimed entry whose process died: the call may have taken effect, so ask again."""
+    """Return a claimed entry whose process died: the call may have taken effect, so repeat it."""
     return in_call._replace(
         state=PENDING, due_at=now_ms, unknown_outcomes=in_call.unknown_outcomes + 1
     )

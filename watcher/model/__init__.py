@@ -236,7 +236,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Entries by state."""
+    """How many entries are in each state."""
 
     pending: int
     claimed: int

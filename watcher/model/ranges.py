@@ -55,7 +55,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """The changes by one recording."""
+    """How one recording changed the ledger."""
 
     new: int = 0
     changed: tuple[str, ...] = ()  # keys of registered objects that were overwritten since
@@ -63,7 +63,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingCost:
-    """The cost of a listing."""
+    """The requests, bytes and time of one listing."""
 
     calls: int
     n_bytes: int  # of the answers' bodies

@@ -1,6 +1,6 @@
 """`audit`: prove completeness by comparing full listings with the ledger.
 
-An audit writes nothing, and calls nothing but the listing.
+An audit makes list requests and no other call.
 """
 
 from __future__ import annotations

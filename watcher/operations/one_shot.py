@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ScanJob(Protocol):
-    """One scan, or its replacement."""
+    """A scan of one watch, or the error that replaces it."""
 
     def run(self) -> ScanReport:
         """Scan, and return how it went."""
@@ -72,12 +72,12 @@ class OneShot:
         parts: RunParts,
         *,
         consent: Consent | None = None,
-        beside: Callable[[int | None], None] = lambda _pid: None,
+        on_wait: Callable[[int | None], None] = lambda _pid: None,
     ) -> None:
         self._plan = plan
         self._parts = parts
         self._consent = consent
-        self._beside = beside  # called with the owner's pid before a backfill waits for it
+        self._on_wait = on_wait  # called with the owner's pid before a backfill waits for it
 
     def run(self) -> RunReport:
         """List, record and register; return what was done.
@@ -93,7 +93,7 @@ class OneShot:
         skipped = {} if is_owner else self._adopt_beside()
         before = self._begin()
         if not is_owner and plan.is_backfill:
-            self._beside(parts.owner_pid())
+            self._on_wait(parts.owner_pid())
         report = self._run_once(self._jobs(plan.chosen, skipped), is_owner=is_owner)
         if not is_owner:
             is_owner = self._wait_for_owner(report, skipped, before=before)

@@ -35,15 +35,15 @@ class Bisecting:
                     outcomes={batch[0].key: _final(refusal)}, request_id=refusal.request_id
                 )
         middle = len(batch) // 2
-        return in_turn(self, (batch[:middle], batch[middle:]), options)
+        return one_after_another(self, (batch[:middle], batch[middle:]), options)
 
 
-def in_turn(
+def one_after_another(
     inner: Registrar, pieces: Iterable[Sequence[Media]], options: CallOptions
 ) -> BatchResult:
-    """Register one piece after another, and return what all of them came to.
+    """Register one piece after another, and return their results as one.
 
-    Behind a piece that meets an error no other is asked for: it would meet the same.
+    After a piece that meets an error no other is sent: it would meet the same.
     """
     outcomes: dict[str, Outcome] = {}
     request_id = ""

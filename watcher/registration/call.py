@@ -54,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How often, how long, how much."""
+    """How often a file is tried, how long a run waits, and how many calls run at once."""
 
     max_attempts: int
     first_delay_ms: int

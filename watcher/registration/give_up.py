@@ -31,14 +31,14 @@ class GiveUp:
         self._clock = clock
         self._after_s = after_s  # infinity = never
         self._decisions = decisions  # so far, in the ledger
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._since: float | None = None  # the last decision, or the beginning
         self._looked_at = float("-inf")
         self._counted = 0
 
     def begin(self) -> None:
         """Start the time limit, if it does not run yet: listing has ended."""
-        with self._turn:
+        with self._lock:
             if self._since is None and not math.isinf(self._after_s):
                 self._counted = self._decisions()
                 self._since = self._looked_at = self._clock.monotonic()
@@ -46,7 +46,7 @@ class GiveUp:
     @property
     def left_s(self) -> float:
         """How long until it is over if nothing is decided; infinity while the time does not run."""
-        with self._turn:
+        with self._lock:
             if self._since is None:
                 return math.inf
             now = self._clock.monotonic()

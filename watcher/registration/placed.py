@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.errors import AccountRefused, BodyRefused, BucketRefused, CallRefused, CloudError
 from watcher.model import BatchResult
-from watcher.registration.bisect import Bisecting, in_turn, unknown
+from watcher.registration.bisect import Bisecting, one_after_another, unknown
 from watcher.registration.placement import fits, pieces
 from watcher.rules.batching import MAX_QUERY_BYTES, batch_size
 
@@ -102,7 +102,7 @@ class _ByPlacement:
     def _in_query(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         if len(batch) == 1 or fits(batch):
             return self._calls.in_query(batch, options)
-        return in_turn(Bisecting(self), pieces(batch), options)
+        return one_after_another(Bisecting(self), pieces(batch), options)
 
     def _in_body_first(self, batch: Sequence[Media], options: CallOptions) -> BatchResult:
         try:
@@ -175,11 +175,11 @@ class _Fallback:
             except (AccountRefused, BucketRefused):
                 pass
             except CallRefused:
-                return in_turn(registrar, pieces(rest), self._options)
+                return one_after_another(registrar, pieces(rest), self._options)
             except CloudError as error:
                 return BatchResult(outcomes=unknown(rest, error), error=error)
         self._placement.refuse_body(self._refusal)
-        return in_turn(registrar, pieces(rest), self._options)
+        return one_after_another(registrar, pieces(rest), self._options)
 
     def _may_have_passed(self) -> bool:
         """Return whether the refusal was of the account or the bucket, and not of the body."""

@@ -65,7 +65,7 @@ class Placement:
         self._version = version
         self._clock = clock
         self._emit = emit
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._refusal = memory.refused_body()
         self._unanswered = (
             False  # the last body call: calls are small until one by the query is answered
@@ -74,16 +74,16 @@ class Placement:
 
     @property
     def falls_back(self) -> bool:
-        """Whether a refused body is asked again by the query."""
+        """Whether files of a refused body are sent again in the query."""
         return self._setting == "auto"
 
     @property
     def takes_body(self) -> bool:
         """Whether a call may have a body now."""
-        takes = takes_body(
+        is_accepted = takes_body(
             self._setting, self._refusal, version=self._version, now_ms=self._clock.now_ms()
         )
-        return takes and not (self.falls_back and self._unanswered)
+        return is_accepted and not (self.falls_back and self._unanswered)
 
     def max_bytes(self) -> int | None:
         """Return the limit for RegisterMetadatas in the next call; None = no limit."""
@@ -97,7 +97,7 @@ class Placement:
         """Note a trustworthy answer, a refusal included."""
         if self._setting != "auto":
             return
-        with self._turn:
+        with self._lock:
             if in_body:
                 self._silent = 0
                 return
@@ -113,13 +113,13 @@ class Placement:
 
     def unanswered(self) -> None:
         """Note that a body call got no trustworthy answer."""
-        with self._turn:
+        with self._lock:
             self._unanswered = True
 
     def refuse_body(self, why: CloudError) -> None:
         """Make no more calls with a body, now and in later processes."""
         now_ms = self._clock.now_ms()
-        with self._turn:
+        with self._lock:
             if stands(self._refusal, version=self._version, now_ms=now_ms):
                 return
             self._refusal = BodyRefusal(at=now_ms, version=self._version, reason=str(why))

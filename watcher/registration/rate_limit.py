@@ -85,7 +85,7 @@ class AdaptiveRate:
 
     @property
     def is_low(self) -> bool:
-        """Whether it was reported to be below the most."""
+        """Whether the last rate that was reported is below the most."""
         return self._reported < self.most
 
     def accepted(self, sent: float, *, now: float) -> RateChange | None:
@@ -111,26 +111,28 @@ class AdaptiveRate:
         if sample.count(True) >= _FEW and sample.count(False) <= _TOLERATED * len(sample):
             return None
         begin, calls = self._last(_DELIVERED, sent)
-        taken = calls.count(True)
+        n_accepted = calls.count(True)
         of = len(calls) + self._late
-        gives = self.rate * (taken / of if 2 * taken < of else sample.count(True) / len(sample))
+        gives = self.rate * (
+            n_accepted / of if 2 * n_accepted < of else sample.count(True) / len(sample)
+        )
         if (
             begin > sent - 1.0
         ):  # the first second of a process: no rate yet, but all that it was given
-            gives = min(gives, taken)
-        self._fall(taken, gives, now)
-        return self._after_fall(taken, _hint(self.most, gives), now)
+            gives = min(gives, n_accepted)
+        self._fall(n_accepted, gives, now)
+        return self._after_fall(n_accepted, _hint(self.most, gives), now)
 
     def _last(self, n: int, sent: float) -> tuple[float, list[bool]]:
         """Return when the last `n` calls began, about, and which of those since were accepted."""
         begin = max(self._began, sent - max(1.0, min(_SAMPLE_S, n / self.rate)))
-        return begin, [taken for at, taken in self._sample if at >= begin]
+        return begin, [is_accepted for at, is_accepted in self._sample if at >= begin]
 
-    def _fall(self, taken: int, gives: float, now: float) -> None:
+    def _fall(self, n_accepted: int, gives: float, now: float) -> None:
         before = self.rate
-        least = self._slowest if taken >= _ENOUGH else max(self._slowest, before / 2)
+        least = self._slowest if n_accepted >= _ENOUGH else max(self._slowest, before / 2)
         self.rate = self._low = max(least, _BELOW * gives)
-        if taken:
+        if n_accepted:
             self._ceiling, self._held = min(self.most, max(self.rate, gives)), before
         else:  # the fall before was the beginning of the silence, and no ceiling
             self._ceiling = max(self._ceiling, self._held)
@@ -145,10 +147,10 @@ class AdaptiveRate:
         behind = min(1.0, (seconds - _CEILING_S) / (_MOST_S - _CEILING_S))
         return self._ceiling + (self.most - self._ceiling) * behind**_STEEPNESS
 
-    def _after_fall(self, taken: int, hint: str, now: float) -> RateChange | None:
-        is_higher = taken >= _ENOUGH and self.rate > _MUCH_HIGHER * self._reported
+    def _after_fall(self, n_accepted: int, hint: str, now: float) -> RateChange | None:
+        is_higher = n_accepted >= _ENOUGH and self.rate > _MUCH_HIGHER * self._reported
         is_lower = self.rate < _MUCH_LOWER * self._reported and (
-            taken >= _ENOUGH or not self._is_quiet
+            n_accepted >= _ENOUGH or not self._is_quiet
         )
         if not self.is_low:
             worth = self.rate < _LOW * self.most
@@ -219,7 +221,7 @@ class RateLimit:
         self._pace = Pace(calls_per_second, clock)
         self._pace.per_second = self._rate.rate
         self._pace.pass_one()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def calls_per_second(self) -> float:
@@ -247,11 +249,11 @@ class RateLimit:
 
     def write_down(self) -> None:
         """Remember the present rate for the next process."""
-        with self._turn:
+        with self._lock:
             self._write_down(by=0.0)
 
     def _note(self, became: Callable[..., RateChange | None], sent: float) -> None:
-        with self._turn:
+        with self._lock:
             change = became(sent, now=self._clock.monotonic())
             self._pace.per_second = self._rate.rate
             self._write_down(by=_REMEMBERED)

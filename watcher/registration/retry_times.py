@@ -1,4 +1,4 @@
-"""When an entry that a call did not decide is asked again."""
+"""When an entry that a call did not decide is sent again."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class WorkSignal:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._came = threading.Event()
         self._scanning = 0
         self._sufficed_at = float("-inf")
@@ -33,12 +33,12 @@ class WorkSignal:
     @contextmanager
     def scanning(self) -> Iterator[None]:
         """Note that a scan runs while the block does: what it finds may fill calls."""
-        with self._turn:
+        with self._lock:
             self._scanning += 1
         try:
             yield
         finally:
-            with self._turn:
+            with self._lock:
                 self._scanning -= 1
             self.came()
 

@@ -144,7 +144,7 @@ class RegistrationWorker:
         return self.gave_up
 
     def _wait_for_more(self) -> bool:
-        """Wait for the next attempt if it is near; return False if it makes no sense to."""
+        """Wait a second at most for the next retry; return False if the run ends instead."""
         if self._gives_up():
             return False
         until_s = self._claimer.until_s()

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from watcher.model import Excluded
 from watcher.rules.globs import check as check_glob
 from watcher.rules.page_globs import PageGlobs
+from watcher.rules.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,8 +135,8 @@ def _patterns(globs: Sequence[str], setting: str) -> list[_Pattern]:
 def ambiguous_note(watch: str, n: int) -> str:
     """Return the number of objects with an ambiguous extension, and the cure."""
     return (
-        f'{n} object{"s" if n != 1 else ""} of watch "{watch}" end in .ts, .dat, .gif or .swf and '
-        "were left out, since HLS slices must not become media. "
+        f'watch "{watch}" left out {counted(n, "object")} with the extension .ts, .dat, .gif or '
+        ".swf, since HLS slices must not become media. "
         'If they are media, list the patterns in `include` (e.g. include = ["*.ts", "*.mp4"]); '
         'if not, put them in `exclude` (e.g. exclude = ["*.ts"]).'
     )

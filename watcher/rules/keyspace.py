@@ -52,7 +52,7 @@ class Alphabet:
 
     @property
     def end(self) -> int:
-        """Above the number of any key."""
+        """A number above that of every key."""
         return int(self._base**_PLACES)
 
     @property

@@ -21,7 +21,7 @@ class ListingBill:
 def bill(*, calls: int, n_bytes: int, took_s: float, starts_per_day: float) -> ListingBill:
     """Return what scans like the last one cost a day.
 
-    The pause before the next scan is at least as long as the last one took.
+    Scans of a watch never overlap, so that a day has at most as many as fit into it.
 
     Args:
         calls: requests of the last complete scan.

@@ -55,10 +55,10 @@ def check_pattern(pattern: str) -> str | None:
             unicode_pattern(pattern)
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         return f'The pattern "{pattern}" is no regular expression: {error}.'
-    taken = sorted(FIELDS.keys() & groups.keys())
+    clashing = sorted(FIELDS.keys() & groups.keys())
     return (
-        f'The group "{taken[0]}" of the pattern has the name of a field: name it otherwise.'
-        if taken
+        f'The group "{clashing[0]}" of the pattern has the name of a field: name it otherwise.'
+        if clashing
         else None
     )
 

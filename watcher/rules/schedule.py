@@ -118,13 +118,13 @@ class Cron:
     either: bool  # whether a day matches by day of month or by weekday; else by both
 
     def is_on(self, day: date) -> bool:
-        """Return whether a day matches."""
+        """Return whether the line fires on a day."""
         matches = (day.day in self.days, day.weekday() in self.weekdays)
         return day.month in self.months and (any(matches) if self.either else all(matches))
 
 
 def read(text: str) -> int | Cron:
-    """Return milliseconds, or a crontab(5) line."""
+    """Return the interval in milliseconds, or the crontab(5) line."""
     text = _NICKNAMES.get(text.strip().lower(), text.strip())
     words = text.split()
     if len(words) > 1:

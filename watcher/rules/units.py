@@ -96,6 +96,11 @@ def rounded_duration(seconds: float) -> str:
     return " ".join(part for part in parts[first : first + 2] if part)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, e.g. "1 call" or "0 calls"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def rounded_size(size_bytes: float) -> str:
     """Return a size in its largest unit, e.g. "1.5 GB" (1 KB = 1024 bytes)."""
     if size_bytes < _BYTES["K"]:

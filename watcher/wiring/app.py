@@ -70,7 +70,7 @@ class App:
         progress: Progress,
         *,
         consent: Consent | None = None,
-        beside: Callable[[int | None], None] = lambda _pid: None,
+        on_wait: Callable[[int | None], None] = lambda _pid: None,
     ) -> RunReport:
         """Run `scan` or `backfill`; see `OneShot`.
 
@@ -92,7 +92,7 @@ class App:
                 clock=clock,
                 progress=progress,
             )
-            report = OneShot(resolved.run_plan(), parts, consent=consent, beside=beside).run()
+            report = OneShot(resolved.run_plan(), parts, consent=consent, on_wait=on_wait).run()
         report.duration_s = round(clock.monotonic() - began, 3)
         return report
 

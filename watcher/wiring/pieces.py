@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from watcher.discovery.key_list import KeyList
+from watcher.discovery.key_list import KeyListSource
+from watcher.discovery.key_lookup import KeyLookup
 from watcher.discovery.listing.bucket import BucketListing
 from watcher.discovery.listing.snapshot import SnapshotPieces
 from watcher.observe import logs
@@ -39,13 +40,16 @@ def piece_source(
     if snapshot is not None:
         return SnapshotPieces(snapshot, above=target.above, upto=target.upto)
     if resolved.backfill is not None and resolved.backfill.keys is not None:
-        return KeyList(
+        lookup = KeyLookup(
             cloud.sources[name],
-            resolved.backfill.keys[name],
             clock=clock,
             jitter=random.random,
             concurrency=watch.list_concurrency,
             pace=Pace(watch.list_calls_per_second, clock).wait,
+        )
+        return KeyListSource(
+            lookup,
+            resolved.backfill.keys[name],
             gone=gone,
             above=target.above,
             upto=target.upto,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from watcher.config.models import MediaSettings
     from watcher.operations.backfill import BackfillRequest
 
-PATIENCE_S = 30.0  # with the next attempt; a backfill waits for all
+PATIENCE_S = 30.0  # for the next retry; a backfill waits for all
 
 
 class ResolvedConfig:

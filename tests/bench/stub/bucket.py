@@ -100,8 +100,8 @@ class Bucket:
             more = end < last
         if newer:
             return self._merged(first, end, newer, limit, more=more)
-        taken = self._between(first, max(first, end))
-        return Page(taken, end - first, self[end - 1] if end > first else b"", more)
+        rendered = self._between(first, max(first, end))
+        return Page(rendered, end - first, self[end - 1] if end > first else b"", more)
 
     def _between(self, first: int, end: int) -> memoryview:
         return self._file[self._places[first] : self._places[end]]
@@ -128,11 +128,11 @@ class Bucket:
         for place in range(first, end):
             found[self[place]] = bytes(self._between(place, place + 1))
         keys = sorted(found)
-        taken = keys[:limit]
+        chosen = keys[:limit]
         return Page(
-            memoryview(b"".join(map(found.__getitem__, taken))),
-            len(taken),
-            taken[-1],
+            memoryview(b"".join(map(found.__getitem__, chosen))),
+            len(chosen),
+            chosen[-1],
             more or len(keys) > limit,
         )
 

@@ -47,11 +47,11 @@ class Plan:
     def __init__(
         self, unlisted: Iterator[Interval], *, prefix: str, tuning: ListingTuning = DEFAULT_TUNING
     ) -> None:
-        self._unlisted = unlisted  # with the taken ranges they tile the keys
+        self._unlisted = unlisted  # with the ranges in progress they tile the keys
         self._prefix = prefix
         self._tuning = tuning
         self._alphabet = Alphabet()
-        self._taken: list[Interval] = []
+        self._in_progress: list[Interval] = []
         self._stem: str | None = None  # the common beginning of all keys before the first cut
         self._levels: list[str] | None = None  # the first cuts, the highest last
         self._requests = 0
@@ -71,7 +71,7 @@ class Plan:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to list."""
-        return not self._taken and next(self._unlisted, None) is None
+        return not self._in_progress and next(self._unlisted, None) is None
 
     def next(self, *, cutting: bool) -> Interval | None:
         """Return a range that is not being listed yet; None if there is none now.
@@ -82,7 +82,7 @@ class Plan:
         if interval is None and cutting and self.probes_left:
             interval = self._cut()
         if interval is not None:
-            self._taken.append(interval)
+            self._in_progress.append(interval)
             self._alphabet.learn(interval.lo + (interval.hi or ""))
         return interval
 
@@ -104,7 +104,7 @@ class Plan:
         self._listed += inside
         self._learn(keys)
         if is_last or inside < len(keys) or (interval.hi is not None and last_key >= interval.hi):
-            self._taken.remove(interval)
+            self._in_progress.remove(interval)
             return True
         interval.lo = last_key or interval.lo
         return False
@@ -113,7 +113,7 @@ class Plan:
         """Note that a range is as remembered: nothing of it is left."""
         self._requests += 1
         self._listed += listed
-        self._taken.remove(interval)
+        self._in_progress.remove(interval)
 
     def _learn(self, keys: Sequence[str]) -> None:
         self._alphabet.learn("".join((*keys[:: self._tuning.keys_a_sample], *keys[-1:])))
@@ -125,7 +125,7 @@ class Plan:
     def _cut(self) -> Interval | None:
         """Cut off the upper part of the range with the most left, if that is worth a request."""
         for left, victim in sorted(
-            ((self._left(each), each) for each in self._taken),
+            ((self._left(each), each) for each in self._in_progress),
             key=lambda pair: pair[0],
             reverse=True,
         ):

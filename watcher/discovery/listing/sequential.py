@@ -64,7 +64,7 @@ class _Place:
         self.token = ""  # "" = ask by the last key
 
     def switch_to_token(self) -> bool:
-        """Go on by the last page's token; return False if there is none, or it was used already."""
+        """Continue with the last page's token; return False if there is none, or it was used."""
         if not self._spare_token or self.token:
             return False
         self._by_token, self.token = True, self._spare_token

@@ -75,13 +75,13 @@ class ProcessLock:
             fd = open_or_create(self.path, self._ledger_path)
         except OSError as error:
             raise self._failed("open", error) from error
-        if not self._taken(fd):
+        if not self._flock(fd):
             os.close(fd)
             return None
         self.found_unclean = os.fstat(fd).st_size > 0
         return fd
 
-    def _taken(self, fd: int) -> bool:
+    def _flock(self, fd: int) -> bool:
         for _ in range(_YIELDS):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

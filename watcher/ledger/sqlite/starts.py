@@ -41,7 +41,7 @@ SELECT 'oss://' || b.name || '/' || w.prefix AS source
 
 
 def source(bucket: str, prefix: str) -> str:
-    """Return how a source is written."""
+    """Return a source as the ledger names it."""
     return f"oss://{bucket}/{prefix}"
 
 

@@ -25,29 +25,29 @@ class _Troubles:
     """Why work cannot be written, until it is done or given up."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._met: dict[object, LocalFailure] = {}  # by work, the oldest first
+        self._lock = threading.Lock()
+        self._errors: dict[object, LocalFailure] = {}  # by work, the oldest first
         self._first: set[object] = set()  # of them: no claim is made before it is done
         self.given_up: LocalFailure | None = None
 
-    def meet(self, work: object, error: LocalFailure, *, first: bool) -> None:
+    def add(self, work: object, error: LocalFailure, *, first: bool) -> None:
         """Remember why a piece of work failed."""
-        with self._turn:
-            self._met[work] = error
+        with self._lock:
+            self._errors[work] = error
             if first:
                 self._first.add(work)
 
-    def end(self, work: object) -> None:
+    def remove(self, work: object) -> None:
         """Forget a piece of work that is done, or given up."""
-        with self._turn:
-            self._met.pop(work, None)
+        with self._lock:
+            self._errors.pop(work, None)
             self._first.discard(work)
 
     @property
     def oldest(self) -> LocalFailure | None:
         """Why the work that waits longest failed last, or None."""
-        with self._turn:
-            return next(iter(self._met.values()), None)
+        with self._lock:
+            return next(iter(self._errors.values()), None)
 
     @property
     def keep_claims_waiting(self) -> bool:
@@ -70,7 +70,7 @@ class Transactions:
         self._connection = connection
         self._wait = wait  # (seconds) -> whether to stop
         self._tries = tries
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._troubles = _Troubles()
         self._alive: Callable[[], object] = lambda: None
 
@@ -110,7 +110,7 @@ class Transactions:
             return self._wait(seconds)
 
         def failed(error: LocalFailure) -> None:
-            troubles.meet(this, error, first=first)
+            troubles.add(this, error, first=first)
 
         try:
             return retry_busy(once, wait=wait, failed=failed, tries=self._tries)
@@ -118,17 +118,17 @@ class Transactions:
             troubles.given_up = LocalFailure(str(error), hint=error.hint)
             raise
         finally:
-            troubles.end(this)
+            troubles.remove(this)
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Hold the connection while the block runs; report to be alive while waiting for it."""
-        while not self._turn.acquire(timeout=BUSY_S):
+        while not self._lock.acquire(timeout=BUSY_S):
             self._alive()
         try:
             yield
         finally:
-            self._turn.release()
+            self._lock.release()
 
     @contextmanager
     def begin(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -137,7 +137,7 @@ class Transactions:
         `durable`: synchronous=FULL, so that the commit survives a power cut.  A scan's records
         need less, because the next scan sees the same objects.
         """
-        with self._in_turn(), translated(self._path):
+        with self._exclusive(), translated(self._path):
             db = self._connection
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
@@ -152,12 +152,12 @@ class Transactions:
     @contextmanager
     def look(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection for reading."""
-        with self._in_turn(), translated(self._path):
+        with self._exclusive(), translated(self._path):
             yield self._connection
 
     def close(self) -> None:
         """Close the connection."""
-        with self._in_turn():
+        with self._exclusive():
             self._connection.close()
 
 

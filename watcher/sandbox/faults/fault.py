@@ -157,13 +157,16 @@ def _problems_of_kind(fault: Fault) -> Iterator[str]:
         yield (
             f"effect: must be {' or '.join(kind.effects)} for kind {fault.kind}, not {fault.effect}"
         )
-    every_kind = {name for each in KINDS.values() for name in each.takes}
+    every_kind = {name for each in KINDS.values() for name in each.own_fields}
     for field in fields(fault):
-        if field.name in every_kind - kind.takes and getattr(fault, field.name) != field.default:
+        if (
+            field.name in every_kind - kind.own_fields
+            and getattr(fault, field.name) != field.default
+        ):
             yield f"{field.name}: means nothing to kind {fault.kind}"
-    if "spelling" in kind.takes and fault.spelling not in SPELLINGS:
+    if "spelling" in kind.own_fields and fault.spelling not in SPELLINGS:
         yield f"spelling: must be one of {', '.join(SPELLINGS)}, not {fault.spelling!r}"
-    if "callback" in kind.takes and fault.callback is None:
+    if "callback" in kind.own_fields and fault.callback is None:
         yield "kind: call is for tests in Python, which give it a function"
 
 

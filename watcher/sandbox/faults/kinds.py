@@ -17,11 +17,11 @@ _REGISTERING: Final = frozenset({"RegisterMedia"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of fault."""
+    """Where and when a kind of fault may show, and the fields that it takes."""
 
     applies_to: frozenset[str] = SERVICES  # services or operations
     effects: tuple[Effect, ...] = ("none", "before", "after")  # the first is the default
-    takes: frozenset[str] = frozenset()  # fields of its own, besides those for when and where
+    own_fields: frozenset[str] = frozenset()  # besides those for when and where
 
 
 _ANSWER: Final = frozenset({"status", "code", "message", "retry_after_s"})
@@ -29,27 +29,30 @@ _BEFORE: Final[tuple[Effect, ...]] = ("before",)
 _CUT: Final[tuple[Effect, ...]] = ("before", "none", "after")
 KINDS: Final[dict[str, Kind]] = {
     **{
-        name: Kind(takes=_ANSWER, applies_to=frozenset(answers)) for name, answers in ERRORS.items()
+        name: Kind(own_fields=_ANSWER, applies_to=frozenset(answers))
+        for name, answers in ERRORS.items()
     },
     **{
-        name: Kind(takes=frozenset({"status"}), applies_to=frozenset(bodies))
+        name: Kind(own_fields=frozenset({"status"}), applies_to=frozenset(bodies))
         for name, bodies in FOREIGN.items()
     },
-    "timeout": Kind(takes=frozenset({"seconds"})),
+    "timeout": Kind(own_fields=frozenset({"seconds"})),
     "reset": Kind(),
-    "slow": Kind(effects=("after", "before"), takes=frozenset({"seconds"})),
+    "slow": Kind(effects=("after", "before"), own_fields=frozenset({"seconds"})),
     "slow_restore": Kind(
-        applies_to=frozenset({"RestoreObject"}), effects=_BEFORE, takes=frozenset({"seconds"})
+        applies_to=frozenset({"RestoreObject"}), effects=_BEFORE, own_fields=frozenset({"seconds"})
     ),
-    "call": Kind(effects=("after", "before", "none"), takes=frozenset({"callback"})),
+    "call": Kind(effects=("after", "before", "none"), own_fields=frozenset({"callback"})),
     "truncated": Kind(effects=_CUT),
     "cut_off": Kind(effects=_CUT),
     "missing_date": Kind(effects=_BEFORE),
-    "partial_refusal": Kind(applies_to=_REGISTERING, effects=_BEFORE, takes=frozenset({"items"})),
-    "missing_items": Kind(
-        applies_to=_REGISTERING, effects=("before", "none"), takes=frozenset({"items"})
+    "partial_refusal": Kind(
+        applies_to=_REGISTERING, effects=_BEFORE, own_fields=frozenset({"items"})
     ),
-    "echo": Kind(applies_to=_REGISTERING, effects=_BEFORE, takes=frozenset({"spelling"})),
+    "missing_items": Kind(
+        applies_to=_REGISTERING, effects=("before", "none"), own_fields=frozenset({"items"})
+    ),
+    "echo": Kind(applies_to=_REGISTERING, effects=_BEFORE, own_fields=frozenset({"spelling"})),
     "shuffled": Kind(applies_to=_VOD, effects=_BEFORE),
     "empty_listing": Kind(applies_to=_LISTING, effects=_BEFORE),
     "out_of_order": Kind(applies_to=_LISTING, effects=_BEFORE),

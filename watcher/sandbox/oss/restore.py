@@ -129,8 +129,8 @@ def restore_for(
         latest = before.ready_at + archive.max_days * _DAY_MS
         longer = min(before.expires_at + order.days * _DAY_MS, latest)
         return replace(before, expires_at=max(before.expires_at, longer))
-    takes = archive.takes_s[order.tier] if takes_s is None else takes_s
-    ready_at = now_ms + int(takes * 1000)
+    duration_s = archive.takes_s[order.tier] if takes_s is None else takes_s
+    ready_at = now_ms + int(duration_s * 1000)
     if before is not None and before.is_ongoing(now_ms):
         tiers: Sequence[str] = tuple(archive.takes_s)
         if tiers.index(order.tier) >= tiers.index(before.tier):

@@ -51,7 +51,7 @@ class Upload:
 
     @property
     def place(self) -> tuple[bytes, str]:
-        """Where it stands among the uploads of its bucket."""
+        """Its place in the order of the bucket's uploads."""
         return self.key, self.upload_id
 
 

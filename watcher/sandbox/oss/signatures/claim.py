@@ -16,7 +16,7 @@ INVALID_HEADER: Final = "Authorization header is invalid."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who a request says signed it, when, and how to tell."""
+    """Who a request says signed it, when, and the means to check that."""
 
     access_key_id: str
     token: str  # "" = none
