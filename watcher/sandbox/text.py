@@ -1,4 +1,4 @@
-"""Keys as bytes, as text and percent-encoded.
+"""Keys as bytes, as text and percent-encoded; numbers as clients write them.
 
 Bytes that are not UTF-8 become surrogate escapes in text.
 """
@@ -10,6 +10,8 @@ from typing import Final
 from urllib.parse import quote
 
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")  # more digits than any number of a request needs
 
 
 def key_text(key: bytes) -> str:
@@ -30,3 +32,8 @@ def percent_encoded(text: str, *, keep: str = "") -> str:
 def xml_text(text: str) -> str:
     """Return text with a question mark for each character that XML 1.0 cannot hold."""
     return _NOT_XML.sub("?", text)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that plain digits write, or None if the text is anything else."""
+    return int(text) if _NUMBER.fullmatch(text) else None

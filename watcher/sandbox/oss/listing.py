@@ -15,6 +15,7 @@ from watcher.sandbox.oss.answers import (
     iso_date,
     xml,
 )
+from watcher.sandbox.oss.checks import page_size
 from watcher.sandbox.oss.index import Wanted
 from watcher.sandbox.text import key_bytes, key_text
 
@@ -76,7 +77,9 @@ class _Given:
         self.fields = {name: value for name, value in call.request.query if value}
         self._begun_prefixes = call.options.begun_prefixes
         self._now_ms = call.now_ms
-        self.limit = _limit(self.fields.get("max-keys", str(DEFAULT_KEYS)))
+        self.limit = page_size(
+            "max-keys", self.fields.get("max-keys", str(DEFAULT_KEYS)), most=MAX_KEYS
+        )
         self.prefix, self.delimiter = self.text("prefix"), self.text("delimiter")
         encoding = self.fields.get("encoding-type")
         if encoding not in {None, "url"}:
@@ -145,12 +148,6 @@ class _Given:
             f"<Type>{found.type}</Type><Size>{found.size_bytes}</Size>"
             f"<StorageClass>{found.storage_class}</StorageClass>{restore}"
         )
-
-
-def _limit(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= MAX_KEYS:
-        return int(text)
-    raise invalid_argument("max-keys", text, f"must be an integer between 1 and {MAX_KEYS}")
 
 
 def _token_of(key: bytes) -> bytes:
