@@ -103,6 +103,7 @@ def sandbox(
     from watcher.sandbox.samples import put_samples
 
     _check_region(region)
+    buckets = bucket_names(buckets)
     if print_hosts:
         click.echo("\n".join(hosts_lines(region, buckets)))
         return
@@ -130,6 +131,22 @@ def _check_region(region: str) -> None:
         parsers.region(region, endpoint_given=True)
     except ValueError as error:
         raise UsageError(f"--region {region}: {error}") from None
+
+
+def bucket_names(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each bucket once, in the order in which they were named.
+
+    Raises:
+        UsageError: a name is no bucket's.
+    """
+    from watcher.config import parsers
+
+    for name in given:
+        try:
+            parsers.bucket(name)
+        except ValueError as error:
+            raise UsageError(f"--bucket {name}: {error}") from None
+    return tuple(dict.fromkeys(given))
 
 
 def configuration(local: Sandbox, buckets: tuple[str, ...], issued: Principal | None = None) -> str:
