@@ -6,11 +6,12 @@ import http.client
 from contextlib import closing
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from tests.support.oss_calls import error_code, send_signed
-from tests.support.oss_signer import Asked, Key, machine_time, sign_v1_url, sign_v4_url
+from tests.support.oss_signer import Asked, Key, machine_time, sign_v1_url, sign_v4, sign_v4_url
 from tests.support.workspace import BUCKET
 
 if TYPE_CHECKING:
@@ -114,3 +115,25 @@ def test_a_v1_url_expires_at_a_number(sandbox: Sandbox) -> None:
     asked = sign_v1_url(Asked(path=f"/{BUCKET}/{KEY}"), Key.of(sandbox), expires="99")
     asked.query["Expires"] = ARABIC
     assert error_code(asked.sent(sandbox)) == "AccessDenied"
+
+
+def test_an_upload_of_an_unknown_class_does_not_begin(sandbox: Sandbox) -> None:
+    headers = {"x-oss-storage-class": "Cold"}
+    answer = send_signed(sandbox, "POST", BUCKET, KEY, params={"uploads": ""}, headers=headers)
+    assert error_code(answer) == "InvalidArgument"
+
+
+def test_an_empty_name_of_a_bucket_does_not_list_buckets(sandbox: Sandbox) -> None:
+    asked = sign_v4(Asked(path=f"//{KEY}"), Key.of(sandbox), at=machine_time())
+    with closing(http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=9)) as connection:
+        connection.request("GET", f"//{KEY}", headers=asked.headers)
+        assert b"InvalidBucketName" in connection.getresponse().read()
+
+
+def test_a_delimiter_may_be_the_greatest_byte(sandbox: Sandbox) -> None:
+    sandbox.oss.put_raw_key(BUCKET, b"\xff.mp4")
+    asked = sign_v1_url(Asked(path=f"/{BUCKET}/"), Key.of(sandbox), expires=str(2**32))
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in asked.query.items())
+    with closing(http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=9)) as connection:
+        connection.request("GET", f"/{BUCKET}/?delimiter=%FF&encoding-type=url&{query}")
+        assert b"<Prefix>%FF</Prefix>" in connection.getresponse().read()

@@ -97,6 +97,7 @@ def test_a_client_that_goes_away_within_a_body_changes_nothing(
         ("Content-Length: many", b""),
         ("Transfer-Encoding: chunked", b"no number\r\n"),
         ("Transfer-Encoding: chunked", b"-1\r\n"),
+        ("Transfer-Encoding: gzip, chunked", b"1\r\nx\r\n0\r\n\r\n"),
     ],
 )
 def test_a_length_that_is_none_is_refused_and_changes_nothing(
