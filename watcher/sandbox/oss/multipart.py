@@ -56,8 +56,9 @@ def complete(call: Call) -> Answer:
     encoding, upload_id = KeyEncoding(call.request), upload_id_of(call)
     wanted = _all_parts(call) if _takes_all(call.request) else _named_parts(call.request)
     call.uploads.find(call.bucket, call.key, upload_id)
-    check_overwrite(call)
-    stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
+    with call.store.atomic():
+        check_overwrite(call)
+        stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
     etag = f'"{stored.etag}"'
     host = f"{call.bucket.name}.oss-{call.bucket.region}.aliyuncs.com"
     location = f"http://{host}/{percent_encoded(call.key.decode('utf-8', 'surrogateescape'))}"
