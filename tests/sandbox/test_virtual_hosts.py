@@ -26,6 +26,7 @@ SERVICES = (
     "oss-accelerate-overseas.aliyuncs.com",
     f"{OSS}:443",
     OSS.upper(),
+    f"{OSS}.",
     "localhost",
     "127.0.0.1:8080",
 )
