@@ -11,7 +11,7 @@ from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.request_xml import body_tree, malformed
 from watcher.sandbox.oss.writes import check_overwrite, facts_of
-from watcher.sandbox.text import percent_encoded, whole_number
+from watcher.sandbox.text import key_text, percent_encoded, whole_number
 
 if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
@@ -61,7 +61,7 @@ def complete(call: Call) -> Answer:
         stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
     etag = f'"{stored.etag}"'
     host = f"{call.bucket.name}.oss-{call.bucket.region}.aliyuncs.com"
-    location = f"http://{host}/{percent_encoded(call.key.decode('utf-8', 'surrogateescape'))}"
+    location = f"http://{host}/{percent_encoded(key_text(call.key))}"
     return xml(
         "CompleteMultipartUploadResult",
         element("Location", location) + _place(call, encoding) + element("ETag", etag),
