@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 import regex
 
 from watcher.sandbox.vod.answers import VodRefused, missing, not_valid
+from watcher.sandbox.vod.parameters import parsed_json
 
 MAX_ITEMS: Final = 10
 MAX_TAGS: Final = 16
@@ -42,7 +42,7 @@ def items_of(text: str) -> tuple[Item, ...]:
     if not text:
         raise missing("RegisterMetadatas")
     try:
-        found = json.loads(text)
+        found = parsed_json(text)
     except ValueError as error:
         raise not_valid("RegisterMetadatas") from error
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_ITEMS:
