@@ -258,3 +258,10 @@ def test_json_that_is_nested_too_deeply_gets_an_answer(sandbox: Sandbox, kind: s
         timeout=9,
     )
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("odd", ["\\ud800", "\\udcff"])
+def test_a_file_url_with_half_a_character_is_not_valid(sandbox: Sandbox, odd: str) -> None:
+    items = json.dumps([item("a.mp4")]).replace("a.mp4", f"a{odd}.mp4")
+    answer = get(sandbox, RegisterMetadatas=items, Format="JSON")
+    assert answer.json()["Code"] == "InvalidParameter"
