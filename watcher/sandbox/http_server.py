@@ -10,7 +10,7 @@ import ssl
 import struct
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
@@ -223,6 +223,8 @@ class _Connection(BaseHTTPRequestHandler):
             return
         if answer.headers.get("Connection") == "close":
             self.close_connection = True
+        if self.close_connection:  # as the request asked, or one of HTTP/1.0
+            answer = replace(answer, headers={**answer.headers, "Connection": "close"})
         try:
             for chunk in answer.encoded(head=self.command == "HEAD"):
                 self.wfile.write(chunk)
