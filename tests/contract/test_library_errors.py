@@ -220,6 +220,7 @@ def test_a_credential_that_cannot_be_decoded_is_not_repeated(address: str, auth:
 
 
 def test_closing_closes_the_connections(canned: CannedVod) -> None:
+    gc.collect()  # an earlier test may have left a socket to the same port
     with canned.client() as vod:
         vod.refresh_upload_video("v-1")
         assert len(connections_to(canned)) == 1

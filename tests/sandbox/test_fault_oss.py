@@ -103,7 +103,7 @@ def test_an_answer_of_oss_that_is_cut_off_is_no_answer(sandbox: Sandbox, oss: os
         listed(oss)
 
 
-@pytest.mark.parametrize("kind", ["html", "not_utf8", "foreign_xml", "truncated", "missing_date"])
+@pytest.mark.parametrize("kind", ["html", "not_utf8", "foreign_xml", "truncated"])
 def test_a_body_that_is_no_listing_is_refused(
     sandbox: Sandbox, oss: oss2.Bucket, kind: str
 ) -> None:
@@ -111,6 +111,13 @@ def test_a_body_that_is_no_listing_is_refused(
     with pytest.raises(errors.CloudError, match="a body that is no listing"):
         listed(oss)
     assert sandbox.oss.journal[0].status == 200
+    assert listed(oss) == [*KEYS]
+
+
+def test_a_listing_without_a_date_is_refused(sandbox: Sandbox, oss: oss2.Bucket) -> None:
+    hit(sandbox, "missing_date")
+    with pytest.raises(errors.CloudError, match="without a `Date` header"):
+        listed(oss)
     assert listed(oss) == [*KEYS]
 
 

@@ -97,6 +97,7 @@ def test_a_client_that_goes_away_within_a_body_changes_nothing(
         ("Content-Length: many", b""),
         ("Transfer-Encoding: chunked", b"no number\r\n"),
         ("Transfer-Encoding: chunked", b"-1\r\n"),
+        ("Transfer-Encoding: gzip, chunked", b"1\r\nx\r\n0\r\n\r\n"),
     ],
 )
 def test_a_length_that_is_none_is_refused_and_changes_nothing(
@@ -121,3 +122,13 @@ def test_an_object_that_is_replaced_while_it_is_read_arrives_whole(sandbox: Sand
         while more := connection.recv(1 << 20):
             got += more
     assert got.partition(b"\r\n\r\n")[2] == large
+
+
+@pytest.mark.parametrize("line", ["HTTP/1.0", "HTTP/1.1\r\nConnection: close"])
+def test_an_answer_says_that_the_connection_ends(sandbox: Sandbox, line: str) -> None:
+    with closing(connect(sandbox)) as connection:
+        connection.sendall(f"GET /{BUCKET}/a.mp4 {line}\r\n\r\n".encode())
+        got = b""
+        while more := connection.recv(65536):
+            got += more
+    assert b"\r\nConnection: close\r\n" in got

@@ -176,11 +176,11 @@ def test_a_fault_resets_a_connection_over_tls(session: requests.Session, sandbox
         bucket(session, sandbox).get_object("a.mp4")
 
 
-def test_the_authority_s_file_is_private_and_removed_at_the_end() -> None:
+def test_any_user_may_read_the_authority_s_file_and_it_is_removed_at_the_end() -> None:
     with Sandbox(tls=True) as local:
         path = ca(local)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
         assert b"PRIVATE" not in path.read_bytes()
         assert local.url == f"https://127.0.0.1:{local.port}"
     assert not path.parent.exists()

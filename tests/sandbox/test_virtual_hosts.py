@@ -26,6 +26,7 @@ SERVICES = (
     "oss-accelerate-overseas.aliyuncs.com",
     f"{OSS}:443",
     OSS.upper(),
+    f"{OSS}.",
     "localhost",
     "127.0.0.1:8080",
 )
@@ -162,3 +163,15 @@ def test_oss_answers_at_its_own_name_to_what_looks_like_a_call_of_vod(sandbox: S
     answer = requests.get(sandbox.url, params=call, headers={"Host": f"{BUCKET}.{OSS}"}, timeout=9)
     assert found_in(answer, "Code") == "AccessDenied"
     assert sandbox.vod.journal == []
+
+
+@pytest.mark.parametrize("auth", [v1, v4])
+def test_a_client_may_take_the_sandbox_for_its_proxy(
+    sandbox: Sandbox, auth: Callable[[Sandbox], Any]
+) -> None:
+    client = oss2.Bucket(
+        auth(sandbox), f"http://{OSS}", BUCKET, region="cn-shanghai", proxies={"http": sandbox.url}
+    )
+    client.put_object(KEY, b"body")
+    assert client.get_object(KEY).read() == b"body"
+    assert sandbox.oss.keys(BUCKET) == (KEY.encode(),)

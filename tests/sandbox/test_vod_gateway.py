@@ -245,3 +245,23 @@ def test_an_id_that_is_not_utf8_is_not_known(sandbox: Sandbox) -> None:
     odd = {name: value.encode("utf-8", "surrogateescape") for name, value in given.items()}
     answer = requests.get(sandbox.url, params=odd, timeout=9)
     assert answer.json()["NonExistMediaIds"] == ["a?"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_json_that_is_nested_too_deeply_gets_an_answer(sandbox: Sandbox, kind: str) -> None:
+    nested = "[" * 100_000
+    form = signed(sandbox, "POST", RegisterMetadatas=nested, Format="JSON")
+    answer = requests.post(
+        f"{sandbox.url}/?Action=RegisterMedia" if kind.endswith("json") else sandbox.url,
+        data=nested if kind.endswith("json") else form,
+        headers={"Content-Type": kind},
+        timeout=9,
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("odd", ["\\ud800", "\\udcff"])
+def test_a_file_url_with_half_a_character_is_not_valid(sandbox: Sandbox, odd: str) -> None:
+    items = json.dumps([item("a.mp4")]).replace("a.mp4", f"a{odd}.mp4")
+    answer = get(sandbox, RegisterMetadatas=items, Format="JSON")
+    assert answer.json()["Code"] == "InvalidParameter"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -12,6 +9,7 @@ from xml.etree import ElementTree as ET
 import oss2
 import requests
 
+from tests.support.oss_signer import Asked, Key, http_date, sign_v1
 from tests.support.workspace import BUCKET
 
 if TYPE_CHECKING:
@@ -100,15 +98,12 @@ def send_by_its_clock(
     body: bytes = b"",
 ) -> requests.Response:
     """Send a request with a V1 signature of the sandbox's time, which may be hours from ours."""
-    date = format_datetime(sandbox.clock.now(), usegmt=True)
-    resource = f"/{bucket}/{key}" + (f"?{subresource}" if subresource else "")
-    text = f"{method}\n\n\n{date}\n{resource}"
-    digest = hmac.digest(sandbox.access_key_secret.encode(), text.encode(), "sha1")
-    signature = base64.b64encode(digest).decode("ascii")
-    return requests.request(
-        method,
-        f"{sandbox.url}{resource}",
-        headers={"Date": date, "Authorization": f"OSS {sandbox.access_key_id}:{signature}"},
-        data=body,
-        timeout=TIMEOUT_S,
+    date = http_date(sandbox.clock.now())
+    asked = Asked(
+        path=f"/{bucket}/{key}",
+        method=method,
+        query={subresource: ""} if subresource else {},
+        headers={"Date": date},
+        body=body,
     )
+    return sign_v1(asked, Key.of(sandbox), date=date, subresources=subresource).sent(sandbox)

@@ -51,19 +51,14 @@ def _start(
 def _bucket_names(
     _context: click.Context, _option: click.Parameter, names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    from watcher.config.parsers import location
+    from watcher.config import parsers
 
     for name in names:
         try:
-            valid = location(f"oss://{name}").prefix == ""
-        except ValueError:
-            valid = False
-        if not valid:
-            raise click.BadParameter(
-                f'"{name}" is not a bucket\'s name: 3 to 63 lower-case letters, digits and '
-                "hyphens, no hyphen at either end."
-            )
-    return names
+            parsers.bucket(name)
+        except ValueError as error:
+            raise click.BadParameter(f'"{name}" is {error}') from None
+    return tuple(dict.fromkeys(names))
 
 
 @click.command()

@@ -56,6 +56,20 @@ def zone(text: str) -> zoneinfo.ZoneInfo:
         raise ValueError(f"not a time zone. {cure}") from None
 
 
+def bucket(text: str) -> str:
+    """Return the name of a bucket.
+
+    Raises:
+        ValueError: a sentence with the rule.
+    """
+    if not _BUCKET.fullmatch(text):
+        raise ValueError(
+            "not a bucket's name: 3 to 63 lower-case letters, digits and hyphens, no hyphen at "
+            "either end."
+        )
+    return text
+
+
 def location(text: str) -> Location:
     """Return bucket and prefix of oss://BUCKET/PREFIX.
 
@@ -64,19 +78,17 @@ def location(text: str) -> Location:
     """
     if not text.startswith("oss://"):
         raise ValueError("does not start with oss://. Write oss://BUCKET/PREFIX.")
-    bucket, _, prefix = text.removeprefix("oss://").partition("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise ValueError(
-            "not a bucket's name: 3 to 63 lower-case letters, digits and hyphens, no hyphen at "
-            "either end. "
-            "Write oss://BUCKET/PREFIX."
-        )
+    name, _, prefix = text.removeprefix("oss://").partition("/")
+    try:
+        bucket(name)
+    except ValueError as error:
+        raise ValueError(f"{error} Write oss://BUCKET/PREFIX.") from None
     if prefix.startswith(("/", "\\")):
-        cure = f"Write oss://{bucket}/{prefix.lstrip('/' + chr(92))}."
+        cure = f"Write oss://{name}/{prefix.lstrip('/' + chr(92))}."
         raise ValueError(f"the prefix starts with {prefix[0]}, and no key of OSS ever does. {cure}")
     if len(prefix.encode()) > MAX_KEY_BYTES:
         raise ValueError("the prefix is longer than any key of OSS (1023 bytes). Shorten it.")
-    return Location(bucket, prefix)
+    return Location(name, prefix)
 
 
 START_CURE: Final = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import tempfile
 from pathlib import Path
@@ -15,8 +14,9 @@ from watcher.sandbox.hosts import served_names
 class RegionCertificate:
     """A certificate for the OSS and VOD names of one region, and for no other name.
 
-    `context` serves it. `ca_bundle` is the file that its clients have to trust, in a private folder
-    that `close` removes. No private key is left on a disk.
+    `context` serves it. `ca_bundle` is the file that its clients have to trust. They may run as
+    another user: port 443 needs root, and a client does not. `close` removes the file. No private
+    key is left on a disk.
     """
 
     def __init__(self, region: str) -> None:
@@ -25,9 +25,9 @@ class RegionCertificate:
         authority.issue_cert(*served_names(region)).configure_cert(self.context)
         self._folder = tempfile.TemporaryDirectory(prefix="oss-vod-watcher-sandbox-")
         self.ca_bundle = Path(self._folder.name, "ca.pem")
-        descriptor = os.open(self.ca_bundle, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(authority.cert_pem.bytes())
+        self.ca_bundle.write_bytes(authority.cert_pem.bytes())
+        self.ca_bundle.chmod(0o644)
+        self.ca_bundle.parent.chmod(0o755)
 
     def close(self) -> None:
         """Remove the folder with the file."""

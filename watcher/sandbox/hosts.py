@@ -65,4 +65,4 @@ def _vod_name(region: str) -> str:
 
 
 def _name(host: str) -> str:
-    return _PORT.sub("", host).lower()
+    return _PORT.sub("", host).lower().removesuffix(".")

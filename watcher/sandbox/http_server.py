@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import socketserver
 import ssl
 import struct
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ _Socket = Any  # the base class allows a datagram and its socket, too
 MAX_REQUEST_LINE_BYTES: Final = 16 * 1024
 _MAX_CHUNK_LINE_BYTES: Final = 1024
 _POLL_S: Final = 0.02  # how long closing waits at most for the listening thread to notice
+_ORIGIN: Final = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)  # sent to a proxy
 _ABORT: Final = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, not FIN
 
 
@@ -36,7 +38,7 @@ class Request:
     """One request as it came. Bytes that are not UTF-8 become surrogate escapes in text."""
 
     method: str
-    target: bytes  # as in the request line
+    target: bytes  # as in the request line, without the host that a proxy is sent
     path: bytes  # percent-decoded
     query: tuple[tuple[str, str], ...]  # decoded; parameters without a value have ""
     headers: Mapping[str, str]  # names in lower case
@@ -221,6 +223,8 @@ class _Connection(BaseHTTPRequestHandler):
             return
         if answer.headers.get("Connection") == "close":
             self.close_connection = True
+        if self.close_connection:  # as the request asked, or one of HTTP/1.0
+            answer = replace(answer, headers={**answer.headers, "Connection": "close"})
         try:
             for chunk in answer.encoded(head=self.command == "HEAD"):
                 self.wfile.write(chunk)
@@ -236,7 +240,10 @@ class _Connection(BaseHTTPRequestHandler):
     def _content(self) -> Body:
         """Return the body of the request. One that ends too early ends the connection."""
         writer = BodyWriter(self.server.bodies)
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        coding = self.headers.get("Transfer-Encoding", "").strip().lower()
+        if coding not in {"", "chunked"}:
+            raise _Malformed
+        if not coding:
             self._copy(writer, _number(self.headers.get("Content-Length", "0"), base=10))
             return writer.body()
         while size := self._chunk_size():
@@ -286,6 +293,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 def request_from(method: str, target: bytes, headers: Mapping[str, str], content: Body) -> Request:
     """Return the request of a request line, its headers and its body."""
+    target = _ORIGIN.sub(b"", target)
     path, _, query = target.partition(b"?")
     return Request(
         method=method,

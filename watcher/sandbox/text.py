@@ -1,4 +1,4 @@
-"""Keys as bytes, as text and percent-encoded, and instants as text.
+"""Keys as bytes, as text and percent-encoded; numbers and instants as text.
 
 Bytes that are not UTF-8 become surrogate escapes in text.
 """
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")  # more digits than any number of a request needs
 
 
 def key_text(key: bytes) -> str:
@@ -38,3 +40,8 @@ def xml_text(text: str) -> str:
 def utc_second(at: datetime) -> str:
     """Return an instant, which is in UTC, as VOD writes it."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that plain digits write, or None if the text is anything else."""
+    return int(text) if _NUMBER.fullmatch(text) else None

@@ -40,10 +40,7 @@ class OssListAnswer:
         try:
             self.at = answered_at(received.headers)
         except BAD_BODY:
-            raise CloudError(
-                f"OSS answered for bucket {bucket} without a `Date` header that can be read",
-                hint=NOT_OSS,
-            ) from None
+            raise _without_date(received.body, bucket) from None
 
     def page(self) -> Page:
         """See `ports.ListAnswer.page`."""
@@ -90,3 +87,14 @@ class OssListAnswer:
 
     def _sha256(self, end: int) -> bytes:
         return hashlib.sha256(memoryview(self._body)[self._start : end]).digest()
+
+
+def _without_date(body: bytes, bucket: str) -> CloudError:
+    """Return our error for an answer without a valid `Date`; a foreign body is the better reason."""
+    try:
+        read_page(body, at=0)
+    except BAD_BODY as error:
+        return as_cloud_error(error, bucket=bucket)
+    return CloudError(
+        f"OSS answered for bucket {bucket} without a `Date` header that can be read", hint=NOT_OSS
+    )

@@ -8,6 +8,7 @@ from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import invalid_argument
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.writes import facts_of
+from watcher.sandbox.text import whole_number
 
 if TYPE_CHECKING:
     from watcher.sandbox.oss.operations import Call
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
 
 def append_object(call: Call) -> Answer:
     """Append the body to an appendable object, or create one."""
-    position = call.request.parameter("position") or ""
-    if not position.isdecimal():
-        raise invalid_argument("position", position, "must be a non-negative integer")
+    text = call.request.parameter("position") or ""
+    position = whole_number(text)
+    if position is None:
+        raise invalid_argument("position", text, "must be a non-negative integer")
     stored = call.store.append(
         call.bucket,
         call.key,
         call.request.content,
         facts_of(call, kind="Appendable"),
-        position=int(position),
+        position=position,
     )
     return Answer(
         headers={

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer, Request
 from watcher.sandbox.oss.answers import OWNER, OssRefused, element, invalid_argument, iso_date, xml
-from watcher.sandbox.oss.checks import STORAGE_CLASSES
+from watcher.sandbox.oss.checks import STORAGE_CLASSES, page_size
 from watcher.sandbox.oss.objects import BucketFacts
 from watcher.sandbox.oss.request_xml import body_tree
 
@@ -31,11 +31,9 @@ def list_buckets(request: Request, buckets: Sequence[StoredBucket]) -> Answer:
     """
     prefix, marker = (request.parameter(name) or "" for name in ("prefix", "marker"))
     text = request.parameter("max-keys") or str(DEFAULT_BUCKETS)
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_BUCKETS:
-        rule = f"must be an integer between 1 and {MAX_BUCKETS}"
-        raise invalid_argument("max-keys", text, rule)
+    limit = page_size("max-keys", text, most=MAX_BUCKETS)
     found = [each for each in buckets if each.name.startswith(prefix) and each.name > marker]
-    shown = found[: int(text)]
+    shown = found[:limit]
     inside = "".join(f"<Bucket>{_where(each)}</Bucket>" for each in shown)
     paging = ""
     if shown != found:
@@ -43,7 +41,7 @@ def list_buckets(request: Request, buckets: Sequence[StoredBucket]) -> Answer:
             (
                 element("Prefix", prefix),
                 element("Marker", marker),
-                element("MaxKeys", text),
+                element("MaxKeys", limit),
                 element("IsTruncated", "true"),
                 element("NextMarker", shown[-1].name),
             )

@@ -1,4 +1,4 @@
-"""What OSS allows: names, keys, classes, and positions of an append."""
+"""What OSS allows: names, keys, classes, sizes of a page, and positions of an append."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from watcher.model import MAX_KEY_BYTES
-from watcher.sandbox.oss.answers import OssRefused
-from watcher.sandbox.text import key_text
+from watcher.sandbox.oss.answers import OssRefused, invalid_argument
+from watcher.sandbox.text import key_text, whole_number
 
 STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -44,6 +44,18 @@ def check_position(position: int, length: int) -> None:
             "Position is not equal to file length",
             headers={"x-oss-next-append-position": str(length)},
         )
+
+
+def page_size(name: str, text: str, *, most: int) -> int:
+    """Return how many entries a page may have, as a parameter says it.
+
+    Raises:
+        OssRefused: it is no number from 1 to `most`.
+    """
+    size = whole_number(text)
+    if size is None or not 1 <= size <= most:
+        raise invalid_argument(name, text, f"must be an integer between 1 and {most}")
+    return size
 
 
 def bucket_not_empty(name: str) -> OssRefused:

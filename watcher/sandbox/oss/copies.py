@@ -36,6 +36,14 @@ def copy_object(call: Call) -> Answer:
 
     A copy of a symlink is a symlink. A copy of an object to itself changes its metadata only.
     """
+    with call.store.atomic():
+        stored = _copied(call)
+    etag = f'"{stored.etag}"'
+    facts = element("LastModified", iso_date(stored.modified_at)) + element("ETag", etag)
+    return xml("CopyObjectResult", facts, headers={"ETag": etag, CRC64: str(stored.crc64)})
+
+
+def _copied(call: Call) -> StoredObject:
     replaces, source = _replaces_metadata(call), source_of(call)
     found = source.found
     check_conditions(
@@ -45,29 +53,25 @@ def copy_object(call: Call) -> Answer:
         check_readable(found, call.now_ms)
     check_overwrite(call)
     if (source.bucket, found.key) == (call.bucket, call.key):
-        stored = call.store.describe(
+        return call.store.describe(
             call.bucket,
             call.key,
             headers=kept_headers(call.request),
             storage_class=call.request.headers.get("x-oss-storage-class", found.storage_class),
         )
-    else:
-        link = found.type == SYMLINK
-        stored = call.store.put(
-            call.bucket,
-            call.key,
-            call.store.body(source.bucket, found.key),
-            ObjectFacts(
-                type=SYMLINK if link else "Normal",
-                storage_class=storage_class_of(call),
-                headers=kept_headers(call.request) if replaces else found.headers,
-                symlink_target=found.symlink_target,
-            ),
-            etag=found.etag if link else "",
-        )
-    etag = f'"{stored.etag}"'
-    facts = element("LastModified", iso_date(stored.modified_at)) + element("ETag", etag)
-    return xml("CopyObjectResult", facts, headers={"ETag": etag, CRC64: str(stored.crc64)})
+    link = found.type == SYMLINK
+    return call.store.put(
+        call.bucket,
+        call.key,
+        call.store.body(source.bucket, found.key),
+        ObjectFacts(
+            type=SYMLINK if link else "Normal",
+            storage_class=storage_class_of(call),
+            headers=kept_headers(call.request) if replaces else found.headers,
+            symlink_target=found.symlink_target,
+        ),
+        etag=found.etag if link else "",
+    )
 
 
 def _replaces_metadata(call: Call) -> bool:

@@ -9,6 +9,7 @@ from watcher.sandbox.hosts import region_at
 from watcher.sandbox.oss.addressing import check_style
 from watcher.sandbox.oss.answers import OssRefused
 from watcher.sandbox.oss.buckets import PUBLIC_READ
+from watcher.sandbox.oss.checks import check_bucket_name
 from watcher.sandbox.oss.headers import OVERRIDES
 from watcher.sandbox.oss.routes import creates_a_bucket, operation_of, place_of
 from watcher.sandbox.oss.signatures.verify import Signer, is_unsigned, verify
@@ -35,7 +36,9 @@ def admit(request: Request, store: ObjectStore, account: Account, now: datetime)
     """
     check_style(request)
     region = region_at(request.host)
-    name, _ = place_of(request)
+    name, key = place_of(request)
+    if key and not name:
+        check_bucket_name(name)
     if name and not creates_a_bucket(request):
         bucket = store.bucket(name)
         if region not in {"", bucket.region}:

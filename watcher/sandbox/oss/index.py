@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from watcher.model import MAX_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -147,6 +149,8 @@ class KeyIndex:
 
 
 def _after_all_below(prefix: bytes) -> bytes:
-    """Return the smallest key greater than every key that begins with `prefix`."""
+    """Return the smallest text that sorts behind every key that begins with `prefix`."""
     stem = prefix.rstrip(bytes([_LAST_BYTE]))
+    if not stem:
+        return bytes([_LAST_BYTE]) * (MAX_KEY_BYTES + 1)
     return stem[:-1] + bytes([stem[-1] + 1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from watcher.sandbox.oss.answers import (
     OWNER,
@@ -15,6 +14,8 @@ from watcher.sandbox.oss.answers import (
     iso_date,
     xml,
 )
+from watcher.sandbox.oss.checks import page_size
+from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.oss.index import Wanted
 from watcher.sandbox.text import key_bytes, key_text
 
@@ -76,14 +77,11 @@ class _Given:
         self.fields = {name: value for name, value in call.request.query if value}
         self._begun_prefixes = call.options.begun_prefixes
         self._now_ms = call.now_ms
-        self.limit = _limit(self.fields.get("max-keys", str(DEFAULT_KEYS)))
+        self.limit = page_size(
+            "max-keys", self.fields.get("max-keys", str(DEFAULT_KEYS)), most=MAX_KEYS
+        )
         self.prefix, self.delimiter = self.text("prefix"), self.text("delimiter")
-        encoding = self.fields.get("encoding-type")
-        if encoding not in {None, "url"}:
-            raise OssRefused(
-                400, "InvalidArgument", "Invalid Encoding Method specified in Request."
-            )
-        self.url_encoded = encoding is not None
+        self._encoding = KeyEncoding(call.request)
 
     def text(self, name: str) -> bytes:
         """Return a parameter that is compared with keys; b"" = not sent."""
@@ -107,14 +105,13 @@ class _Given:
 
     def heading(self, call: Call) -> str:
         """Return the elements that repeat the request."""
-        parts = [
+        parts = (
             element("Name", call.bucket.name),
             self.shown("Prefix", self.prefix),
             element("MaxKeys", self.limit),
             self.shown("Delimiter", self.delimiter),
-        ]
-        if self.url_encoded:
-            parts.append(element("EncodingType", "url"))
+            self._encoding.shown,
+        )
         return "".join(parts)
 
     def contents(self, page: Listing, *, with_owner: bool) -> str:
@@ -133,7 +130,7 @@ class _Given:
 
     def shown(self, name: str, text: bytes) -> str:
         """Return an element with a key, encoded if the request says so."""
-        return element(name, quote(text, safe="") if self.url_encoded else key_text(text))
+        return self._encoding.element(name, text)
 
     def _facts(self, found: StoredObject) -> str:
         state = found.restore_shown(self._now_ms)
@@ -145,12 +142,6 @@ class _Given:
             f"<Type>{found.type}</Type><Size>{found.size_bytes}</Size>"
             f"<StorageClass>{found.storage_class}</StorageClass>{restore}"
         )
-
-
-def _limit(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= MAX_KEYS:
-        return int(text)
-    raise invalid_argument("max-keys", text, f"must be an integer between 1 and {MAX_KEYS}")
 
 
 def _token_of(key: bytes) -> bytes:

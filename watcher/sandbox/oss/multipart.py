@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.http_server import Answer
 from watcher.sandbox.oss.answers import OssRefused, element, invalid_argument, iso_date, xml
+from watcher.sandbox.oss.checks import page_size
 from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.oss.integrity import CRC64
 from watcher.sandbox.oss.request_xml import body_tree, malformed
 from watcher.sandbox.oss.writes import check_overwrite, facts_of
-from watcher.sandbox.text import percent_encoded
+from watcher.sandbox.text import key_text, percent_encoded, whole_number
 
 if TYPE_CHECKING:
     from watcher.sandbox.http_server import Request
@@ -32,8 +33,8 @@ def initiate(call: Call) -> Answer:
 def list_parts(call: Call) -> Answer:
     """Answer with one page of the parts so far, by number."""
     encoding = KeyEncoding(call.request)
-    limit = _number(call.request, "max-parts", default=MAX_LISTED_PARTS, least=1)
-    marker = _number(call.request, "part-number-marker", default=0, least=0)
+    most = call.request.parameter("max-parts") or str(MAX_LISTED_PARTS)
+    limit, marker = page_size("max-parts", most, most=MAX_LISTED_PARTS), _marker(call.request)
     upload = call.uploads.find(call.bucket, call.key, upload_id_of(call))
     found = call.uploads.parts(call.bucket, call.key, upload.upload_id, after=marker)
     shown = found[:limit]
@@ -55,11 +56,12 @@ def complete(call: Call) -> Answer:
     encoding, upload_id = KeyEncoding(call.request), upload_id_of(call)
     wanted = _all_parts(call) if _takes_all(call.request) else _named_parts(call.request)
     call.uploads.find(call.bucket, call.key, upload_id)
-    check_overwrite(call)
-    stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
+    with call.store.atomic():
+        check_overwrite(call)
+        stored = call.uploads.complete(call.bucket, call.key, upload_id, wanted)
     etag = f'"{stored.etag}"'
     host = f"{call.bucket.name}.oss-{call.bucket.region}.aliyuncs.com"
-    location = f"http://{host}/{percent_encoded(call.key.decode('utf-8', 'surrogateescape'))}"
+    location = f"http://{host}/{percent_encoded(key_text(call.key))}"
     return xml(
         "CompleteMultipartUploadResult",
         element("Location", location) + _place(call, encoding) + element("ETag", etag),
@@ -111,20 +113,23 @@ def _named_parts(request: Request) -> list[tuple[int, str]]:
         OssRefused: the body names none, or one without a number.
     """
     nodes = body_tree(request).findall("Part")
-    numbers = [node.findtext("PartNumber", "").strip() for node in nodes]
-    if not nodes or not all(number.isdecimal() for number in numbers):
+    named: list[tuple[int, str]] = []
+    for node in nodes:
+        number = whole_number(node.findtext("PartNumber", "").strip())
+        if number is None:
+            raise malformed()
+        named.append((number, node.findtext("ETag", "").strip().strip('"')))
+    if not named:
         raise malformed()
-    etags = [node.findtext("ETag", "").strip().strip('"') for node in nodes]
-    return [(int(number), etag) for number, etag in zip(numbers, etags, strict=True)]
+    return named
 
 
-def _number(request: Request, name: str, *, default: int, least: int) -> int:
-    text = request.parameter(name) or str(default)
-    most = MAX_LISTED_PARTS if least else None
-    if text.isdecimal() and int(text) >= least and (most is None or int(text) <= most):
-        return int(text)
-    rule = f"must be an integer between {least} and {most}" if most else "must be an integer"
-    raise invalid_argument(name, text, rule)
+def _marker(request: Request) -> int:
+    text = request.parameter("part-number-marker") or "0"
+    number = whole_number(text)
+    if number is None:
+        raise invalid_argument("part-number-marker", text, "must be an integer")
+    return number
 
 
 def _shown(part: Part) -> str:

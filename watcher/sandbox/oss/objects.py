@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from watcher.sandbox.oss.shelves import Shelves
 from watcher.sandbox.text import key_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from watcher.sandbox.bodies import Body
     from watcher.sandbox.clock import SandboxClock
@@ -62,6 +63,12 @@ class ObjectStore:
         self._buckets: dict[str, StoredBucket] = {}
         self._lock = threading.RLock()
 
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Let no other thread come between several calls of this store."""
+        with self._lock:
+            yield
+
     def create_bucket(self, name: str, region: str, facts: BucketFacts = PRIVATE) -> StoredBucket:
         """Create a bucket; one that exists keeps all but its access control.
 
@@ -92,9 +99,7 @@ class ObjectStore:
             if name in self._buckets:
                 return self._buckets[name]
         check_bucket_name(name)
-        raise OssRefused(
-            404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name
-        )
+        raise _no_such_bucket(name)
 
     def buckets(self) -> tuple[StoredBucket, ...]:
         """Return all buckets by name."""
@@ -135,11 +140,13 @@ class ObjectStore:
         Without `etag` and `crc64` the checksums of the body serve.
 
         Raises:
-            OssRefused: the key or the storage class is not valid.
+            OssRefused: the key or the storage class is not valid, or the bucket was deleted.
         """
         check_key(key)
         check_storage_class(facts.storage_class)
         with self._lock:
+            if self._buckets.get(bucket.name) is not bucket:
+                raise _no_such_bucket(bucket.name)
             at = self._clock.now_ms() if modified_at is None else modified_at
             self._shelves.put(bucket.shelf, key, body)
             stored = StoredObject(
@@ -300,3 +307,7 @@ class ObjectStore:
         with self._lock:
             self._shelves.close()
             self.bodies.close()
+
+
+def _no_such_bucket(name: str) -> OssRefused:
+    return OssRefused(404, "NoSuchBucket", "The specified bucket does not exist.", BucketName=name)

@@ -44,13 +44,9 @@ Operation = Callable[[Call], Answer]
 
 def put_object(call: Call) -> Answer:
     """Store the body."""
-    check_overwrite(call)
-    stored = call.store.put(
-        call.bucket,
-        call.key,
-        call.request.content,
-        facts_of(call),
-    )
+    with call.store.atomic():
+        check_overwrite(call)
+        stored = call.store.put(call.bucket, call.key, call.request.content, facts_of(call))
     return Answer(headers={"ETag": f'"{stored.etag}"', CRC64: str(stored.crc64)})
 
 
@@ -77,12 +73,13 @@ def get_object_meta(call: Call) -> Answer:
 
 def get_object(call: Call) -> Answer:
     """Answer with the body, or a range of it; a symlink leads to its target."""
-    shown = shown_by(call)
+    with call.store.atomic():  # or the headers could be those of another body
+        shown = shown_by(call)
+        body = call.store.body(call.bucket, shown.content.key)
     check_readable(shown.content, call.now_ms)
     _check_conditions(call, shown)
     headers = {**shown.headers(call.now_ms), **overrides(call.request)}
     span = _span_wanted(call, shown)
-    body = call.store.body(call.bucket, shown.content.key)
     if span is None:
         return Answer(headers=headers, content=body)
     return Answer(

@@ -14,12 +14,13 @@ from watcher.sandbox.oss.multipart import upload_id_of
 from watcher.sandbox.oss.restore import check_readable
 from watcher.sandbox.oss.symlinks import SYMLINK
 from watcher.sandbox.oss.uploads import MAX_PARTS
+from watcher.sandbox.text import whole_number
 
 if TYPE_CHECKING:
     from watcher.sandbox.bodies import Body
     from watcher.sandbox.oss.operations import Call
 
-_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE: Final = re.compile(r"bytes=([0-9]{1,40})-([0-9]{0,40})")
 
 
 def upload_part(call: Call) -> Answer:
@@ -41,12 +42,12 @@ def upload_part_copy(call: Call) -> Answer:
 
 
 def _number_of(call: Call) -> int:
-    number = call.request.parameter("partNumber") or ""
-    if not number.isdecimal() or not 1 <= int(number) <= MAX_PARTS:
+    number = whole_number(call.request.parameter("partNumber") or "")
+    if number is None or not 1 <= number <= MAX_PARTS:
         raise OssRefused(
             400, "InvalidArgument", f"Part number must be an integer between 1 and {MAX_PARTS}."
         )
-    return int(number)
+    return number
 
 
 def _copied(call: Call) -> Body:

@@ -8,7 +8,7 @@ from typing import Final
 
 from watcher.sandbox.oss.answers import OssRefused
 
-_RANGE: Final = re.compile(r"(\d+)-(\d*)|-(\d+)")
+_RANGE: Final = re.compile(r"([0-9]{1,40})-([0-9]{0,40})|-([0-9]{1,40})")
 _UNIT: Final = "bytes="
 
 

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from watcher.sandbox.oss.answers import OssRefused, http_date
+from watcher.sandbox.oss.request_xml import malformed
+from watcher.sandbox.text import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,12 +104,13 @@ def order_in(tree: ET.Element | None, archive: Archive) -> Order:
     if tree is None:
         return Order(days=1, tier=archive.tier)
     days = _only(tree, "Days", "0016-00000707")
-    if days is not None and not _is_valid(days, archive.max_days):
-        raise _malformed("0016-00000704" if archive.tier else "0016-00000708")
+    number = 1 if days is None else whole_number(days)
+    if number is None or not 1 <= number <= archive.max_days:
+        raise malformed(ec="0016-00000704" if archive.tier else "0016-00000708")
     tier = _only(tree, "JobParameters/Tier", "0016-00000703")
     if tier is not None and (not tier or tier not in archive.takes_s):
-        raise _malformed("0016-00000703")
-    return Order(days=int(days or 1), tier=archive.tier if tier is None else tier)
+        raise malformed(ec="0016-00000703")
+    return Order(days=number, tier=archive.tier if tier is None else tier)
 
 
 def restore_for(
@@ -145,16 +148,5 @@ def _only(tree: ET.Element, path: str, ec: str) -> str | None:
     """Return the text of the one element at `path`, or None if there is none."""
     found = tree.findall(path)
     if len(found) > 1:
-        raise _malformed(ec)
+        raise malformed(ec=ec)
     return (found[0].text or "").strip() if found else None
-
-
-def _is_valid(days: str, most: int) -> bool:
-    return days.isascii() and days.isdecimal() and 1 <= int(days) <= most
-
-
-def _malformed(ec: str) -> OssRefused:
-    message = (
-        "The XML you provided was not well-formed or did not validate against our published schema."
-    )
-    return OssRefused(400, "MalformedXML", message, ec=ec)

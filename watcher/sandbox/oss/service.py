@@ -208,7 +208,7 @@ class SandboxOss:
             answer = self._perform(as_if or request, signer, options or self.options)
         except OssRefused as refused:
             return self.refuse_call(request, refused, began=began)
-        return self._complete(answer, request, _new_request_id(), began)
+        return self._complete(answer, _new_request_id(), began)
 
     def refuse_call(
         self, request: Request, refused: OssRefused, *, began: float | None = None
@@ -217,7 +217,6 @@ class SandboxOss:
         request_id = _new_request_id()
         return self._complete(
             self._refusal(refused, request, request_id),
-            request,
             request_id,
             self._clock.monotonic() if began is None else began,
         )
@@ -235,10 +234,9 @@ class SandboxOss:
         with self._writing:
             self.journal.append(call)
 
-    def _complete(self, answer: Answer, request: Request, request_id: str, began: float) -> Answer:
-        leaves = request.headers.get("connection", "").lower() == "close"
+    def _complete(self, answer: Answer, request_id: str, began: float) -> Answer:
         always = {
-            "Connection": "close" if leaves else "keep-alive",
+            "Connection": "keep-alive",
             "Date": format_datetime(self._clock.now(), usegmt=True),
             "Server": "AliyunOSS",
             "x-oss-request-id": request_id,

@@ -27,14 +27,15 @@ def put_symlink(call: Call) -> Answer:
     if not target:
         raise OssRefused(400, "InvalidArgument", "The symlink target is missing.")
     check_key(_key_in(target))
-    check_overwrite(call)
-    stored = call.store.put(
-        call.bucket,
-        call.key,
-        Body(),
-        replace(facts_of(call, kind=SYMLINK), symlink_target=target),
-        etag=etag_of(target.encode("latin-1")),
-    )
+    with call.store.atomic():
+        check_overwrite(call)
+        stored = call.store.put(
+            call.bucket,
+            call.key,
+            Body(),
+            replace(facts_of(call, kind=SYMLINK), symlink_target=target),
+            etag=etag_of(target.encode("latin-1")),
+        )
     return Answer(headers={"ETag": f'"{stored.etag}"'})
 
 

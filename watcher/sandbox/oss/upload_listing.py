@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from watcher.sandbox.oss.answers import element, invalid_argument, iso_date, xml
+from watcher.sandbox.oss.answers import element, iso_date, xml
+from watcher.sandbox.oss.checks import page_size
 from watcher.sandbox.oss.encoding import KeyEncoding
 from watcher.sandbox.text import key_bytes
 
@@ -36,7 +37,10 @@ def list_multipart_uploads(call: Call) -> Answer:
         OssRefused: a parameter is not valid.
     """
     given = {name: value for name, value in call.request.query if value}
-    encoding, limit = KeyEncoding(call.request), _limit(given)
+    encoding, limit = (
+        KeyEncoding(call.request),
+        page_size("max-uploads", given.get("max-uploads", str(MAX_UPLOADS)), most=MAX_UPLOADS),
+    )
     prefix, delimiter, marker = (
         key_bytes(given.get(name, "")) for name in ("prefix", "delimiter", "key-marker")
     )
@@ -83,13 +87,6 @@ def _page(
             page.uploads.append(upload)
             page.next_key, page.next_id = upload.place
     return page
-
-
-def _limit(given: dict[str, str]) -> int:
-    text = given.get("max-uploads", str(MAX_UPLOADS))
-    if text.isdecimal() and 1 <= int(text) <= MAX_UPLOADS:
-        return int(text)
-    raise invalid_argument("max-uploads", text, f"must be an integer between 1 and {MAX_UPLOADS}")
 
 
 def _shown(upload: Upload, encoding: KeyEncoding) -> str:

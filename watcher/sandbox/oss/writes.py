@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watcher.sandbox.oss.answers import OssRefused
+from watcher.sandbox.oss.checks import check_storage_class
 from watcher.sandbox.oss.headers import kept_headers
 from watcher.sandbox.oss.index import ObjectFacts
 
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
 
 
 def storage_class_of(call: Call) -> str:
-    """Return the storage class that an upload asks for, or that of the bucket."""
-    return call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
+    """Return the storage class that an upload asks for, or that of the bucket.
+
+    Raises:
+        OssRefused: there is no such class.
+    """
+    found = call.request.headers.get("x-oss-storage-class", call.bucket.facts.storage_class)
+    check_storage_class(found)
+    return found
 
 
 def facts_of(call: Call, *, kind: str = "Normal") -> ObjectFacts:

@@ -8,8 +8,7 @@ from urllib.parse import unquote
 
 FILE_URL: Final = re.compile(
     r"https?://(?P<bucket>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])"
-    r"\.oss-(?P<region>[a-z0-9-]+)\.aliyuncs\.com/(?P<key>.+)",
-    re.DOTALL,
+    r"\.oss-(?P<region>[a-z0-9-]+)\.aliyuncs\.com/(?P<key>[^\ud800-\udfff]+)",
 )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
 from watcher.sandbox.vod.answers import missing, not_valid
+from watcher.sandbox.vod.parameters import parsed_json
 from watcher.sandbox.vod.texts import (
     MAX_DESCRIPTION,
     MAX_TITLE,
@@ -46,7 +46,7 @@ def items_of(text: str) -> tuple[Item, ...]:
     if not text:
         raise missing("RegisterMetadatas")
     try:
-        found = json.loads(text)
+        found = parsed_json(text)
     except ValueError as error:
         raise not_valid("RegisterMetadatas") from error
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_ITEMS:

@@ -79,12 +79,24 @@ def carrier_of(request: Request) -> str:
 def items_of(request: Request) -> tuple[Mapping[str, object], ...]:
     """Return the items of a RegisterMedia call as sent; none if they cannot be read."""
     try:
-        found = json.loads(parameters_of(request).get("RegisterMetadatas", ""))
+        found = parsed_json(parameters_of(request).get("RegisterMetadatas", ""))
     except ValueError:
         return ()
     if not isinstance(found, list):
         return ()
     return tuple(each for each in found if isinstance(each, dict))
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """Return the value of JSON.
+
+    Raises:
+        ValueError: it is none, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _common(request: Request, header: str, name: str) -> str:
@@ -96,7 +108,7 @@ def _json_parameters(request: Request) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/json"):
         return {}
     try:
-        found = json.loads(request.body)
+        found = parsed_json(request.body)
     except ValueError:
         return {}
     if not isinstance(found, dict):

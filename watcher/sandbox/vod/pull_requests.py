@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from watcher.sandbox.vod.answers import VodRefused, missing, not_valid
 from watcher.sandbox.vod.extensions import OF_VIDEOS, extension_of
+from watcher.sandbox.vod.parameters import parsed_json
 from watcher.sandbox.vod.upload_parameters import (
     check_template_group,
     description_in,
@@ -130,7 +130,7 @@ def _metadata_in(text: str) -> dict[str, dict[str, str]]:
     if not text:
         return {}
     try:
-        found = json.loads(text)
+        found = parsed_json(text)
     except ValueError as error:
         raise not_valid("UploadMetadatas") from error
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):

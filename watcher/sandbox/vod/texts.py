@@ -9,6 +9,7 @@ from typing import Final, Literal
 import regex
 
 from watcher.sandbox.vod.answers import VodRefused, not_valid
+from watcher.sandbox.vod.parameters import parsed_json
 
 Unit = Literal["bytes", "characters"]
 MAX_TITLE: Final = 128
@@ -55,7 +56,7 @@ def check_user_data(text: str) -> None:
     if not text:
         return
     try:
-        found = json.loads(text)
+        found = parsed_json(text)
     except ValueError as error:
         raise not_valid("UserData") from error
     if not isinstance(found, dict):

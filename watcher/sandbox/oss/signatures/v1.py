@@ -137,7 +137,7 @@ def _shown(text: bytes) -> dict[str, str]:
 
 def _unix_time(text: str) -> datetime:
     try:
-        return datetime.fromtimestamp(int(text), UTC)
+        return datetime.fromtimestamp(int(text.encode("ascii")), UTC)
     except (ValueError, OverflowError, OSError):
         raise OssRefused(
             403, "AccessDenied", "Invalid date (should be seconds since epoch).",

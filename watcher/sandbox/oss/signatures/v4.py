@@ -21,7 +21,7 @@ from watcher.sandbox.oss.signatures.times import (
     http_time,
     iso_time,
 )
-from watcher.sandbox.text import percent_encoded
+from watcher.sandbox.text import key_bytes, percent_encoded, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ class _Place:
         pieces = text.split("/")
         if len(pieces) != 5 or pieces[3:] != ["oss", "aliyun_v4_request"] or not pieces[0]:  # noqa: PLR2004 (as above)
             raise self.refused("Invalid credential", self.credential_ec)
-        if not re.fullmatch(r"\d{8}", pieces[1]):
+        if not re.fullmatch(r"[0-9]{8}", pieces[1]):
             raise self.refused("Invalid signing date", self.date_ec)
         return _Credential(access_key_id=pieces[0], date=pieces[1], region=pieces[2])
 
@@ -142,7 +142,7 @@ def in_url(request: Request) -> Claim:
         credential,
         token=request.parameter("x-oss-security-token") or "",
         given=given,
-        additional=request.parameter("x-oss-additional-headers") or "",
+        additional=key_bytes(request.parameter("x-oss-additional-headers") or "").decode("latin-1"),
         timestamp=signed_at.strftime(ISO_BASIC),
         check_time=check_time,
     )
@@ -170,7 +170,7 @@ def _claim(
         check_time=check_time,
         signed={
             "StringToSign": text,
-            "StringToSignBytes": hex_bytes(text.encode()),
+            "StringToSignBytes": hex_bytes(key_bytes(text)),
             "CanonicalRequest": canonical,
         },
         mismatch_ec=_MISMATCH,
@@ -183,8 +183,8 @@ def _signature(text: str, secret: str) -> str:
     """Return the signature of a string to sign, whose third line is the scope."""
     key = f"aliyun_v4{secret}".encode()
     for part in text.split("\n")[2].split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+        key = hmac.digest(key, key_bytes(part), "sha256")
+    return hmac.digest(key, key_bytes(text), "sha256").hex()
 
 
 def _canonical_request(request: Request, additional: str) -> str:
@@ -220,9 +220,10 @@ def _time_in_header(request: Request) -> datetime:
 def _lifetime(text: str | None) -> timedelta:
     if not text:
         raise _argument("x-oss-expires", "", "0002-00000215" if text is None else "0002-00000216")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MAX_EXPIRES_S:
+    seconds = whole_number(text)
+    if seconds is None or not 1 <= seconds <= MAX_EXPIRES_S:
         raise _argument("x-oss-expires", text, "0002-00000232")
-    return timedelta(seconds=int(text))
+    return timedelta(seconds=seconds)
 
 
 def _argument(name: str, value: str, ec: str) -> OssRefused:
