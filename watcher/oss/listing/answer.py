@@ -90,7 +90,7 @@ class OssListAnswer:
 
 
 def _without_date(body: bytes, bucket: str) -> CloudError:
-    """Return our error for an answer without a valid `Date`; a foreign body is the better reason."""
+    """Return our error for an answer without a valid `Date`, or of a body that is no listing."""
     try:
         read_page(body, at=0)
     except BAD_BODY as error:
