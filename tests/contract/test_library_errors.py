@@ -231,7 +231,7 @@ def connections_to(canned: CannedVod) -> list[socket.socket]:
     """Return the open sockets of this process that are connected to the server."""
     found = []
     for each in gc.get_objects():
-        if isinstance(each, socket.socket) and each.fileno() != -1:
+        if isinstance(each, socket.socket) and each.family == socket.AF_INET:
             with suppress(OSError):
                 if each.getpeername()[1] == canned.port:
                     found.append(each)
