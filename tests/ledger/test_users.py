@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.daemons import NO_PAGE
 from tests.support.privileged import folder_for_all, needs_root, run_as, uid_of
 from tests.support.workspace import BUCKET, Workspace
 
@@ -46,7 +47,7 @@ def theirs(sandbox: Sandbox) -> Iterator[Workspace]:
         workspace = Workspace(folder, sandbox)
         workspace.config.unlink()
         workspace.config = outside / "watcher.toml"
-        workspace.configure()
+        workspace.configure(more=NO_PAGE)
         text = workspace.config.read_text().replace('"ledger.db"', '"state/ledger.db"')
         workspace.config.write_text(text)
         workspace.config.chmod(0o644)
